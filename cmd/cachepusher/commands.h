@@ -1,0 +1,10 @@
+#ifndef CMD_COMMANDS_H
+#define CMD_COMMANDS_H
+
+#include "options.h"
+
+/* Each takes config and returns the program's exit code. */
+int run(const struct options *options, cp_config *config);
+int warmup(const struct options *options, cp_config *config);
+
+#endif

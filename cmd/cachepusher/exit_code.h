@@ -1,0 +1,7 @@
+#ifndef CMD_EXIT_CODE_H
+#define CMD_EXIT_CODE_H
+
+/* Scripts and service managers rely on these; help.c lists them. A second signal kills: 128 + its number in a shell. */
+enum exit_code { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_USAGE = 2 };
+
+#endif

@@ -1,0 +1,51 @@
+#ifndef CMD_LOGGER_H
+#define CMD_LOGGER_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cachepusher.h"
+
+enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
+
+enum { STATUS_BYTES = 512 };
+
+/*
+ * The log: stderr, a file or syslog, a line for each message. Any thread may write.
+ *
+ * The status line is the one at the bottom of a terminal that is drawn over itself; messages scroll by above it.
+ */
+struct logger {
+    enum log_format format;
+    cp_level threshold; /* what is less important is dropped */
+    int fd;             /* -1: syslog */
+
+    pthread_mutex_t mutex; /* for what follows, and so that lines stay whole */
+    char status[STATUS_BYTES];
+    size_t status_length; /* 0: none is shown */
+};
+
+/* To the end of the file at `path`; NULL: to syslog when detached, else to stderr. False: the reason has been told. */
+bool logger_open(struct logger *logger, enum log_format format, cp_level threshold, const char *path, bool detached);
+void logger_close(struct logger *logger);
+
+/* The callback of a cp_syncer; context is the logger. */
+void logger_write(void *context, cp_level level, const char *message);
+
+void logger_printf(struct logger *logger, cp_level level, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+
+/* A line of progress on stderr, whatever the level: plain, unless stderr is a log in JSON. */
+void logger_progress(struct logger *logger, const char *message);
+
+/* An error that ends the program: to the log and, when that is elsewhere, to stderr too. */
+void logger_fail(struct logger *logger, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Draws the status line on stderr; "" takes it away. */
+void logger_status(struct logger *logger, const char *status);
+
+/* "warn" and so on, as given to --log-level. */
+bool logger_parse_level(const char *name, cp_level *level);
+
+#endif

@@ -1,0 +1,91 @@
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cachepusher.h"
+
+#include "commands.h"
+#include "complain.h"
+#include "exit_code.h"
+#include "help.h"
+#include "options.h"
+
+static int execute(const struct options *options)
+{
+    cp_config *config = NULL;
+    enum options_verdict verdict = options_make_config(options, &config);
+
+    if (verdict != OPTIONS_GO) {
+        cp_config_destroy(config);
+        return verdict == OPTIONS_FAILED ? EXIT_FAILED : EXIT_USAGE;
+    }
+    return options->command == COMMAND_RUN ? run(options, config) : warmup(options, config);
+}
+
+static int run_command(enum command command, int argc, char **argv)
+{
+    struct options options;
+    int exit_code = EXIT_USAGE;
+
+    switch (options_parse(command, argc, argv, &options)) {
+    case OPTIONS_GO:
+        exit_code = execute(&options);
+        break;
+    case OPTIONS_HELP:
+        help_print_command(command);
+        exit_code = EXIT_DONE;
+        break;
+    case OPTIONS_FAILED:
+        exit_code = EXIT_FAILED;
+        break;
+    case OPTIONS_WRONG:
+        break;
+    }
+    options_fini(&options);
+    return exit_code;
+}
+
+static int dispatch(int argc, char **argv)
+{
+    const char *first = argc > 1 ? argv[1] : "";
+    bool wants_help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
+    bool wants_version = strcmp(first, "--version") == 0;
+
+    if (strcmp(first, "run") == 0) {
+        return run_command(COMMAND_RUN, argc - 1, argv + 1);
+    }
+    if (strcmp(first, "warmup") == 0) {
+        return run_command(COMMAND_WARMUP, argc - 1, argv + 1);
+    }
+    if (wants_help || wants_version) {
+        if (argc > 2) {
+            complain("%s: expected nothing behind it; try 'cachepusher --help'", first);
+            return EXIT_USAGE;
+        }
+        if (wants_help) {
+            help_print();
+        } else {
+            printf("cachepusher %s\n", cp_version());
+        }
+        return EXIT_DONE;
+    }
+    if (argc < 2) {
+        complain("expected a command; try 'cachepusher --help'");
+    } else {
+        /* Not all of what may be a connection string. */
+        complain("%.*s: %s; try 'cachepusher --help'", (int)strcspn(first, "=:@"), first,
+                 *first == '-' ? "expected a command before any option" : "not a command");
+    }
+    return EXIT_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    int exit_code = dispatch(argc, argv);
+
+    if (fflush(stdout) == EOF && exit_code == EXIT_DONE) {
+        complain("cannot write to stdout");
+        exit_code = EXIT_FAILED;
+    }
+    return exit_code;
+}

@@ -1,0 +1,262 @@
+#include "options.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "complain.h"
+
+#define DEFAULT_GRACE_S 10
+#define MAX_GRACE_S 86400.0
+
+enum flag {
+    FLAG_DETACH = 256,
+    FLAG_PIDFILE,
+    FLAG_THREADS,
+    FLAG_CONFIG,
+    FLAG_DSN,
+    FLAG_REDIS,
+    FLAG_PREFIX,
+    FLAG_WARMUP,
+    FLAG_FLUSH,
+    FLAG_SET,
+    FLAG_WAIT,
+    FLAG_GRACE,
+    FLAG_LOG_LEVEL,
+    FLAG_LOG_FORMAT,
+    FLAG_LOG_FILE,
+    FLAG_HELP
+};
+
+/* Those of `run` alone come first, so that `warmup` can take the rest. */
+enum { FLAGS_OF_RUN = 2 };
+
+static const struct option flags[] = {
+    {"detach", no_argument, NULL, FLAG_DETACH},
+    {"pidfile", required_argument, NULL, FLAG_PIDFILE},
+    {"threads", required_argument, NULL, FLAG_THREADS},
+    {"config", required_argument, NULL, FLAG_CONFIG},
+    {"dsn", required_argument, NULL, FLAG_DSN},
+    {"redis", required_argument, NULL, FLAG_REDIS},
+    {"prefix", required_argument, NULL, FLAG_PREFIX},
+    {"warmup", required_argument, NULL, FLAG_WARMUP},
+    {"flush", no_argument, NULL, FLAG_FLUSH},
+    {"set", required_argument, NULL, FLAG_SET},
+    {"wait", no_argument, NULL, FLAG_WAIT},
+    {"grace", required_argument, NULL, FLAG_GRACE},
+    {"log-level", required_argument, NULL, FLAG_LOG_LEVEL},
+    {"log-format", required_argument, NULL, FLAG_LOG_FORMAT},
+    {"log-file", required_argument, NULL, FLAG_LOG_FILE},
+    {"help", no_argument, NULL, FLAG_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+const char *command_name(enum command command)
+{
+    return command == COMMAND_RUN ? "run" : "warmup";
+}
+
+char *path_make_absolute(const char *path)
+{
+    char *directory;
+    char *absolute = NULL;
+
+    if (*path == '/') {
+        absolute = strdup(path);
+    } else {
+        directory = getcwd(NULL, 0);
+        if (directory == NULL || asprintf(&absolute, "%s/%s", directory, path) == -1) {
+            absolute = NULL;
+        }
+        free(directory);
+    }
+    if (absolute == NULL) {
+        complain("%s: cannot be made absolute: %s", path, strerror(errno));
+    }
+    return absolute;
+}
+
+static void add_setting(struct options *options, const char *flag, const char *name, const char *value)
+{
+    options->settings[options->setting_count++] = (struct setting){.flag = flag, .name = name, .value = value};
+}
+
+/* NAME=VALUE, which is cut in two where it stands in argv. */
+static bool parse_set(struct options *options, char *value)
+{
+    char *equals = strchr(value, '=');
+
+    if (equals == NULL || equals == value) {
+        complain("--set: expected NAME=VALUE, as in --set batch=512");
+        return false;
+    }
+    *equals = '\0';
+    add_setting(options, "--set", value, equals + 1);
+    return true;
+}
+
+/* Digits and a point: strtod() alone would take "nan" and "0x1p3" too. */
+static bool parse_grace(const char *value, int *grace_ms)
+{
+    char *end;
+    double seconds = strtod(value, &end);
+
+    if (end == value || *end != '\0' || strspn(value, "0123456789.") != strlen(value) || seconds > MAX_GRACE_S) {
+        complain("--grace: \"%s\" is not a number of seconds from 0 to %.0f", value, MAX_GRACE_S);
+        return false;
+    }
+    *grace_ms = (int)(seconds * 1000);
+    return true;
+}
+
+static bool parse_log_level(const char *value, cp_level *level)
+{
+    if (logger_parse_level(value, level)) {
+        return true;
+    }
+    complain("--log-level: \"%s\" is not error, warn, info or debug", value);
+    return false;
+}
+
+static bool parse_log_format(const char *value, enum log_format *format)
+{
+    if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0) {
+        complain("--log-format: \"%s\" is not text or json", value);
+        return false;
+    }
+    *format = *value == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
+    return true;
+}
+
+static bool parse_pidfile(const char *value, char **pidfile)
+{
+    if (*value == '\0') {
+        complain("--pidfile: expected the name of a file");
+        return false;
+    }
+    free(*pidfile);
+    *pidfile = path_make_absolute(value);
+    return *pidfile != NULL;
+}
+
+static bool parse_flag(int flag, char *value, struct options *options)
+{
+    switch (flag) {
+    case 'd':
+    case FLAG_DETACH:
+        options->detach = true;
+        break;
+    case FLAG_PIDFILE:
+        return parse_pidfile(value, &options->pidfile);
+    case 't':
+        add_setting(options, "-t", "threads", value);
+        break;
+    case FLAG_THREADS:
+        add_setting(options, "--threads", "threads", value);
+        break;
+    case FLAG_CONFIG:
+        options->config_file = value;
+        break;
+    case FLAG_DSN:
+        add_setting(options, "--dsn", "postgres", value);
+        break;
+    case FLAG_REDIS:
+        add_setting(options, "--redis", "redis", value);
+        break;
+    case FLAG_PREFIX:
+        add_setting(options, "--prefix", "prefix", value);
+        break;
+    case FLAG_WARMUP:
+        add_setting(options, "--warmup", "warmup", value);
+        break;
+    case FLAG_FLUSH:
+        add_setting(options, "--flush", "flush", "true");
+        break;
+    case FLAG_SET:
+        return parse_set(options, value);
+    case FLAG_WAIT:
+        options->wait = true;
+        break;
+    case FLAG_GRACE:
+        return parse_grace(value, &options->grace_ms);
+    case FLAG_LOG_LEVEL:
+        return parse_log_level(value, &options->log_level);
+    case FLAG_LOG_FORMAT:
+        return parse_log_format(value, &options->log_format);
+    default:
+        options->log_file = value;
+        break;
+    }
+    return true;
+}
+
+/* Only up to a '=': what follows can be a connection string under a misspelt name. */
+static void complain_unusable(enum command command, const char *argument, int answer)
+{
+    char letter[] = {'-', (char)optopt, '\0'};
+    bool is_letter = optopt > 0 && optopt < FLAG_DETACH;
+    const char *name = is_letter ? letter : argument;
+    int length = (int)strcspn(name, "=");
+
+    if (answer == ':') {
+        complain("%.*s: expected a value behind it", length, name);
+    } else if (optopt >= FLAG_DETACH) {
+        complain("%.*s: expected no value", length, name);
+    } else {
+        complain("%.*s: not an option; try 'cachepusher %s --help'", length, name, command_name(command));
+    }
+}
+
+static enum options_verdict parse_all(int argc, char **argv, struct options *options)
+{
+    bool is_run = options->command == COMMAND_RUN;
+    int flag;
+
+    opterr = 0;
+    while ((flag = getopt_long(argc, argv, is_run ? "+:dht:" : "+:ht:", is_run ? flags : flags + FLAGS_OF_RUN, NULL)) !=
+           -1) {
+        if (flag == 'h' || flag == FLAG_HELP) {
+            return OPTIONS_HELP;
+        }
+        if (flag == '?' || flag == ':') {
+            complain_unusable(options->command, argv[optind - 1], flag);
+            return OPTIONS_WRONG;
+        }
+        if (!parse_flag(flag, optarg, options)) {
+            return OPTIONS_WRONG;
+        }
+    }
+    if (optind < argc) {
+        complain("argument %d: expected options only; try 'cachepusher %s --help'", optind,
+                 command_name(options->command));
+        return OPTIONS_WRONG;
+    }
+    return OPTIONS_GO;
+}
+
+enum options_verdict options_parse(enum command command, int argc, char **argv, struct options *options)
+{
+    *options = (struct options){
+        .command = command,
+        .grace_ms = DEFAULT_GRACE_S * 1000,
+        .log_level = command == COMMAND_RUN ? CP_LOG_INFO : CP_LOG_WARN,
+        /* Each setting takes an argument at least. */
+        .settings = calloc((size_t)argc + 1, sizeof *options->settings),
+    };
+    if (options->settings == NULL) {
+        complain("out of memory");
+        return OPTIONS_FAILED;
+    }
+    return parse_all(argc, argv, options);
+}
+
+void options_fini(struct options *options)
+{
+    free(options->settings);
+    free(options->pidfile);
+    options->settings = NULL;
+    options->pidfile = NULL;
+}

@@ -1,0 +1,50 @@
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "cachepusher.h"
+
+#include "logger.h"
+
+enum command { COMMAND_RUN, COMMAND_WARMUP };
+
+enum options_verdict { OPTIONS_GO, OPTIONS_HELP, OPTIONS_WRONG, OPTIONS_FAILED };
+
+/* A setting of the configuration, as the command line gives it. */
+struct setting {
+    const char *flag; /* names it in messages: "--redis" */
+    const char *name; /* for cp_config_set() */
+    const char *value;
+};
+
+struct options {
+    enum command command;
+    bool wait;
+    bool detach;
+    int grace_ms;
+    cp_level log_level;
+    enum log_format log_format;
+    const char *log_file;    /* NULL: the usual place */
+    const char *config_file; /* NULL: none */
+    char *pidfile;           /* absolute; NULL: none */
+
+    struct setting *settings; /* in the order of the command line */
+    size_t setting_count;
+};
+
+/* argv[0] is the command's own name. Strings point into argv. What is wrong has been told unless it answers OPTIONS_GO
+ * or OPTIONS_HELP. Call options_fini() in any case. */
+enum options_verdict options_parse(enum command command, int argc, char **argv, struct options *options);
+void options_fini(struct options *options);
+
+/* The file, then the environment, then the command line, each over the one before. The caller owns *config. */
+enum options_verdict options_make_config(const struct options *options, cp_config **config);
+
+/* `path` seen from the root, from malloc; NULL: the reason has been told. */
+char *path_make_absolute(const char *path);
+
+const char *command_name(enum command command);
+
+#endif

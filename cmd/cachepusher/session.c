@@ -1,0 +1,121 @@
+#include "session.h"
+
+#include <signal.h>
+#include <string.h>
+
+#include "complain.h"
+#include "detach.h"
+#include "signals.h"
+
+enum { RETRY_FIRST_MS = 200, RETRY_LONGEST_MS = 5000 };
+
+static void log_settled(void *context, const cp_document *document)
+{
+    struct logger *logger = context;
+
+    if (document->exists) {
+        logger_printf(logger, CP_LOG_DEBUG, "%s stored, %zu bytes", document->key, document->bytes);
+    } else {
+        logger_printf(logger, CP_LOG_DEBUG, "%s deleted", document->key);
+    }
+}
+
+/* True: no signal asks to stop. */
+static bool rest(int wait_ms)
+{
+    int signal_number = signals_wait(wait_ms);
+
+    return signal_number == 0 || signal_number == SIGHUP;
+}
+
+static bool is_worth_a_retry(const struct session *session, const cp_error *err)
+{
+    return session->options->wait && err->code != CP_ERR_CONFIG && err->code != CP_ERR_ARGUMENT;
+}
+
+static void tell_obstacle(const struct session *session, const cp_error *err)
+{
+    logger_printf(session->logger, CP_LOG_WARN, "waiting: %s", err->message);
+    if (session->detach != NULL && detach_is_pending(session->detach)) {
+        complain("waiting in the background: %s", err->message);
+    }
+}
+
+/* A daemon that waits for its servers works as far as the terminal is concerned. */
+static bool let_go(const struct session *session)
+{
+    if (session->detach == NULL || detach_started(session->detach, session->logger->fd)) {
+        return true;
+    }
+    logger_printf(session->logger, CP_LOG_ERROR, "stopped: the command that started this daemon was interrupted");
+    return false;
+}
+
+static enum session_outcome start(struct session *session)
+{
+    int wait_ms = RETRY_FIRST_MS;
+    cp_error told = {0};
+    cp_error err = {0};
+
+    while (cp_syncer_start(session->syncer, &err) != CP_OK) {
+        if (!is_worth_a_retry(session, &err)) {
+            logger_fail(session->logger, "%s", err.message);
+            return err.code == CP_ERR_CONFIG ? SESSION_MISCONFIGURED : SESSION_FAILED;
+        }
+        /* Once for each obstacle, not for each try. */
+        if (strcmp(told.message, err.message) != 0) {
+            tell_obstacle(session, &err);
+            told = err;
+        }
+        if (!let_go(session)) {
+            return SESSION_FAILED;
+        }
+        if (!rest(wait_ms)) {
+            logger_printf(session->logger, CP_LOG_WARN, "stopped while waiting");
+            return SESSION_INTERRUPTED;
+        }
+        wait_ms = 2 * wait_ms < RETRY_LONGEST_MS ? 2 * wait_ms : RETRY_LONGEST_MS;
+    }
+    return let_go(session) ? SESSION_STARTED : SESSION_FAILED;
+}
+
+enum session_outcome session_start(struct session *session, const struct options *options, struct logger *logger,
+                                   struct detach *detach, cp_config *config)
+{
+    cp_callbacks callbacks = {.log = logger_write, .context = logger};
+    cp_error err = {0};
+
+    *session = (struct session){.options = options, .logger = logger, .detach = detach};
+    /* Not for nothing: it is called for each document. */
+    if (logger->threshold == CP_LOG_DEBUG) {
+        callbacks.settled = log_settled;
+    }
+    session->syncer = cp_syncer_create(config, &callbacks, &err);
+    if (session->syncer == NULL) {
+        cp_config_destroy(config);
+        logger_fail(logger, "%s", err.message);
+        return err.code == CP_ERR_CONFIG ? SESSION_MISCONFIGURED : SESSION_FAILED;
+    }
+    enum session_outcome outcome = start(session);
+    if (outcome != SESSION_STARTED) {
+        session_close(session);
+    }
+    return outcome;
+}
+
+bool session_stop(struct session *session)
+{
+    cp_error err = {0};
+
+    if (cp_syncer_stop(session->syncer, session->options->grace_ms, &err) == CP_OK) {
+        return true;
+    }
+    logger_fail(session->logger, "%s", err.message);
+    return false;
+}
+
+void session_close(struct session *session)
+{
+    cp_syncer_destroy(session->syncer);
+    session->syncer = NULL;
+}

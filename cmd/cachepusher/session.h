@@ -1,0 +1,31 @@
+#ifndef CMD_SESSION_H
+#define CMD_SESSION_H
+
+#include "cachepusher.h"
+
+#include "logger.h"
+#include "options.h"
+
+struct detach;
+
+enum session_outcome { SESSION_STARTED, SESSION_FAILED, SESSION_MISCONFIGURED, SESSION_INTERRUPTED };
+
+/* What run and warmup have in common: a syncer that writes to the log. */
+struct session {
+    const struct options *options;
+    struct logger *logger;
+    struct detach *detach; /* let go of once the syncer works, or waits; NULL: none */
+    cp_syncer *syncer;
+};
+
+/* Creates a syncer, which takes config whatever comes of it, and starts it; with --wait until that succeeds or a
+ * signal comes. Unless it answers SESSION_STARTED the reason has been told and there is nothing to close. */
+enum session_outcome session_start(struct session *session, const struct options *options, struct logger *logger,
+                                   struct detach *detach, cp_config *config);
+
+/* Settles what is queued, within --grace. False: the reason has been told. */
+bool session_stop(struct session *session);
+
+void session_close(struct session *session);
+
+#endif

@@ -1,0 +1,105 @@
+#include "signals.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "complain.h"
+
+/* The handlers only read what follows; it is all set before they are installed. */
+static int pipe_fds[2];
+static const char *pidfile_path;
+
+static void handle(int signal_number, void (*handler)(int))
+{
+    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
+
+    /* One handler at a time. */
+    sigaddset(&action.sa_mask, SIGINT);
+    sigaddset(&action.sa_mask, SIGTERM);
+    sigaddset(&action.sa_mask, SIGHUP);
+    sigaction(signal_number, &action, NULL);
+}
+
+static bool is_ignored(int signal_number)
+{
+    struct sigaction action;
+
+    return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+static void exit_at_once(int signal_number)
+{
+    sigset_t set;
+
+    if (pidfile_path != NULL) {
+        unlink(pidfile_path);
+    }
+    /* Shells and service managers tell a process that died of a signal from one that chose to fail. */
+    sigemptyset(&set);
+    sigaddset(&set, signal_number);
+    handle(signal_number, SIG_DFL);
+    raise(signal_number);
+    sigprocmask(SIG_UNBLOCK, &set, NULL);
+    _exit(128 + signal_number); /* the first process of a container cannot die like that */
+}
+
+/* A pipe that is full holds enough signals already. */
+static void pass_on(int signal_number)
+{
+    int saved_errno = errno;
+    unsigned char number = (unsigned char)signal_number;
+
+    while (write(pipe_fds[1], &number, sizeof number) == -1 && errno == EINTR) {
+    }
+    errno = saved_errno;
+}
+
+static void ask_to_stop(int signal_number)
+{
+    if (!is_ignored(SIGINT)) {
+        handle(SIGINT, exit_at_once);
+    }
+    handle(SIGTERM, exit_at_once);
+    pass_on(signal_number);
+}
+
+bool signals_init(const char *pidfile)
+{
+    if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) == -1) {
+        complain("cannot make a pipe: %s", strerror(errno));
+        return false;
+    }
+    pidfile_path = pidfile;
+    handle(SIGPIPE, SIG_IGN);
+    handle(SIGTERM, ask_to_stop);
+    if (!is_ignored(SIGINT)) {
+        handle(SIGINT, ask_to_stop);
+    }
+    if (!is_ignored(SIGHUP)) {
+        handle(SIGHUP, pass_on);
+    }
+    return true;
+}
+
+void signals_fini(void)
+{
+    if (!is_ignored(SIGINT)) {
+        handle(SIGINT, SIG_DFL);
+    }
+    handle(SIGTERM, SIG_DFL);
+}
+
+int signals_wait(int timeout_ms)
+{
+    struct pollfd poll_fd = {.fd = pipe_fds[0], .events = POLLIN};
+    unsigned char number;
+
+    /* A handler interrupts poll() once it has written to the pipe, so that EINTR, too, means: read. */
+    poll(&poll_fd, 1, timeout_ms);
+    return read(pipe_fds[0], &number, sizeof number) == 1 ? number : 0;
+}

@@ -1,0 +1,22 @@
+#ifndef CMD_SIGNALS_H
+#define CMD_SIGNALS_H
+
+#include <stdbool.h>
+
+/*
+ * SIGINT and SIGTERM ask to stop: the first is handed to signals_wait(), the second kills the process on the spot,
+ * whatever it waits for; a shell sees 128 + its number. SIGHUP is only handed on. SIGPIPE is ignored. SIGINT and SIGHUP
+ * stay ignored where the caller has them ignored, as nohup does.
+ */
+
+/* `pidfile`, which may be NULL, is removed by a second signal; it has to stay as it is until signals_fini(). Call
+ * it after the last fork. False: the reason has been told. */
+bool signals_init(const char *pidfile);
+
+/* From now on a signal has its usual effect, and the pidfile is no longer used. */
+void signals_fini(void);
+
+/* The next signal, waiting for timeout_ms at most; 0: none came. */
+int signals_wait(int timeout_ms);
+
+#endif

@@ -1,0 +1,205 @@
+/*
+ * libcachepusher: keeps JSON documents in Redis equal to what Postgres holds.
+ *
+ * An application writes rows; triggers announce the ids of the documents that changed; the syncer reads each document
+ * again with a function of yours and stores it in Redis under its key. A complete program (error messages left to the
+ * reader):
+ *
+ *     #include <cachepusher.h>
+ *     #include <stdio.h>
+ *
+ *     int main(void)
+ *     {
+ *         cp_error err;
+ *         cp_config *config = cp_config_create(&err);
+ *         cp_config_set(config, "postgres", "host=/run/postgresql dbname=shop", &err);
+ *         cp_config_set(config, "redis", "127.0.0.1:6379", &err);
+ *
+ *         cp_syncer *syncer = cp_syncer_create(config, NULL, &err);   // owns config from here on
+ *         if (syncer == NULL || cp_syncer_start(syncer, &err) != CP_OK ||
+ *             cp_syncer_wait_ready(syncer, 60000, &err) != CP_OK) {
+ *             fprintf(stderr, "%s\n", err.message);
+ *             return 1;
+ *         }
+ *         puts("every customer is in Redis and follows Postgres; press return to stop");
+ *         getchar();
+ *         cp_syncer_stop(syncer, 5000, &err);
+ *         cp_syncer_destroy(syncer);
+ *         return 0;
+ *     }
+ *
+ *     cc example.c $(pkg-config --cflags --libs cachepusher)
+ *
+ * Rules that hold for everything below
+ *
+ *  - Threads: a cp_config belongs to one thread at a time. A cp_syncer may be used from any number of threads at once,
+ *    except for cp_syncer_destroy(), which has to be the last call.
+ *  - The library starts threads of its own in cp_syncer_start(), with every signal blocked. It installs no signal
+ *    handler, never exits, prints nothing, and keeps no global state: several syncers in one process work.
+ *  - Errors: a function that can fail returns a cp_code and fills *err when err is not NULL. The message is one line of
+ *    UTF-8 that names the thing concerned, without a newline and never with a password.
+ *  - Strings passed in are copied. Strings handed to callbacks live until the callback returns.
+ *  - Times are in milliseconds.
+ */
+#ifndef CACHEPUSHER_H
+#define CACHEPUSHER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CP_VERSION "0.1.0"
+
+#if defined(__GNUC__)
+#define CP_API __attribute__((visibility("default")))
+#else
+#define CP_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- errors ---- */
+
+typedef enum cp_code {
+    CP_OK = 0,
+    CP_ERR_ARGUMENT, /* the call is wrong: unknown entity, not an id, syncer not running */
+    CP_ERR_CONFIG,   /* a configuration file or value is wrong */
+    CP_ERR_SYSTEM,   /* out of memory, threads or file descriptors */
+    CP_ERR_POSTGRES, /* Postgres cannot be reached, refused, or lacks a function or table */
+    CP_ERR_REDIS,    /* Redis cannot be reached or refused */
+    CP_ERR_TIMEOUT   /* the time given has passed */
+} cp_code;
+
+typedef struct cp_error {
+    cp_code code;
+    bool retriable; /* the same call may succeed later without anybody changing the configuration */
+    char message[512];
+} cp_error;
+
+/* The name of a code, such as "postgres". Never NULL; the string is static. */
+CP_API const char *cp_code_name(cp_code code);
+
+/* The version of the library that runs, as CP_VERSION was when it was built. */
+CP_API const char *cp_version(void);
+
+/* ---- configuration ---- */
+
+typedef struct cp_config cp_config;
+
+/* A configuration with every setting at its default and the customer example as its only entity. NULL when out of
+ * memory. */
+CP_API cp_config *cp_config_create(cp_error *err);
+
+/* Reads a JSON file over what config holds: settings the file does not name stay; its "entities", if any, replace those
+ * of config. On failure (CP_ERR_CONFIG; "FILE:LINE: …" or "FILE: path.within.it: …") config is unchanged. */
+CP_API cp_code cp_config_load(cp_config *config, const char *path, cp_error *err);
+
+/* The same from text in memory; `name` takes the place of the file's name in messages. */
+CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *name, cp_error *err);
+
+/* Sets one setting from text, as a flag or an environment variable would. Names are those of the file:
+ *
+ *     postgres            libpq connection string or URI. Default "": libpq's own defaults and PG* variables
+ *     redis               HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:PATH. Default 127.0.0.1:6379
+ *     prefix              what {prefix} in key templates stands for. Default "customer"
+ *     threads             workers, 1 to 64, each with a connection to either server. Default 4
+ *     warmup              scan, touch or none: how documents are filled in at start. Default scan
+ *     flush               true or false: delete every key under each entity's prefix at start. Default false
+ *     batch               documents to a fetch, 1 to 10000. Default 256
+ *     max_pending         distinct ids held while a server is away, 1000 to 100000000; past it they are forgotten and
+ *                         a resync is made instead. Default 1000000
+ *     connect_timeout_ms  for one attempt, 100 to 600000. Default 5000
+ *     fetch_timeout_ms    for one statement of a worker, 100 to 86400000. Default 30000
+ *     redis_timeout_ms    for Redis to take and answer one batch, 100 to 600000. Default 5000
+ */
+CP_API cp_code cp_config_set(cp_config *config, const char *name, const char *value, cp_error *err);
+
+/* Frees a configuration that no syncer owns. NULL is allowed. */
+CP_API void cp_config_destroy(cp_config *config);
+
+/* ---- callbacks ---- */
+
+typedef enum cp_level { CP_LOG_ERROR, CP_LOG_WARN, CP_LOG_INFO, CP_LOG_DEBUG } cp_level;
+
+/* A document whose id has settled: Redis has acknowledged what a read made after the change had found. */
+typedef struct cp_document {
+    const char *entity;
+    const char *key; /* in Redis */
+    size_t bytes;    /* of the document; 0 when there is none */
+    bool exists;     /* false: no such document, and the key is deleted */
+} cp_document;
+
+/* Both are called from the library's threads, several at a time, and hold up the thread that calls: return soon, and
+ * call no function of the library from them except cp_syncer_stats(), cp_syncer_enqueue() and cp_syncer_resync(). */
+typedef struct cp_callbacks {
+    void (*log)(void *context, cp_level level, const char *message); /* NULL: messages are discarded */
+    void (*settled)(void *context, const cp_document *document);     /* NULL: not wanted */
+    void *context;
+} cp_callbacks;
+
+/* ---- the syncer ---- */
+
+typedef struct cp_syncer cp_syncer;
+
+/* Validates the configuration as a whole and wires up a syncer; connects to nothing yet. On success the syncer owns
+ * config; on failure (NULL) the caller still does. callbacks may be NULL and are copied. */
+CP_API cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp_error *err);
+
+/* Connects once to both servers to see that they answer and hold what the configuration names, flushes if asked to, and
+ * starts the threads. Blocks meanwhile. On failure nothing runs and it may be called again: that is how to wait for
+ * servers that come up later. Once it has succeeded, lost connections are made again for ever, in the background. */
+CP_API cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err);
+
+/* Waits until every document that existed when the warm-up began has settled (with warmup "none": until changes are
+ * listened for), timeout_ms at most; -1 waits for ever. CP_ERR_TIMEOUT: not yet. An id whose own fetch fails does not
+ * hold this up: it is retried for ever and counted in cp_stats.failing. */
+CP_API cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err);
+
+/* Has a document read and stored again, as a notification would: for writes that no trigger sees. `id` is text in the
+ * form of the entity's id type. Returns at once; the work is done by the workers. */
+CP_API cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err);
+
+/* Has every document of an entity (NULL: of all) read and stored again and keys without a row removed, beside live
+ * changes. Returns at once; a request made while a resync runs is served by one more run after it. */
+CP_API cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err);
+
+typedef struct cp_stats {
+    /* Since the start: */
+    uint64_t events;       /* ids named by notifications and cp_syncer_enqueue() */
+    uint64_t resync_ids;   /* ids put through the lanes by resyncs, warm-up included */
+    uint64_t coalesced;    /* of these two, folded into an id that was waiting already */
+    uint64_t bad_payloads; /* notifications that were no id, no array of ids and not '*' */
+    uint64_t fetches;      /* statements sent to read documents */
+    uint64_t stored;       /* documents settled by SET */
+    uint64_t deleted;      /* ids settled by DEL: no such document */
+    uint64_t bytes;        /* of the documents stored */
+    uint64_t failures;     /* tries to settle an id that failed and put it back */
+    uint64_t reconnects;   /* connections lost and made again */
+    uint64_t overflows;    /* times that max_pending was passed and a resync asked for */
+    uint64_t resyncs;      /* completed, warm-up included */
+    /* Now: */
+    uint64_t pending;         /* distinct ids known to the workers that have not settled */
+    uint64_t failing;         /* of these, ids whose own fetch or store fails and is retried alone */
+    uint64_t resync_estimate; /* documents that the running or last resync expects to list; the planner's estimate */
+    bool ready;               /* what cp_syncer_wait_ready() waits for */
+} cp_stats;
+
+/* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */
+CP_API void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats);
+
+/* Stops listening, settles what is queued within grace_ms, and ends the threads. CP_OK: everything received has
+ * settled. CP_ERR_TIMEOUT: the message says how many ids had not; the next warm-up repairs them. May take a
+ * connection's timeout longer than grace_ms when a server hangs. Stopped stays stopped; calling it again is harmless.
+ */
+CP_API cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err);
+
+/* Stops without grace if still running, and frees. NULL is allowed. */
+CP_API void cp_syncer_destroy(cp_syncer *syncer);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,28 @@
+/*
+ * How long to wait before the next try: decorrelated jitter.
+ *
+ * Each wait is drawn between the base and three times the one before, up to a cap. The jitter keeps N workers that lost
+ * one server at the same instant from coming back at the same instants.
+ */
+#ifndef CPI_BACKOFF_H
+#define CPI_BACKOFF_H
+
+#include <stdint.h>
+
+struct cpi_backoff {
+    int base_ms;
+    int cap_ms;
+    int last_ms; /* 0: the next failure is the first */
+    unsigned short random[3];
+};
+
+/* The seed makes the draws of two backoffs differ; any value does. */
+void cpi_backoff_init(struct cpi_backoff *backoff, int base_ms, int cap_ms, uint64_t seed);
+
+/* The wait after one more failure: base_ms to cap_ms. */
+int cpi_backoff_next(struct cpi_backoff *backoff);
+
+/* After a success: the next wait starts from the base again. */
+void cpi_backoff_reset(struct cpi_backoff *backoff);
+
+#endif

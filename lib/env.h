@@ -1,0 +1,22 @@
+/* What every thread of one syncer shares. Wired up by cp_syncer_create() and constant from then on. */
+#ifndef CPI_ENV_H
+#define CPI_ENV_H
+
+#include "config.h"
+#include "lane.h"
+#include "log.h"
+#include "stats.h"
+#include "stop.h"
+
+struct cpi_env {
+    const struct cp_config *config;
+    struct cpi_log log;
+    void (*settled)(void *context, const cp_document *document); /* NULL: not wanted */
+    void *settled_context;
+    const char *channel; /* a Postgres channel of this syncer alone, on which it sends notifications to itself */
+    struct cpi_stats *stats;
+    struct cpi_stop *stop;
+    struct cpi_lane *lanes; /* config->threads of them */
+};
+
+#endif

@@ -1,0 +1,19 @@
+/* Filling a cp_error. */
+#ifndef CPI_ERROR_H
+#define CPI_ERROR_H
+
+#include "cachepusher.h"
+
+/* Fills *err (unless NULL) and returns code, so that a failing function ends in `return cpi_error(…)`. Newlines in the
+ * formatted message become "; ": messages are one line. An over-long message is cut at a character's boundary. */
+cp_code cpi_error(cp_error *err, cp_code code, bool retriable, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* cpi_error() for memory that could not be had. */
+cp_code cpi_error_memory(cp_error *err);
+
+/* The precision for printf("%.*s") that shows as much of a user's text as a message has room for,
+ * in whole characters. */
+int cpi_shown(const char *text);
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * A lane: one worker's inbox. Two rings, each with one producer, and the doorbell that wakes the worker.
+ *
+ *     listener ──▶ live ring ──┐
+ *                              ├──▶ worker (the only consumer of both; live before bulk)
+ *     resync   ──▶ bulk ring ──┘
+ *
+ * An id always goes to the same lane, so that one id is never in the hands of two workers: this is the whole argument
+ * why an older read cannot overwrite a newer one.
+ *
+ * A fence is a question put into a ring: tell me when every id before this has settled. The worker answers with
+ * cpi_lane_pass_fence(); the resync thread asks, and learns from the answers of all lanes that a warm-up is complete.
+ */
+#ifndef CPI_LANE_H
+#define CPI_LANE_H
+
+#include "bell.h"
+#include "ring.h"
+
+enum cpi_ring_kind { CPI_RING_LIVE, CPI_RING_BULK, CPI_RINGS };
+
+struct cpi_lane {
+    struct cpi_ring *rings[CPI_RINGS];
+    struct cpi_bell bell; /* the worker's */
+    /* Per ring the number of the newest fence passed; 0: none yet. Written by the worker. */
+    _Atomic int64_t fences_passed[CPI_RINGS];
+};
+
+cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err);
+
+/* After the threads have ended: frees the events left in the rings. */
+void cpi_lane_fini(struct cpi_lane *lane, const struct cpi_entity *entities);
+
+/* The lane, of count, that an id belongs to. */
+uint32_t cpi_lane_of(const struct cpi_event *event, const struct cpi_entity *entities, uint32_t count);
+
+/* The ring's producer. Returns how many fitted; does not wake the worker: ring the bell after the last of a burst. */
+uint32_t cpi_lane_put(struct cpi_lane *lane, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n);
+bool cpi_lane_has_room(const struct cpi_lane *lane, enum cpi_ring_kind kind);
+bool cpi_lane_put_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
+
+/* The worker. */
+uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n);
+bool cpi_lane_is_empty(const struct cpi_lane *lane);
+void cpi_lane_pass_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
+
+/* Anybody: whether the fence of this number, or a newer one, has been passed. */
+bool cpi_lane_has_passed(const struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
+
+#endif

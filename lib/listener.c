@@ -1,0 +1,288 @@
+#include "listener.h"
+
+#include "backoff.h"
+#include "clock.h"
+#include "error.h"
+#include "pg.h"
+#include "spill.h"
+#include "thread.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RETRY_BASE_MS = 50,
+    RETRY_CAP_MS = 5000,
+    /* Between looks at full rings: a worker empties one in about the time of a batch. */
+    SPILL_LOOK_MS = 5
+};
+
+struct cpi_listener {
+    const struct cpi_env *env;
+    struct cpi_inbox *inbox;
+    struct cpi_resync *resync;
+    struct cpi_thread thread;
+    struct cpi_bell bell;
+
+    /* Of the thread. */
+    struct cpi_pg pg;
+    struct cpi_backoff backoff;
+    int64_t retry_at_ms;
+    bool has_listened; /* at least once */
+    bool away;         /* an outage has been logged */
+    struct cpi_spill *spill;
+    struct cpi_events events; /* received and not yet routed; empty between turns */
+    bool spilled;             /* the spill holds something */
+};
+
+/* ---- events ---- */
+
+static void route(struct cpi_listener *listener)
+{
+    if (listener->events.count == 0) {
+        return;
+    }
+    cpi_stats_add(listener->env->stats, CPI_STAT_EVENTS, (int64_t)listener->events.count);
+    if (!cpi_spill_put(listener->spill, &listener->events)) {
+        cpi_log(&listener->env->log, CP_LOG_WARN,
+                "more ids are waiting than max_pending allows: forgetting them in favour of a resync");
+        cpi_resync_request(listener->resync, CPI_ALL_ENTITIES, CPI_CAUSE_OVERFLOW);
+    }
+    listener->spilled = true; /* perhaps; the next flush tells */
+}
+
+static void receive_for(struct cpi_listener *listener, uint32_t index, const PGnotify *notification)
+{
+    const struct cp_config *config = listener->env->config;
+    switch (
+        cpi_event_parse(&config->entities[index], index, notification->extra, &listener->events, config->entities)) {
+    case CPI_PAYLOAD_IDS:
+        break;
+    case CPI_PAYLOAD_EVERYTHING:
+        cpi_resync_request(listener->resync, index, CPI_CAUSE_TRUNCATE);
+        break;
+    case CPI_PAYLOAD_BAD:
+        cpi_stats_add(listener->env->stats, CPI_STAT_BAD_PAYLOADS, 1);
+        cpi_log(&listener->env->log, CP_LOG_WARN,
+                "channel %s: payload \"%.*s\" is neither %s id, nor a JSON array of them, nor *; ignored",
+                notification->relname, cpi_shown(notification->extra), notification->extra,
+                cpi_id_type_name(config->entities[index].id_type));
+        break;
+    case CPI_PAYLOAD_NO_MEMORY:
+        cpi_stats_add(listener->env->stats, CPI_STAT_OVERFLOWS, 1);
+        cpi_log(&listener->env->log, CP_LOG_ERROR, "out of memory for a notification: a resync takes its place");
+        cpi_resync_request(listener->resync, index, CPI_CAUSE_OVERFLOW);
+        break;
+    }
+}
+
+static void receive(struct cpi_listener *listener, const PGnotify *notification)
+{
+    const struct cp_config *config = listener->env->config;
+    if (strcmp(notification->relname, listener->env->channel) == 0) {
+        route(listener); /* what came before the fence has to be before it */
+        cpi_spill_fence(listener->spill, strtoll(notification->extra, NULL, 10));
+        listener->spilled = true;
+        return;
+    }
+    for (uint32_t e = 0; e < config->entity_count; e++) {
+        for (size_t c = 0; c < config->entities[e].channel_count; c++) {
+            if (strcmp(notification->relname, config->entities[e].channels[c]) == 0) {
+                receive_for(listener, e, notification);
+            }
+        }
+    }
+}
+
+/* Takes everything that libpq has read. The workers are woken once for all of it. */
+static void receive_all(struct cpi_listener *listener)
+{
+    PGnotify *notification;
+    while ((notification = PQnotifies(listener->pg.connection)) != NULL) {
+        receive(listener, notification);
+        PQfreemem(notification);
+    }
+    route(listener);
+}
+
+/* ---- the connection ---- */
+
+static void lose(struct cpi_listener *listener, const cp_error *why)
+{
+    cpi_pg_close(&listener->pg);
+    int wait_ms = cpi_backoff_next(&listener->backoff);
+    listener->retry_at_ms = cpi_now_ms() + wait_ms;
+    if (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
+        cpi_log(&listener->env->log, listener->away ? CP_LOG_DEBUG : CP_LOG_WARN, "listener: %s; connecting again",
+                why->message);
+        listener->away = true;
+    }
+}
+
+static bool listen_to(struct cpi_listener *listener, const char *channel, cp_error *err)
+{
+    char *quoted = PQescapeIdentifier(listener->pg.connection, channel, strlen(channel));
+    char sql[256];
+    bool fits = quoted != NULL && snprintf(sql, sizeof sql, "listen %s", quoted) < (int)sizeof sql;
+    PQfreemem(quoted);
+    if (!fits) {
+        cpi_error_memory(err);
+        return false;
+    }
+    PGresult *result = cpi_pg_query(&listener->pg, sql, NULL, 0, false, err);
+    PQclear(result);
+    return result != NULL;
+}
+
+static bool listen_to_all(struct cpi_listener *listener, cp_error *err)
+{
+    const struct cp_config *config = listener->env->config;
+    for (uint32_t e = 0; e < config->entity_count; e++) {
+        for (size_t c = 0; c < config->entities[e].channel_count; c++) {
+            if (!listen_to(listener, config->entities[e].channels[c], err)) {
+                return false;
+            }
+        }
+    }
+    return listen_to(listener, listener->env->channel, err);
+}
+
+static void connect_and_listen(struct cpi_listener *listener)
+{
+    cp_error err;
+    if (cpi_pg_open(&listener->pg, &err) != CP_OK || !listen_to_all(listener, &err)) {
+        lose(listener, &err);
+        return;
+    }
+    cpi_backoff_reset(&listener->backoff);
+    if (listener->away) {
+        cpi_log(&listener->env->log, CP_LOG_INFO, "listener: listening again");
+        listener->away = false;
+    }
+    cpi_stats_add(listener->env->stats, CPI_STAT_RECONNECTS, listener->has_listened);
+    cpi_resync_request(listener->resync, CPI_ALL_ENTITIES,
+                       listener->has_listened ? CPI_CAUSE_LISTENER : CPI_CAUSE_START);
+    listener->has_listened = true;
+}
+
+/* ---- the thread ---- */
+
+static void take_inbox(struct cpi_listener *listener)
+{
+    cpi_inbox_take(listener->inbox, &listener->events);
+    route(listener);
+}
+
+static void read_source(struct cpi_listener *listener)
+{
+    if (!cpi_pg_is_open(&listener->pg)) {
+        if (cpi_now_ms() >= listener->retry_at_ms) {
+            connect_and_listen(listener);
+        }
+        if (!cpi_pg_is_open(&listener->pg)) {
+            return;
+        }
+    }
+    bool alive = PQconsumeInput(listener->pg.connection) != 0;
+    receive_all(listener);
+    if (!alive) {
+        cp_error err;
+        cpi_error(&err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(listener->pg.connection));
+        lose(listener, &err);
+    }
+}
+
+/* Sleeps until Postgres has sent something, somebody has rung, or it is time to look again. */
+static void rest(struct cpi_listener *listener)
+{
+    bool open = cpi_pg_is_open(&listener->pg);
+    int timeout_ms = open ? -1 : cpi_left_ms(listener->retry_at_ms);
+    if (listener->spilled && (timeout_ms < 0 || timeout_ms > SPILL_LOOK_MS)) {
+        timeout_ms = SPILL_LOOK_MS;
+    }
+    cpi_bell_arm(&listener->bell);
+    if (cpi_inbox_is_empty(listener->inbox) && cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
+        cpi_bell_sleep(&listener->bell, open ? PQsocket(listener->pg.connection) : -1, timeout_ms);
+    }
+    cpi_bell_disarm(&listener->bell);
+}
+
+static void *run(void *context)
+{
+    struct cpi_listener *listener = context;
+    while (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
+        read_source(listener);
+        take_inbox(listener);
+        listener->spilled = listener->spilled && !cpi_spill_flush(listener->spill);
+        rest(listener);
+    }
+    cpi_pg_close(&listener->pg);
+
+    /* What has been received is settled; nothing more is received. */
+    cpi_inbox_close(listener->inbox, &listener->events);
+    route(listener);
+    while (!cpi_spill_flush(listener->spill) && !cpi_stop_grace_passed(listener->env->stop)) {
+        poll(NULL, 0, SPILL_LOOK_MS);
+    }
+    return NULL;
+}
+
+/* ---- lifecycle ---- */
+
+struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_inbox *inbox, struct cpi_resync *resync,
+                                         cp_error *err)
+{
+    struct cpi_listener *listener = calloc(1, sizeof *listener);
+    if (listener == NULL) {
+        cpi_error_memory(err);
+        return NULL;
+    }
+    listener->env = env;
+    listener->inbox = inbox;
+    listener->resync = resync;
+    listener->bell.fd = -1;
+    listener->pg =
+        (struct cpi_pg){.config = env->config, .role = "cachepusher listener", .cancel_fd = env->stop->drain_fd};
+    cpi_backoff_init(&listener->backoff, RETRY_BASE_MS, RETRY_CAP_MS, 0);
+    listener->spill = cpi_spill_create(env);
+    if (listener->spill == NULL) {
+        cpi_error_memory(err);
+    }
+    if (listener->spill == NULL || cpi_bell_init(&listener->bell, err) != CP_OK) {
+        cpi_listener_destroy(listener);
+        return NULL;
+    }
+    return listener;
+}
+
+cp_code cpi_listener_start(struct cpi_listener *listener, cp_error *err)
+{
+    return cpi_thread_start(&listener->thread, "cp-listener", run, listener, err);
+}
+
+void cpi_listener_wake(struct cpi_listener *listener)
+{
+    cpi_bell_ring(&listener->bell);
+}
+
+void cpi_listener_join(struct cpi_listener *listener)
+{
+    cpi_thread_join(&listener->thread);
+}
+
+uint64_t cpi_listener_unsettled(const struct cpi_listener *listener)
+{
+    return cpi_spill_count(listener->spill);
+}
+
+void cpi_listener_destroy(struct cpi_listener *listener)
+{
+    if (listener == NULL) {
+        return;
+    }
+    cpi_spill_destroy(listener->spill);
+    cpi_events_fini(&listener->events, listener->env->config->entities);
+    cpi_bell_fini(&listener->bell);
+    free(listener);
+}

@@ -1,0 +1,310 @@
+#include "pass.h"
+
+#include "error.h"
+#include "keyspace.h"
+#include "listing.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RETRY_BASE_MS = 100,
+    RETRY_CAP_MS = 5000,
+    LOOK_LAST_MS = 50 /* while nothing moves, since a server may be away for hours */
+};
+
+/* ---- waiting ---- */
+
+bool cpi_pass_wait(struct cpi_pass *pass, int *look_ms)
+{
+    bool going_on = cpi_stop_sleep(pass->env->stop, *look_ms);
+    *look_ms = 2 * *look_ms < LOOK_LAST_MS ? 2 * *look_ms : LOOK_LAST_MS;
+    pass->report(pass->report_context);
+    return going_on;
+}
+
+/* After a failure. False: stopping. Said once an outage, as long as nothing succeeds in between. */
+static bool wait_before_retry(struct cpi_pass *pass, const cp_error *why)
+{
+    if (cpi_stop_phase(pass->env->stop) != CPI_RUNNING) {
+        return false;
+    }
+    cpi_log(&pass->env->log, pass->backoff.last_ms == 0 ? CP_LOG_WARN : CP_LOG_DEBUG, "resync: %s; trying again",
+            why->message);
+    return cpi_stop_sleep(pass->env->stop, cpi_backoff_next(&pass->backoff));
+}
+
+static bool push_staged(struct cpi_pass *pass)
+{
+    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_feeder_push(&pass->feeder);) {
+        if (!cpi_pass_wait(pass, &look_ms)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool cpi_pass_settle(struct cpi_pass *pass)
+{
+    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_feeder_fence(&pass->feeder);) {
+        if (!cpi_pass_wait(pass, &look_ms)) {
+            return false;
+        }
+    }
+    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_feeder_passed(&pass->feeder, CPI_RING_BULK, pass->feeder.fence);) {
+        if (!cpi_pass_wait(pass, &look_ms)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- listing: ids from Postgres ---- */
+
+static bool open_postgres(struct cpi_pass *pass, cp_error *err)
+{
+    return cpi_pg_is_open(&pass->pg) || cpi_pg_open(&pass->pg, err) == CP_OK;
+}
+
+/* Stages an id that is the caller's: a text id is copied. */
+static bool stage_copy(struct cpi_pass *pass, uint32_t index, const union cpi_id *id, cp_error *err)
+{
+    enum cpi_id_type type = pass->env->config->entities[index].id_type;
+    struct cpi_event event = {.id = *id, .entity = index};
+    if (cpi_id_is_text(type)) {
+        event.id.text = strdup(id->text);
+        if (event.id.text == NULL) {
+            cpi_error_memory(err);
+            return false;
+        }
+    }
+    if (!cpi_feeder_stage(&pass->feeder, &event)) {
+        cpi_id_fini(type, &event.id);
+        cpi_error_memory(err);
+        return false;
+    }
+    return true;
+}
+
+static bool stage_rows(struct cpi_pass *pass, uint32_t index, const PGresult *result, cp_error *err)
+{
+    for (int row = 0; row < PQntuples(result); row++) {
+        union cpi_id id = cpi_fetch_id(&pass->env->config->entities[index], result, row, 0);
+        if (!stage_copy(pass, index, &id, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Puts every listed id through the lanes. A page that fails is asked for again; it does not start over. */
+bool cpi_pass_list(struct cpi_pass *pass, uint32_t index)
+{
+    const struct cpi_entity *entity = &pass->env->config->entities[index];
+    PGresult *last = NULL; /* the page before: its last row is where the next begins */
+    for (bool more = true; more;) {
+        cp_error err;
+        union cpi_id after = {0};
+        if (last != NULL) {
+            after = cpi_fetch_id(entity, last, PQntuples(last) - 1, 0);
+        }
+        PGresult *page =
+            open_postgres(pass, &err) ? cpi_listing_page(&pass->pg, entity, last != NULL ? &after : NULL, &err) : NULL;
+        if (page == NULL || !stage_rows(pass, index, page, &err)) {
+            PQclear(page);
+            if (!wait_before_retry(pass, &err)) {
+                break;
+            }
+            continue;
+        }
+        cpi_backoff_reset(&pass->backoff);
+        more = PQntuples(page) == CPI_LISTING_PAGE;
+        PQclear(last);
+        last = page;
+        if (!push_staged(pass)) {
+            break;
+        }
+    }
+    PQclear(last);
+    return cpi_stop_phase(pass->env->stop) == CPI_RUNNING;
+}
+
+/* ---- sweeping: ids from Redis whose row is gone ---- */
+
+/* Puts those of the collected ids that Postgres does not list through the lanes: a worker reads each again and deletes
+ * the key if there is indeed nothing. */
+static bool stage_missing(struct cpi_pass *pass, uint32_t index, cp_error *err)
+{
+    const struct cpi_entity *entity = &pass->env->config->entities[index];
+    if (pass->probe.count == 0) {
+        return true;
+    }
+    PGresult *missing = open_postgres(pass, err) ? cpi_listing_missing(&pass->pg, entity, &pass->probe, err) : NULL;
+    bool staged = missing != NULL && stage_rows(pass, index, missing, err);
+    PQclear(missing);
+    return staged;
+}
+
+static bool collect_ids(struct cpi_pass *pass, const struct cpi_entity *entity, const redisReply *keys,
+                        uint64_t *strangers, cp_error *err)
+{
+    cpi_id_array_clear(&pass->probe, entity->id_type);
+    for (size_t i = 0; i < keys->elements; i++) {
+        union cpi_id id;
+        if (!cpi_keyspace_id(entity, keys->element[i], &id)) {
+            ++*strangers;
+            continue;
+        }
+        bool added = cpi_id_array_add(&pass->probe, &id);
+        cpi_id_fini(entity->id_type, &id);
+        if (!added) {
+            cpi_error_memory(err);
+            return false;
+        }
+    }
+    return true;
+}
+
+/* One pass of SCAN. False with err set: to be done again from the start, which does no harm. */
+static bool sweep_once(struct cpi_pass *pass, uint32_t index, uint64_t *strangers, cp_error *err)
+{
+    const struct cpi_entity *entity = &pass->env->config->entities[index];
+    struct cpi_scan scan;
+    *strangers = 0;
+    if (cpi_scan_init(&scan, &entity->key, false, err) != CP_OK) {
+        return false;
+    }
+    bool fine = cpi_redis_is_open(&pass->redis) || cpi_redis_open(&pass->redis, err) == CP_OK;
+    while (fine && !scan.done) {
+        redisReply *reply = cpi_scan_next(&pass->redis, &scan, err);
+        if (reply == NULL) {
+            fine = false;
+            break;
+        }
+        fine = collect_ids(pass, entity, reply->element[1], strangers, err) && stage_missing(pass, index, err) &&
+               push_staged(pass);
+        freeReplyObject(reply);
+    }
+    cpi_scan_fini(&scan);
+    return fine;
+}
+
+bool cpi_pass_sweep(struct cpi_pass *pass, uint32_t index)
+{
+    const struct cpi_entity *entity = &pass->env->config->entities[index];
+    uint64_t strangers = 0;
+    cp_error err = {0};
+    while (!sweep_once(pass, index, &strangers, &err)) {
+        if (!wait_before_retry(pass, &err)) {
+            return false;
+        }
+    }
+    cpi_backoff_reset(&pass->backoff);
+    if (strangers > 0) {
+        cpi_log(&pass->env->log, CP_LOG_WARN,
+                "%s: %llu keys under \"%s\" are not documents of this entity and are left alone", entity->name,
+                (unsigned long long)strangers, entity->key.before);
+    }
+    return true;
+}
+
+/* ---- touching: let the triggers announce every document ---- */
+
+static bool run_procedure(struct cpi_pass *pass, const char *name, cp_error *err)
+{
+    struct cpi_pg_parameter parameter = {.value = name};
+    PGresult *result = open_postgres(pass, err)
+                           ? cpi_pg_query(&pass->pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc",
+                                          &parameter, 1, false, err)
+                           : NULL;
+    if (result == NULL) {
+        return false;
+    }
+    bool is_procedure = PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "p") == 0;
+    PQclear(result);
+
+    char *sql = NULL;
+    if (asprintf(&sql, "%s %s()", is_procedure ? "call" : "select", name) < 0) {
+        cpi_error_memory(err);
+        return false;
+    }
+    result = cpi_pg_query(&pass->pg, sql, NULL, 0, false, err);
+    free(sql);
+    PQclear(result);
+    return result != NULL;
+}
+
+/* Asks the listener, through Postgres, to put a fence behind every notification committed before this one. */
+static bool notify_fence(struct cpi_pass *pass, int64_t number, cp_error *err)
+{
+    char digits[24];
+    snprintf(digits, sizeof digits, "%lld", (long long)number);
+    struct cpi_pg_parameter parameters[] = {{.value = pass->env->channel}, {.value = digits}};
+    PGresult *result = open_postgres(pass, err)
+                           ? cpi_pg_query(&pass->pg, "select pg_notify($1, $2)", parameters, 2, false, err)
+                           : NULL;
+    PQclear(result);
+    return result != NULL;
+}
+
+bool cpi_pass_touch(struct cpi_pass *pass, int64_t *fence)
+{
+    const struct cp_config *config = pass->env->config;
+    cp_error err = {0};
+    for (uint32_t e = 0; e < config->entity_count; e++) {
+        while (!run_procedure(pass, config->entities[e].warmup_procedure, &err)) {
+            if (!wait_before_retry(pass, &err)) {
+                return false;
+            }
+        }
+    }
+    *fence = ++pass->feeder.fence;
+    while (!notify_fence(pass, *fence, &err)) {
+        if (!wait_before_retry(pass, &err)) {
+            return false;
+        }
+    }
+    cpi_backoff_reset(&pass->backoff);
+    return true;
+}
+
+bool cpi_pass_touched(const struct cpi_pass *pass, int64_t fence)
+{
+    return cpi_feeder_passed(&pass->feeder, CPI_RING_LIVE, fence);
+}
+
+uint64_t cpi_pass_estimate(struct cpi_pass *pass, uint32_t index)
+{
+    uint64_t estimate = 0;
+    if (open_postgres(pass, NULL)) {
+        cpi_listing_estimate(&pass->pg, &pass->env->config->entities[index], &estimate, NULL);
+    }
+    return estimate;
+}
+
+/* ---- lifecycle ---- */
+
+cp_code cpi_pass_init(struct cpi_pass *pass, const struct cpi_env *env, void (*report)(void *context),
+                      void *report_context, cp_error *err)
+{
+    *pass = (struct cpi_pass){.env = env, .report = report, .report_context = report_context};
+    pass->pg = (struct cpi_pg){.config = env->config, .role = "cachepusher resync", .cancel_fd = env->stop->drain_fd};
+    pass->redis =
+        (struct cpi_redis){.config = env->config, .role = "cachepusher-resync", .cancel_fd = env->stop->drain_fd};
+    cpi_backoff_init(&pass->backoff, RETRY_BASE_MS, RETRY_CAP_MS, 0);
+    return cpi_feeder_init(&pass->feeder, env, err);
+}
+
+void cpi_pass_close(struct cpi_pass *pass)
+{
+    cpi_pg_close(&pass->pg);
+    cpi_redis_close(&pass->redis);
+}
+
+void cpi_pass_fini(struct cpi_pass *pass)
+{
+    cpi_pass_close(pass);
+    cpi_id_array_fini(&pass->probe);
+    cpi_feeder_fini(&pass->feeder);
+}

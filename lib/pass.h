@@ -1,0 +1,57 @@
+/*
+ * The steps of a resync: listing, sweeping, touching, and waiting for it all to settle.
+ *
+ * Each step goes on by itself until it is done, over lost connections and failed statements, or returns false because
+ * the syncer is stopping. All of it belongs to the resync thread.
+ */
+#ifndef CPI_PASS_H
+#define CPI_PASS_H
+
+#include "backoff.h"
+#include "env.h"
+#include "feeder.h"
+#include "fetch.h"
+#include "redis.h"
+
+struct cpi_pass {
+    const struct cpi_env *env;
+    void (*report)(void *context); /* called every little while */
+    void *report_context;
+    struct cpi_pg pg;
+    struct cpi_redis redis;
+    struct cpi_backoff backoff;
+    struct cpi_feeder feeder;
+    struct cpi_id_array probe; /* ids found in Redis, to be looked up in Postgres */
+};
+
+cp_code cpi_pass_init(struct cpi_pass *pass, const struct cpi_env *env, void (*report)(void *context),
+                      void *report_context, cp_error *err);
+void cpi_pass_fini(struct cpi_pass *pass);
+
+/* Closes the connections; the steps make them again. */
+void cpi_pass_close(struct cpi_pass *pass);
+
+/* How many documents the entity has, by the planner's estimate; 0 when that is not to be had. */
+uint64_t cpi_pass_estimate(struct cpi_pass *pass, uint32_t index);
+
+/* Puts every id of the entity that Postgres lists through the lanes. */
+bool cpi_pass_list(struct cpi_pass *pass, uint32_t index);
+
+/* Puts every id through the lanes that has a key in Redis and is not listed by Postgres. */
+bool cpi_pass_sweep(struct cpi_pass *pass, uint32_t index);
+
+/* Calls every entity's warm-up procedure, whose triggers announce the documents, and has a fence put behind these
+ * announcements; touched tells when they have settled. That may never be: an announcement can get lost with the
+ * listener's connection. */
+bool cpi_pass_touch(struct cpi_pass *pass, int64_t *fence);
+bool cpi_pass_touched(const struct cpi_pass *pass, int64_t fence);
+
+/* Waits until every id put through the lanes so far has settled. */
+bool cpi_pass_settle(struct cpi_pass *pass);
+
+/* Sleeps for *look_ms and makes the next time longer. CPI_LOOK_FIRST_MS at first, since a ring has room again after a
+ * batch. False: stopping. */
+enum { CPI_LOOK_FIRST_MS = 1 };
+bool cpi_pass_wait(struct cpi_pass *pass, int *look_ms);
+
+#endif

@@ -1,0 +1,74 @@
+#include "preflight.h"
+
+#include "error.h"
+#include "fetch.h"
+#include "keyspace.h"
+#include "listing.h"
+#include "pg.h"
+#include "redis.h"
+
+static cp_code check_procedure(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err)
+{
+    cp_error why;
+    struct cpi_pg_parameter parameter = {.value = entity->warmup_procedure};
+    PGresult *result = cpi_pg_query(pg, "select $1::regproc", &parameter, 1, false, &why);
+    if (result == NULL) {
+        return cpi_error(err, why.code, why.retriable, "entity \"%s\": warm-up procedure %s: %s", entity->name,
+                         entity->warmup_procedure, why.message);
+    }
+    PQclear(result);
+    return CP_OK;
+}
+
+static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
+{
+    const struct cp_config *config = env->config;
+    struct cpi_pg pg = {.config = config,
+                        .role = "cachepusher start",
+                        .cancel_fd = env->stop->drain_fd,
+                        .statement_timeout_ms = config->fetch_timeout_ms};
+    cp_code code = cpi_pg_open(&pg, err);
+    for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
+        const struct cpi_entity *entity = &config->entities[e];
+        code = cpi_fetch_prepare(&pg, entity, e, err);
+        if (code == CP_OK) {
+            code = cpi_listing_check(&pg, entity, err);
+        }
+        if (code == CP_OK && config->warmup == CPI_WARMUP_TOUCH) {
+            code = check_procedure(&pg, entity, err);
+        }
+    }
+    cpi_pg_close(&pg);
+    return code;
+}
+
+static cp_code flush_entity(const struct cpi_env *env, struct cpi_redis *redis, const struct cpi_entity *entity,
+                            cp_error *err)
+{
+    uint64_t count = 0;
+    cp_code code = cpi_keyspace_flush(redis, entity, &count, err);
+    if (code == CP_OK) {
+        cpi_log(&env->log, CP_LOG_INFO, "flush: %llu keys under \"%s\" deleted", (unsigned long long)count,
+                entity->key.before);
+    }
+    return code;
+}
+
+static cp_code check_redis(const struct cpi_env *env, cp_error *err)
+{
+    const struct cp_config *config = env->config;
+    struct cpi_redis redis = {.config = config, .role = "cachepusher-start", .cancel_fd = env->stop->drain_fd};
+    cp_code code = cpi_redis_open(&redis, err);
+    /* Here, where no thread writes yet, a flush can take nothing away that is newer than itself. */
+    for (uint32_t e = 0; e < config->entity_count && code == CP_OK && config->flush; e++) {
+        code = flush_entity(env, &redis, &config->entities[e], err);
+    }
+    cpi_redis_close(&redis);
+    return code;
+}
+
+cp_code cpi_preflight(const struct cpi_env *env, cp_error *err)
+{
+    cp_code code = check_postgres(env, err);
+    return code == CP_OK ? check_redis(env, err) : code;
+}

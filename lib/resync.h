@@ -1,0 +1,46 @@
+/*
+ * Resync: puts every id of an entity through the lanes, those that Postgres lists and those that only Redis still has.
+ *
+ * It is the one answer to doubt: at start (the warm-up), after a connection on which events may have been missed, after
+ * TRUNCATE, after an overflow, or because somebody asks. It enqueues ids and never values, so that it runs beside live
+ * changes and cannot overwrite anything newer; and it never empties the cache first.
+ *
+ * One thread, idle most of the time, which is the only producer of the bulk rings.
+ */
+#ifndef CPI_RESYNC_H
+#define CPI_RESYNC_H
+
+#include "env.h"
+
+struct cpi_resync;
+
+enum cpi_cause {
+    CPI_CAUSE_START,    /* the listener listens for the first time: warm up as configured */
+    CPI_CAUSE_LISTENER, /* it listens again, and may have missed events */
+    CPI_CAUSE_TRUNCATE, /* a payload of "*" */
+    CPI_CAUSE_OVERFLOW, /* max_pending was passed, or memory ran out */
+    CPI_CAUSE_REDIS,    /* another Redis process answers than before */
+    CPI_CAUSE_REQUEST,  /* cp_syncer_resync() */
+    CPI_CAUSES
+};
+
+#define CPI_ALL_ENTITIES UINT32_MAX
+
+/* env has to outlive it. */
+struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err);
+cp_code cpi_resync_start(struct cpi_resync *resync, cp_error *err);
+
+/* Any thread, never blocks. What is asked for while a resync runs is done by one more run. */
+void cpi_resync_request(struct cpi_resync *resync, uint32_t entity, enum cpi_cause cause);
+
+/* Any thread: waits until the first run (or none, as configured) is through. timeout_ms -1: for ever. False: the time
+ * has passed, or the syncer is stopping. */
+bool cpi_resync_wait_ready(struct cpi_resync *resync, int timeout_ms);
+
+/* Wakes the thread, and whoever waits for ready, to see that the syncer is stopping. */
+void cpi_resync_wake(struct cpi_resync *resync);
+
+void cpi_resync_join(struct cpi_resync *resync);
+void cpi_resync_destroy(struct cpi_resync *resync);
+
+#endif

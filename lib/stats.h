@@ -1,0 +1,42 @@
+/*
+ * The counters behind cp_syncer_stats(): one set for a syncer, added to by all of its threads, a batch at a time.
+ */
+#ifndef CPI_STATS_H
+#define CPI_STATS_H
+
+#include "cachepusher.h"
+
+#include <stdatomic.h>
+
+enum cpi_stat {
+    CPI_STAT_EVENTS,
+    CPI_STAT_RESYNC_IDS,
+    CPI_STAT_COALESCED,
+    CPI_STAT_BAD_PAYLOADS,
+    CPI_STAT_FETCHES,
+    CPI_STAT_STORED,
+    CPI_STAT_DELETED,
+    CPI_STAT_BYTES,
+    CPI_STAT_FAILURES,
+    CPI_STAT_RECONNECTS,
+    CPI_STAT_OVERFLOWS,
+    CPI_STAT_RESYNCS,
+    CPI_STAT_PENDING, /* this and the next are levels: each worker adds its changes, negative ones included */
+    CPI_STAT_FAILING,
+    CPI_STAT_RESYNC_ESTIMATE, /* set, not added to */
+    CPI_STAT_READY,
+    CPI_STATS
+};
+
+struct cpi_stats {
+    /* relaxed everywhere: a figure publishes nothing but itself. */
+    _Atomic uint64_t values[CPI_STATS];
+};
+
+void cpi_stats_init(struct cpi_stats *stats);
+void cpi_stats_add(struct cpi_stats *stats, enum cpi_stat stat, int64_t n);
+void cpi_stats_set(struct cpi_stats *stats, enum cpi_stat stat, uint64_t value);
+uint64_t cpi_stats_get(const struct cpi_stats *stats, enum cpi_stat stat);
+void cpi_stats_read(const struct cpi_stats *stats, cp_stats *out);
+
+#endif

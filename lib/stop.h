@@ -1,0 +1,37 @@
+/*
+ * How a syncer's threads are told to end.
+ *
+ *   running ──▶ draining ──▶ closed
+ *
+ * Draining: the producers (listener, resync) finish what they hold and end. Closed: they have ended, so a worker whose
+ * rings and set are empty may end as well. When the grace time passes, whatever is still waiting gives up.
+ */
+#ifndef CPI_STOP_H
+#define CPI_STOP_H
+
+#include "cachepusher.h"
+
+#include <stdatomic.h>
+
+enum cpi_phase { CPI_RUNNING, CPI_DRAINING, CPI_CLOSED };
+
+struct cpi_stop {
+    atomic_int phase;
+    /* Both are never read from, so that once readable they stay so for every poll(2) in every thread. */
+    int drain_fd; /* eventfd: readable from draining on; cancels what a producer waits for */
+    int grace_fd; /* timerfd: readable when the grace time has passed; cancels what a worker waits for */
+};
+
+cp_code cpi_stop_init(struct cpi_stop *stop, cp_error *err);
+void cpi_stop_fini(struct cpi_stop *stop);
+
+/* Caller thread, once. */
+void cpi_stop_drain(struct cpi_stop *stop, int grace_ms);
+void cpi_stop_close(struct cpi_stop *stop);
+
+/* Any thread. */
+enum cpi_phase cpi_stop_phase(const struct cpi_stop *stop);
+bool cpi_stop_sleep(const struct cpi_stop *stop, int timeout_ms); /* a producer; false: draining */
+bool cpi_stop_grace_passed(const struct cpi_stop *stop);
+
+#endif

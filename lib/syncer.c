@@ -1,0 +1,333 @@
+#include "cachepusher.h"
+
+#include "preflight.h"
+#include "env.h"
+#include "error.h"
+#include "inbox.h"
+#include "listener.h"
+#include "resync.h"
+#include "thread.h"
+#include "worker.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+struct cp_syncer {
+    struct cp_config *config; /* owned */
+    struct cpi_env env;
+    struct cpi_stats stats;
+    struct cpi_stop stop;
+    struct cpi_inbox inbox;
+    struct cpi_lane *lanes;
+    struct cpi_worker **workers;
+    struct cpi_listener *listener;
+    struct cpi_resync *resync;
+    char channel[40];
+
+    /* start and stop against each other, and against callers that need to know which it is. Never held by the library's
+     * own threads. */
+    pthread_mutex_t lifecycle;
+    enum { CREATED, RUNNING, STOPPED } state;
+    uint64_t unsettled; /* when stopped */
+};
+
+/* ---- create, destroy ---- */
+
+static bool name_channel(struct cp_syncer *syncer, cp_error *err)
+{
+    unsigned long long random = 0;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
+        cpi_error(err, CP_ERR_SYSTEM, true, "getrandom: %s", strerror(errno));
+        return false;
+    }
+    snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%016llx", random);
+    return true;
+}
+
+static bool create_lanes(struct cp_syncer *syncer, cp_error *err)
+{
+    syncer->lanes = aligned_alloc(64, (syncer->config->threads * sizeof *syncer->lanes + 63) / 64 * 64);
+    if (syncer->lanes == NULL) {
+        cpi_error_memory(err);
+        return false;
+    }
+    memset(syncer->lanes, 0, syncer->config->threads * sizeof *syncer->lanes);
+    bool created = true;
+    for (uint32_t i = 0; i < syncer->config->threads; i++) {
+        syncer->lanes[i].bell.fd = -1;
+    }
+    for (uint32_t i = 0; i < syncer->config->threads && created; i++) {
+        created = cpi_lane_init(&syncer->lanes[i], err) == CP_OK;
+    }
+    syncer->env.lanes = syncer->lanes;
+    return created;
+}
+
+static bool create_workers(struct cp_syncer *syncer, cp_error *err)
+{
+    syncer->workers = calloc(syncer->config->threads, sizeof(struct cpi_worker *));
+    if (syncer->workers == NULL) {
+        cpi_error_memory(err);
+        return false;
+    }
+    for (uint32_t i = 0; i < syncer->config->threads; i++) {
+        syncer->workers[i] = cpi_worker_create(&syncer->env, i, syncer->resync, err);
+        if (syncer->workers[i] == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool create_parts(struct cp_syncer *syncer, cp_error *err)
+{
+    if (!name_channel(syncer, err) || cpi_stop_init(&syncer->stop, err) != CP_OK || !create_lanes(syncer, err)) {
+        return false;
+    }
+    syncer->resync = cpi_resync_create(&syncer->env, err);
+    if (syncer->resync == NULL || !create_workers(syncer, err)) {
+        return false;
+    }
+    syncer->listener = cpi_listener_create(&syncer->env, &syncer->inbox, syncer->resync, err);
+    return syncer->listener != NULL;
+}
+
+static void free_syncer(struct cp_syncer *syncer)
+{
+    cpi_listener_destroy(syncer->listener);
+    for (uint32_t i = 0; syncer->workers != NULL && i < syncer->config->threads; i++) {
+        cpi_worker_destroy(syncer->workers[i]);
+    }
+    cpi_resync_destroy(syncer->resync);
+    for (uint32_t i = 0; syncer->lanes != NULL && i < syncer->config->threads; i++) {
+        cpi_lane_fini(&syncer->lanes[i], syncer->config->entities);
+    }
+    cpi_inbox_fini(&syncer->inbox);
+    cpi_stop_fini(&syncer->stop);
+    pthread_mutex_destroy(&syncer->lifecycle);
+    free(syncer->workers);
+    free(syncer->lanes);
+    free(syncer);
+}
+
+cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp_error *err)
+{
+    if (config == NULL) {
+        cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: config is NULL");
+        return NULL;
+    }
+    if (cpi_config_finish(config, err) != CP_OK) {
+        return NULL;
+    }
+    struct cp_syncer *syncer = calloc(1, sizeof *syncer);
+    if (syncer == NULL) {
+        cpi_error_memory(err);
+        return NULL;
+    }
+    syncer->config = config;
+    syncer->stop.drain_fd = -1;
+    syncer->stop.grace_fd = -1;
+    syncer->env =
+        (struct cpi_env){.config = config, .stats = &syncer->stats, .stop = &syncer->stop, .channel = syncer->channel};
+    if (callbacks != NULL) {
+        syncer->env.log = (struct cpi_log){.write = callbacks->log, .context = callbacks->context};
+        syncer->env.settled = callbacks->settled;
+        syncer->env.settled_context = callbacks->context;
+    }
+    cpi_stats_init(&syncer->stats);
+    cpi_inbox_init(&syncer->inbox, config->entities);
+    pthread_mutex_init(&syncer->lifecycle, NULL);
+
+    if (!create_parts(syncer, err)) {
+        free_syncer(syncer); /* config stays the caller's */
+        return NULL;
+    }
+    return syncer;
+}
+
+void cp_syncer_destroy(cp_syncer *syncer)
+{
+    if (syncer == NULL) {
+        return;
+    }
+    cp_syncer_stop(syncer, 0, NULL);
+    struct cp_config *config = syncer->config;
+    free_syncer(syncer);
+    cp_config_destroy(config);
+}
+
+/* ---- start, stop ---- */
+
+struct check {
+    const struct cpi_env *env;
+    cp_code code;
+    cp_error *err;
+};
+
+static void *run_check(void *context)
+{
+    struct check *check = context;
+    check->code = cpi_preflight(check->env, check->err);
+    return NULL;
+}
+
+/* In a thread of its own, with signals blocked: the caller's may be of any kind. */
+static cp_code check_servers(struct cp_syncer *syncer, cp_error *err)
+{
+    struct check check = {.env = &syncer->env, .err = err};
+    struct cpi_thread thread = {0};
+    cp_code code = cpi_thread_start(&thread, "cp-start", run_check, &check, err);
+    cpi_thread_join(&thread);
+    return code == CP_OK ? check.code : code;
+}
+
+/* Ends all threads that run. The producers first, so that the workers find everything that there will be. */
+static void end_threads(struct cp_syncer *syncer, int grace_ms)
+{
+    cpi_stop_drain(&syncer->stop, grace_ms);
+    cpi_resync_wake(syncer->resync);
+    cpi_listener_wake(syncer->listener);
+    cpi_resync_join(syncer->resync);
+    cpi_listener_join(syncer->listener);
+
+    cpi_stop_close(&syncer->stop);
+    for (uint32_t i = 0; i < syncer->config->threads; i++) {
+        cpi_bell_ring(&syncer->lanes[i].bell);
+    }
+    for (uint32_t i = 0; i < syncer->config->threads; i++) {
+        cpi_worker_join(syncer->workers[i]);
+    }
+}
+
+static cp_code start_threads(struct cp_syncer *syncer, cp_error *err)
+{
+    cp_code code = CP_OK;
+    for (uint32_t i = 0; i < syncer->config->threads && code == CP_OK; i++) {
+        code = cpi_worker_start(syncer->workers[i], err);
+    }
+    if (code == CP_OK) {
+        code = cpi_resync_start(syncer->resync, err);
+    }
+    return code == CP_OK ? cpi_listener_start(syncer->listener, err) : code;
+}
+
+cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
+{
+    pthread_mutex_lock(&syncer->lifecycle);
+    cp_code code = CP_OK;
+    if (syncer->state != CREATED) {
+        code = cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer has been started already");
+    } else {
+        code = check_servers(syncer, err);
+        if (code == CP_OK) {
+            code = start_threads(syncer, err);
+            syncer->state = RUNNING;
+            if (code != CP_OK) {
+                end_threads(syncer, 0);
+                syncer->state = STOPPED;
+            }
+        }
+    }
+    pthread_mutex_unlock(&syncer->lifecycle);
+    return code;
+}
+
+static uint64_t count_unsettled(const struct cp_syncer *syncer)
+{
+    uint64_t unsettled = cpi_listener_unsettled(syncer->listener);
+    for (uint32_t i = 0; i < syncer->config->threads; i++) {
+        unsettled += cpi_worker_unsettled(syncer->workers[i]);
+    }
+    return unsettled;
+}
+
+cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
+{
+    pthread_mutex_lock(&syncer->lifecycle);
+    if (syncer->state == RUNNING) {
+        end_threads(syncer, grace_ms > 0 ? grace_ms : 0);
+        syncer->unsettled = count_unsettled(syncer);
+    }
+    syncer->state = STOPPED;
+    uint64_t unsettled = syncer->unsettled;
+    pthread_mutex_unlock(&syncer->lifecycle);
+
+    if (unsettled == 0) {
+        return CP_OK;
+    }
+    return cpi_error(err, CP_ERR_TIMEOUT, false, "%llu ids had not settled; the next warm-up repairs them",
+                     (unsigned long long)unsettled);
+}
+
+/* ---- while it runs ---- */
+
+cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err)
+{
+    if (cpi_resync_wait_ready(syncer->resync, timeout_ms)) {
+        return CP_OK;
+    }
+    if (cpi_stop_phase(&syncer->stop) != CPI_RUNNING) {
+        return cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
+    }
+    return cpi_error(err, CP_ERR_TIMEOUT, true, "not ready after %d ms", timeout_ms);
+}
+
+static cp_code find_entity(const struct cp_syncer *syncer, const char *name, uint32_t *index, cp_error *err)
+{
+    const struct cpi_entity *entity = name != NULL ? cpi_config_entity(syncer->config, name) : NULL;
+    if (entity == NULL) {
+        return cpi_error(err, CP_ERR_ARGUMENT, false, "there is no entity \"%s\"", name != NULL ? name : "");
+    }
+    *index = (uint32_t)(entity - syncer->config->entities);
+    return CP_OK;
+}
+
+static cp_code refuse_when_stopping(const struct cp_syncer *syncer, cp_error *err)
+{
+    return cpi_stop_phase(&syncer->stop) == CPI_RUNNING
+               ? CP_OK
+               : cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
+}
+
+cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err)
+{
+    struct cpi_event event;
+    if (refuse_when_stopping(syncer, err) != CP_OK || find_entity(syncer, entity, &event.entity, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
+    enum cpi_id_type type = syncer->config->entities[event.entity].id_type;
+    bool out_of_memory = false;
+    if (id == NULL || !cpi_id_parse(type, id, strlen(id), &event.id, &out_of_memory)) {
+        return out_of_memory ? cpi_error_memory(err)
+                             : cpi_error(err, CP_ERR_ARGUMENT, false, "\"%.*s\" is no %s id",
+                                         cpi_shown(id != NULL ? id : ""), id != NULL ? id : "", cpi_id_type_name(type));
+    }
+    if (!cpi_inbox_put(&syncer->inbox, &event)) {
+        cpi_id_fini(type, &event.id);
+        return refuse_when_stopping(syncer, err) != CP_OK
+                   ? CP_ERR_ARGUMENT
+                   : cpi_error(err, CP_ERR_SYSTEM, true, "too many ids have been enqueued at once; try again");
+    }
+    cpi_listener_wake(syncer->listener);
+    return CP_OK;
+}
+
+cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
+{
+    uint32_t index = CPI_ALL_ENTITIES;
+    if (refuse_when_stopping(syncer, err) != CP_OK ||
+        (entity != NULL && find_entity(syncer, entity, &index, err) != CP_OK)) {
+        return CP_ERR_ARGUMENT;
+    }
+    cpi_resync_request(syncer->resync, index, CPI_CAUSE_REQUEST);
+    return CP_OK;
+}
+
+void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats)
+{
+    cpi_stats_read(&syncer->stats, stats);
+}

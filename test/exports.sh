@@ -1,0 +1,19 @@
+#!/bin/bash
+# Checks that a shared library exports the functions its header declares, and nothing else.
+#
+# Usage: exports.sh HEADER LIBRARY
+
+set -euo pipefail
+header=$1
+library=$2
+
+declared=$(sed -n 's/^CP_API .*[ *]\(cp_[a-z_]*\)(.*/\1/p' "$header" | sort)
+lines=$(grep -c '^CP_API ' "$header")
+if [[ $(wc -l <<<"$declared") -ne $lines ]]; then
+    echo "$header: $lines lines begin with CP_API, but the functions on them are:" "$declared"
+    exit 1
+fi
+
+# Without the version node, which is an absolute symbol (A).
+exported=$(nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort)
+diff --label declared --label exported -u <(echo "$declared") <(echo "$exported")

@@ -1,0 +1,134 @@
+/*
+ * What the integration tests share. Each test opens a fixture: a database of its own with the customer example loaded,
+ * a key prefix of its own in Redis, and the log of the syncers that it makes. Tests can run at the same time on the
+ * same servers.
+ *
+ * A test that fails prints the log and cleans up before it unwinds, whether or not Check runs it in a process of its
+ * own. Only the test's own thread may fail; threads started with fixture_thread() record what they see.
+ */
+#ifndef HARNESS_H
+#define HARNESS_H
+
+#include "cachepusher.h"
+
+#include <check.h>
+#include <hiredis/hiredis.h>
+#include <libpq-fe.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+enum { FIXTURE_SYNCERS = 4, FIXTURE_CONNECTIONS = 8, FIXTURE_THREADS = 16, FIXTURE_STRANGERS = 64 };
+
+struct fixture {
+    char database[64];
+    char dsn[512];    /* of that database */
+    char base[64];    /* every key that the test writes begins with it */
+    char prefix[128]; /* the syncers' setting; base unless the test changes it */
+    char redis_address[256];
+    PGconn *pg;
+    redisContext *redis;
+
+    /* Everything below is cleaned up by fixture_close(). */
+    cp_syncer *syncers[FIXTURE_SYNCERS];
+    PGconn *connections[FIXTURE_CONNECTIONS];
+    pthread_t threads[FIXTURE_THREADS];
+    size_t thread_count;
+    char *strangers[FIXTURE_STRANGERS]; /* keys under base that are nobody's documents and have to stay */
+    size_t stranger_count;
+    pid_t own_redis; /* 0: the shared one */
+
+    atomic_bool abandoned;                                       /* the test has failed or ended: threads return */
+    _Atomic int thread_fault;                                    /* how many of them saw something wrong */
+    void (*settled)(void *context, const cp_document *document); /* set before make_syncer() */
+    void *settled_context;
+
+    pthread_mutex_t log_mutex;
+    char *log;
+    size_t log_length;
+    size_t log_capacity;
+};
+
+/* The fixture that is open. */
+extern struct fixture *current;
+
+struct fixture *fixture_open(void);
+void fixture_close(struct fixture *f);
+
+/* A thread that is joined by fixture_join() or, after a failure, by fixture_close(): it has to return soon after
+ * f->abandoned is set. */
+void fixture_thread(struct fixture *f, void *(*run)(void *context), void *context);
+void fixture_join(struct fixture *f);
+
+/* ---- syncers ---- */
+
+/* A list of names and values for make_syncer(). */
+#define SETTINGS(...) ((const char *const[]){__VA_ARGS__, NULL})
+#define NO_SETTINGS NULL
+
+/* A syncer of the fixture's servers and prefix. entities is a JSON file's text, or NULL for the customer example. */
+cp_syncer *make_syncer(struct fixture *f, const char *entities, const char *const *settings);
+
+/* The same, started and ready. */
+cp_syncer *run_syncer(struct fixture *f, const char *entities, const char *const *settings);
+void start_syncer(cp_syncer *syncer);
+void wait_ready(cp_syncer *syncer);
+
+/* Stops, which has to succeed, and destroys. */
+void stop_syncer(struct fixture *f, cp_syncer *syncer);
+void destroy_syncer(struct fixture *f, cp_syncer *syncer);
+
+cp_stats stats_of(const cp_syncer *syncer);
+
+/* How many of the log's lines contain the text. */
+size_t count_logged(struct fixture *f, const char *text);
+
+/* ---- failing, waiting ---- */
+
+_Noreturn void fail_at(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
+
+#define REQUIRE(condition)                                                                                             \
+    do {                                                                                                               \
+        if (!(condition)) {                                                                                            \
+            fail_at(__FILE__, __LINE__, "not so: %s", #condition);                                                     \
+        }                                                                                                              \
+    } while (0)
+
+#define REQUIRE_INT(left, operator, right)                                                                             \
+    do {                                                                                                               \
+        long long left_ = (long long)(left);                                                                           \
+        long long right_ = (long long)(right);                                                                         \
+        if (!(left_ operator right_)) {                                                                                \
+            fail_at(__FILE__, __LINE__, "not so: %s %s %s (%lld, %lld)", #left, #operator, #right, left_, right_);     \
+        }                                                                                                              \
+    } while (0)
+
+#define REQUIRE_OK(call, err)                                                                                          \
+    do {                                                                                                               \
+        if ((call) != CP_OK) {                                                                                         \
+            fail_at(__FILE__, __LINE__, "%s: %s", #call, (err).message);                                               \
+        }                                                                                                              \
+    } while (0)
+
+#define REQUIRE_CONTAINS(text, part)                                                                                   \
+    do {                                                                                                               \
+        if (strstr(text, part) == NULL) {                                                                              \
+            fail_at(__FILE__, __LINE__, "\"%s\" does not contain \"%s\"", text, part);                                 \
+        }                                                                                                              \
+    } while (0)
+
+/* Looks at the condition until it holds, and fails at the deadline. */
+#define WAIT_UNTIL(condition)                                                                                          \
+    for (int64_t until_ms_ = deadline_ms(); !(condition);)                                                             \
+    wait_more(until_ms_, __FILE__, __LINE__, #condition)
+
+int64_t now_ms(void);
+int64_t deadline_ms(void);
+void wait_more(int64_t until_ms, const char *file, int line, const char *condition);
+
+/* How much longer everything may take: 1, or more under a sanitizer. */
+int slowness(void);
+
+/* What is given to calls that take a timeout. */
+int timeout_ms(void);
+
+#endif

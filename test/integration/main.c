@@ -1,0 +1,58 @@
+/* integration [SUITE...]: the suites named, or all. Needs the servers of scripts/with-servers. */
+#include "suites.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    Suite *(*create)(void);
+} suites[] = {
+    {"parity", parity_suite},         {"changes", changes_suite},   {"bulk", bulk_suite},
+    {"entities", entities_suite},     {"payloads", payloads_suite}, {"warmup", warmup_suite},
+    {"sweep", sweep_suite},           {"failing", failing_suite},   {"stop", stop_suite},
+    {"lifecycle", lifecycle_suite},   {"threads", threads_suite},   {"connections", connections_suite},
+    {"redis_away", redis_away_suite},
+};
+
+static const size_t suite_count = sizeof suites / sizeof *suites;
+
+static SRunner *add_suites(int count, char **names)
+{
+    SRunner *runner = srunner_create(NULL);
+    for (int n = 0; n < count; n++) {
+        size_t i = 0;
+        while (i < suite_count && strcmp(suites[i].name, names[n]) != 0) {
+            i++;
+        }
+        if (i == suite_count) {
+            fprintf(stderr, "integration: there is no suite \"%s\"\n", names[n]);
+            srunner_free(runner);
+            return NULL;
+        }
+        srunner_add_suite(runner, suites[i].create());
+    }
+    for (size_t i = 0; i < suite_count && count == 0; i++) {
+        srunner_add_suite(runner, suites[i].create());
+    }
+    return runner;
+}
+
+int main(int argc, char **argv)
+{
+    if (getenv("CP_DSN") == NULL || getenv("CP_REDIS") == NULL || getenv("CP_REDIS_TCP") == NULL) {
+        fprintf(stderr,
+                "integration: CP_DSN, CP_REDIS or CP_REDIS_TCP is not set: run it under scripts/with-servers\n");
+        return EXIT_FAILURE;
+    }
+    SRunner *runner = add_suites(argc - 1, argv + 1);
+    if (runner == NULL) {
+        return EXIT_FAILURE;
+    }
+    srunner_run_all(runner, CK_ENV);
+    int failed = srunner_ntests_failed(runner);
+    int ran = srunner_ntests_run(runner);
+    srunner_free(runner);
+    return failed == 0 && ran > 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

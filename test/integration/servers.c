@@ -1,0 +1,267 @@
+#include "servers.h"
+
+#include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+extern char **environ;
+
+/* ---- Postgres ---- */
+
+PGconn *connect_postgres(const char *dsn)
+{
+    PGconn *pg = PQconnectdb(dsn);
+    if (PQstatus(pg) == CONNECTION_OK && PQsetClientEncoding(pg, "UTF8") == 0) {
+        /* Writers that get into each other's way are told at once; a test that locks itself out, in the end. */
+        char settings[128];
+        snprintf(settings, sizeof settings,
+                 "set client_min_messages = warning; set deadlock_timeout = '10ms'; set lock_timeout = %d",
+                 timeout_ms());
+        PQclear(PQexec(pg, settings));
+        return pg;
+    }
+    fprintf(stderr, "%s", PQerrorMessage(pg));
+    PQfinish(pg);
+    return NULL;
+}
+
+PGconn *connect_again(struct fixture *f)
+{
+    for (size_t i = 0; i < FIXTURE_CONNECTIONS; i++) {
+        if (f->connections[i] == NULL) {
+            f->connections[i] = connect_postgres(f->dsn);
+            REQUIRE(f->connections[i] != NULL);
+            return f->connections[i];
+        }
+    }
+    fail_at(__FILE__, __LINE__, "too many connections");
+}
+
+void disconnect(struct fixture *f, PGconn *pg)
+{
+    for (size_t i = 0; i < FIXTURE_CONNECTIONS; i++) {
+        if (f->connections[i] == pg) {
+            f->connections[i] = NULL;
+            PQfinish(pg);
+        }
+    }
+}
+
+void sql_on(PGconn *pg, const char *statements)
+{
+    PGresult *result = PQexec(pg, statements);
+    ExecStatusType status = PQresultStatus(result);
+    PQclear(result);
+    if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK) {
+        fail_at(__FILE__, __LINE__, "%.200s: %s", statements, PQerrorMessage(pg));
+    }
+}
+
+void sql(struct fixture *f, const char *statements)
+{
+    sql_on(f->pg, statements);
+}
+
+void sqlf(struct fixture *f, const char *format, ...)
+{
+    char *statements = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&statements, format, arguments);
+    va_end(arguments);
+    REQUIRE(length >= 0);
+    sql(f, statements);
+    free(statements);
+}
+
+long long sql_number(struct fixture *f, const char *statement)
+{
+    PGresult *result = PQexec(f->pg, statement);
+    if (PQresultStatus(result) != PGRES_TUPLES_OK || PQntuples(result) < 1) {
+        PQclear(result);
+        fail_at(__FILE__, __LINE__, "%.200s: %s", statement, PQerrorMessage(f->pg));
+    }
+    long long number = strtoll(PQgetvalue(result, 0, 0), NULL, 10);
+    PQclear(result);
+    return number;
+}
+
+void hold_fetches(PGconn *pg)
+{
+    sql_on(pg, "begin; lock table address in access exclusive mode");
+}
+
+void release_fetches(PGconn *pg)
+{
+    sql_on(pg, "commit");
+}
+
+int terminate_backends(struct fixture *f, const char *name_like)
+{
+    const char *values[] = {name_like, f->database};
+    PGresult *result = PQexecParams(f->pg,
+                                    "select count(pg_terminate_backend(pid)) from pg_stat_activity"
+                                    " where application_name like $1 and datname = $2",
+                                    2, NULL, values, NULL, NULL, 0);
+    REQUIRE(PQresultStatus(result) == PGRES_TUPLES_OK);
+    int count = atoi(PQgetvalue(result, 0, 0));
+    PQclear(result);
+    return count;
+}
+
+/* ---- Redis ---- */
+
+redisContext *connect_redis(const char *address)
+{
+    struct timeval timeout = {.tv_sec = 10 * slowness()};
+    redisContext *redis = NULL;
+    if (strncmp(address, "unix:", 5) == 0) {
+        redis = redisConnectUnixWithTimeout(address + 5, timeout);
+    } else {
+        char host[128];
+        const char *colon = strrchr(address, ':');
+        snprintf(host, sizeof host, "%.*s", (int)(colon != NULL ? colon - address : 0), address);
+        redis = redisConnectWithTimeout(host, colon != NULL ? atoi(colon + 1) : 0, timeout);
+    }
+    if (redis != NULL && redis->err == 0) {
+        redisSetTimeout(redis, timeout);
+        return redis;
+    }
+    if (redis != NULL) {
+        redisFree(redis);
+    }
+    return NULL;
+}
+
+static redisReply *command(struct fixture *f, const char *format, va_list arguments)
+{
+    redisReply *reply = redisvCommand(f->redis, format, arguments);
+    if (reply == NULL) {
+        fail_at(__FILE__, __LINE__, "Redis: %s: %s", format, f->redis->errstr);
+    }
+    if (reply->type == REDIS_REPLY_ERROR) {
+        char why[256];
+        snprintf(why, sizeof why, "%s", reply->str);
+        freeReplyObject(reply);
+        fail_at(__FILE__, __LINE__, "Redis: %s: %s", format, why);
+    }
+    return reply;
+}
+
+redisReply *redis_do(struct fixture *f, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    redisReply *reply = command(f, format, arguments);
+    va_end(arguments);
+    return reply;
+}
+
+void redis_run(struct fixture *f, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    freeReplyObject(command(f, format, arguments));
+    va_end(arguments);
+}
+
+long long redis_number(struct fixture *f, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    redisReply *reply = command(f, format, arguments);
+    va_end(arguments);
+    bool is_number = reply->type == REDIS_REPLY_INTEGER;
+    long long number = reply->integer;
+    freeReplyObject(reply);
+    REQUIRE(is_number);
+    return number;
+}
+
+char *redis_text(struct fixture *f, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    redisReply *reply = command(f, format, arguments);
+    va_end(arguments);
+    char *text = reply->str != NULL ? strdup(reply->str) : NULL;
+    freeReplyObject(reply);
+    return text;
+}
+
+void add_stranger(struct fixture *f, const char *format, ...)
+{
+    char *key = NULL;
+    va_list arguments;
+    va_start(arguments, format);
+    int length = vasprintf(&key, format, arguments);
+    va_end(arguments);
+    REQUIRE(length >= 0 && f->stranger_count < FIXTURE_STRANGERS);
+    f->strangers[f->stranger_count++] = key;
+    redis_run(f, "SET %s stranger", key);
+}
+
+int kill_redis_clients(struct fixture *f, const char *name)
+{
+    char *list = redis_text(f, "CLIENT LIST");
+    char marked[64];
+    int killed = 0;
+    snprintf(marked, sizeof marked, " name=%s", name);
+    char *rest = NULL;
+    for (char *line = strtok_r(list, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+        if (strstr(line, marked) != NULL && strncmp(line, "id=", 3) == 0) {
+            killed += redis_number(f, "CLIENT KILL ID %lld", strtoll(line + 3, NULL, 10)) == 1;
+        }
+    }
+    free(list);
+    return killed;
+}
+
+/* ---- a Redis of the test's own ---- */
+
+static bool answers(struct fixture *f)
+{
+    f->redis = connect_redis(f->redis_address);
+    return f->redis != NULL;
+}
+
+void own_redis_start(struct fixture *f)
+{
+    const char *dir = getenv("CP_SERVERS_DIR") != NULL ? getenv("CP_SERVERS_DIR") : "/tmp";
+    char socket_path[200];
+    snprintf(socket_path, sizeof socket_path, "%s/%s.sock", dir, f->base);
+    snprintf(f->redis_address, sizeof f->redis_address, "unix:%s", socket_path);
+    if (f->redis != NULL) {
+        redisFree(f->redis);
+        f->redis = NULL;
+    }
+
+    /* setpriv: it dies with us, whatever becomes of us. */
+    char *const command_line[] = {
+        "setpriv",   "--pdeathsig", "KILL", "redis-server", "--port", "0",     "--unixsocket",
+        socket_path, "--save",      "",     "--appendonly", "no",     "--dir", (char *)(uintptr_t)dir,
+        "--logfile", "/dev/null",   NULL};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 01 /* O_WRONLY */, 0);
+    int failed = posix_spawnp(&f->own_redis, "setpriv", &actions, NULL, command_line, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    f->own_redis = failed != 0 ? 0 : f->own_redis;
+    REQUIRE_INT(failed, ==, 0);
+    WAIT_UNTIL(answers(f));
+}
+
+void own_redis_kill(struct fixture *f)
+{
+    /* Before it dies: the test keeps the default action for SIGPIPE, lest it hide what the library does about it. */
+    redisFree(f->redis);
+    f->redis = NULL;
+    kill(f->own_redis, SIGKILL);
+    waitpid(f->own_redis, NULL, 0);
+    f->own_redis = -1;
+}

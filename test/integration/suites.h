@@ -1,0 +1,21 @@
+/* One suite to a file. */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include <check.h>
+
+Suite *parity_suite(void);
+Suite *changes_suite(void);
+Suite *bulk_suite(void);
+Suite *entities_suite(void);
+Suite *payloads_suite(void);
+Suite *warmup_suite(void);
+Suite *sweep_suite(void);
+Suite *failing_suite(void);
+Suite *stop_suite(void);
+Suite *lifecycle_suite(void);
+Suite *threads_suite(void);
+Suite *connections_suite(void);
+Suite *redis_away_suite(void);
+
+#endif

@@ -1,0 +1,147 @@
+#include "equal.h"
+#include "servers.h"
+#include "suites.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { CUSTOMERS = 5000, MANY = 50000, MAX_PENDING = 1000 };
+
+static cp_syncer *follow(struct fixture *f, int count, const char *const *settings)
+{
+    own_redis_start(f);
+    sqlf(f, "insert into customer (id_customer, name) select i, 'customer ' || i from generate_series(1, %d) i", count);
+    cp_syncer *syncer = run_syncer(f, NULL, settings);
+    require_customers(f);
+    return syncer;
+}
+
+/* kill -9, and back with nothing in it: one change makes the syncer look, and it restores everything. */
+START_TEST(restarted_empty)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f, CUSTOMERS, NO_SETTINGS);
+    for (int round = 0; round < 3; round++) {
+        uint64_t resyncs = stats_of(syncer).resyncs;
+        own_redis_kill(f);
+        own_redis_start(f);
+        sqlf(f, "update customer set name = 'round %d' where id_customer = 1", round);
+        expect_customers(f);
+        WAIT_UNTIL(stats_of(syncer).resyncs > resyncs);
+    }
+    REQUIRE_INT(stats_of(syncer).failing, ==, 0);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(changes_while_it_is_down)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f, CUSTOMERS, NO_SETTINGS);
+    own_redis_kill(f);
+    sql(f, "update customer set name = 'changed' where id_customer % 2 = 0;"
+           "delete from customer where id_customer % 5 = 0; insert into customer (id_customer) values (99999)");
+    WAIT_UNTIL(stats_of(syncer).pending > CUSTOMERS / 2 - CUSTOMERS / 10);
+    sql(f, "update customer set name = 'changed again' where id_customer % 4 = 0");
+    REQUIRE_INT(count_logged(f, "trying again"), >, 0);
+    own_redis_start(f);
+    expect_customers(f);
+    WAIT_UNTIL(stats_of(syncer).pending == 0);
+    REQUIRE_INT(stats_of(syncer).overflows, ==, 0);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(killed_during_the_warm_up)
+{
+    struct fixture *f = fixture_open();
+    own_redis_start(f);
+    sqlf(f, "insert into customer (id_customer, name) select i, 'customer ' || i from generate_series(1, %d) i", MANY);
+    cp_syncer *syncer = make_syncer(f, NULL, NO_SETTINGS);
+    start_syncer(syncer);
+    WAIT_UNTIL(stats_of(syncer).stored > 3000);
+    own_redis_kill(f);
+    cp_error err = {0};
+    REQUIRE_INT(cp_syncer_wait_ready(syncer, 50, &err), ==, CP_ERR_TIMEOUT);
+    own_redis_start(f);
+    expect_customers(f);
+    wait_ready(syncer);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* Refused writes are not done: the ids wait, the old documents stay, deletions go through. */
+START_TEST(out_of_memory)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f, CUSTOMERS, NO_SETTINGS);
+    cp_stats before = stats_of(syncer);
+    redis_run(f, "CONFIG SET maxmemory 1");
+    sql(f,
+        "update customer set name = 'changed' where id_customer <= 100; delete from customer where id_customer > 4990");
+    WAIT_UNTIL(stats_of(syncer).failures > before.failures && stats_of(syncer).deleted == before.deleted + 10);
+    WAIT_UNTIL(stats_of(syncer).pending == 100);
+    REQUIRE_INT(stats_of(syncer).stored, ==, before.stored);
+    REQUIRE_INT(stats_of(syncer).failing, ==, 0);
+    expect_document(f, 1, "{\"id_customer\":1,\"name\":\"customer 1\",\"addresses\":[]}");
+    redis_run(f, "CONFIG SET maxmemory 0");
+    expect_customers(f);
+    WAIT_UNTIL(stats_of(syncer).pending == 0);
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, before.resyncs);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* More ids than may wait are forgotten, and found again by the resync that is asked for instead. */
+START_TEST(more_than_may_wait)
+{
+    struct fixture *f = fixture_open();
+    char max_pending[16];
+    snprintf(max_pending, sizeof max_pending, "%d", MAX_PENDING);
+    cp_syncer *syncer = follow(f, MANY, SETTINGS("threads", "1", "max_pending", max_pending));
+    redis_run(f, "CONFIG SET maxmemory 1"); /* it keeps what it has: no restart asks for a resync */
+    sql(f, "update customer set name = 'changed ' || id_customer; delete from customer where id_customer % 9 = 0");
+    WAIT_UNTIL(stats_of(syncer).overflows > 0);
+    WAIT_UNTIL(stats_of(syncer).events == MANY + MANY / 9);
+    REQUIRE_INT(stats_of(syncer).pending, <=, MAX_PENDING);
+    redis_run(f, "CONFIG SET maxmemory 0");
+    expect_customers(f);
+    REQUIRE_INT(count_logged(f, "resync: overflow"), >, 0);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(more_than_may_wait_while_it_is_down)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f, 100, SETTINGS("threads", "2", "max_pending", "1000"));
+    own_redis_kill(f);
+    sqlf(f, "insert into customer (id_customer, name) select i, 'new' from generate_series(1000, %d) i", 1000 + MANY);
+    WAIT_UNTIL(stats_of(syncer).overflows > 0);
+    REQUIRE_INT(stats_of(syncer).pending, <=, MAX_PENDING);
+    own_redis_start(f);
+    expect_customers(f);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+Suite *redis_away_suite(void)
+{
+    Suite *suite = suite_create("redis_away");
+    TCase *tcase = tcase_create("redis");
+    tcase_set_timeout(tcase, 240);
+    tcase_add_test(tcase, restarted_empty);
+    tcase_add_test(tcase, changes_while_it_is_down);
+    tcase_add_test(tcase, killed_during_the_warm_up);
+    tcase_add_test(tcase, out_of_memory);
+    tcase_add_test(tcase, more_than_may_wait);
+    tcase_add_test(tcase, more_than_may_wait_while_it_is_down);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

@@ -1,0 +1,156 @@
+#include "equal.h"
+#include "servers.h"
+#include "suites.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Keys that look like documents of the prefix to somebody who is careless: with a suffix, an id written otherwise, a
+ * longer or shorter prefix, and, for a prefix of glob characters, keys that it matches when it is not escaped. */
+static void add_lookalikes(struct fixture *f)
+{
+    static const char *const suffixes[] = {":17:cart", ":17x", ":x",  ":",        ":007",        ":+7",
+                                           ": 7",      ":1.0", ":-0", ":1e3",     ":2147483648", ":customer:7",
+                                           ":*",       "::7",  ":7:", ":\xd9\xa7"};
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        add_stranger(f, "%s%s", f->prefix, suffixes[i]);
+    }
+}
+
+static void add_outsiders(struct fixture *f)
+{
+    add_stranger(f, "%s2:7", f->prefix);
+    add_stranger(f, "%sx", f->prefix);
+    add_stranger(f, "%s", f->prefix);
+    add_stranger(f, "%s-other:7", f->base);
+    add_stranger(f, "%s-other:%s:7", f->base, f->prefix);
+}
+
+/* What "a*b[c]?\" and "a*b[c]?" would match without their backslashes. */
+static void add_bait(struct fixture *f)
+{
+    static const char *const bait[] = {"aXbcY\\:7",   "ab[c]?\\:7", "aXbcY:7", "a*bcx:7",
+                                       "a*b[c]x\\:7", "aXXbc?\\:7", "abc?:7"};
+    for (size_t i = 0; i < sizeof bait / sizeof *bait; i++) {
+        add_stranger(f, "%s%s", f->base, bait[i]);
+    }
+}
+
+static void insert_customers(struct fixture *f)
+{
+    sql(f, "insert into customer (id_customer, name) select i, 'customer ' || i from generate_series(1, 300) i");
+}
+
+static void add_left_overs(struct fixture *f)
+{
+    for (int id = 290; id < 3000; id++) {
+        redisAppendCommand(f->redis, "SET %s:%d left-over", f->prefix, id);
+    }
+    for (int id = 290; id < 3000; id++) {
+        void *reply = NULL;
+        REQUIRE(redisGetReply(f->redis, &reply) == REDIS_OK);
+        freeReplyObject(reply);
+    }
+    redis_run(f, "SET %s:0 left-over", f->prefix);
+    redis_run(f, "SET %s:-5 left-over", f->prefix);
+    redis_run(f, "SET %s:-2147483648 left-over", f->prefix);
+}
+
+static void sweep(struct fixture *f)
+{
+    insert_customers(f);
+    add_left_overs(f);
+    add_lookalikes(f);
+    add_outsiders(f);
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    require_customers(f);
+    REQUIRE_INT(stats_of(syncer).deleted, ==, 3000 - 301 + 3);
+    REQUIRE_INT(count_logged(f, "are left alone"), ==, 1);
+    stop_syncer(f, syncer);
+}
+
+START_TEST(left_overs_go_and_strangers_stay)
+{
+    struct fixture *f = fixture_open();
+    sweep(f);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(sweep_under_a_prefix_of_glob_characters)
+{
+    struct fixture *f = fixture_open();
+    snprintf(f->prefix, sizeof f->prefix, "%sa*b[c]?\\", f->base);
+    add_bait(f);
+    sweep(f);
+    fixture_close(f);
+}
+END_TEST
+
+/* Everything under the prefix and a colon goes, and nothing else. */
+static void flush(struct fixture *f)
+{
+    add_outsiders(f);
+    insert_customers(f);
+    add_left_overs(f);
+    redis_run(f, "SET %s:17:cart under", f->prefix);
+    redis_run(f, "SET %s: under", f->prefix);
+    redis_run(f, "LPUSH %s:list under", f->prefix);
+    redis_run(f, "SET %s:\xff\xfe under", f->prefix);
+    cp_syncer *syncer = make_syncer(f, NULL, SETTINGS("flush", "true", "warmup", "none"));
+    start_syncer(syncer);
+    REQUIRE_INT(count_keys(f), ==, f->stranger_count);
+    wait_ready(syncer);
+    stop_syncer(f, syncer);
+    REQUIRE_INT(count_keys(f), ==, f->stranger_count);
+
+    syncer = run_syncer(f, NULL, SETTINGS("flush", "true"));
+    require_customers(f);
+    stop_syncer(f, syncer);
+}
+
+START_TEST(flush_deletes_what_is_under_the_prefix)
+{
+    struct fixture *f = fixture_open();
+    flush(f);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(flush_under_a_prefix_of_glob_characters)
+{
+    struct fixture *f = fixture_open();
+    snprintf(f->prefix, sizeof f->prefix, "%sa*b[c]?\\", f->base);
+    add_bait(f);
+    flush(f);
+    fixture_close(f);
+}
+END_TEST
+
+/* A document of another type of value in the way is replaced, and one that is gone is deleted. */
+START_TEST(wrong_types_of_value)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f);
+    redis_run(f, "LPUSH %s:17 a b c", f->prefix);
+    redis_run(f, "HSET %s:5000 a b", f->prefix);
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    require_customers(f);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+Suite *sweep_suite(void)
+{
+    Suite *suite = suite_create("sweep");
+    TCase *tcase = tcase_create("keys");
+    tcase_set_timeout(tcase, 240);
+    tcase_add_test(tcase, left_overs_go_and_strangers_stay);
+    tcase_add_test(tcase, sweep_under_a_prefix_of_glob_characters);
+    tcase_add_test(tcase, flush_deletes_what_is_under_the_prefix);
+    tcase_add_test(tcase, flush_under_a_prefix_of_glob_characters);
+    tcase_add_test(tcase, wrong_types_of_value);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}

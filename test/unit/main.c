@@ -1,0 +1,50 @@
+/*
+ * Runs the unit tests: all of them, or the one suite whose name is given.
+ */
+#include "suites.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    Suite *(*create)(void);
+} suites[] = {
+    {"backoff", backoff_suite},
+    {"bell", bell_suite},
+    {"config", config_suite},
+    {"error", error_suite},
+    {"event", event_suite},
+    {"id", id_suite},
+    {"idset", idset_suite},
+    {"inbox", inbox_suite},
+    {"key", key_suite},
+    {"lane", lane_suite},
+    {"redis_address", redis_address_suite},
+    {"redis_reply", redis_reply_suite},
+    {"ring", ring_suite},
+    {"ring_stress", ring_stress_suite},
+};
+
+int main(int argc, char **argv)
+{
+    SRunner *runner = srunner_create(NULL);
+    int chosen = 0;
+    for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {
+        if (argc < 2 || strcmp(argv[1], suites[i].name) == 0) {
+            srunner_add_suite(runner, suites[i].create());
+            chosen++;
+        }
+    }
+    if (chosen == 0) {
+        fprintf(stderr, "there is no suite \"%s\"\n", argv[1]);
+        srunner_free(runner);
+        return EXIT_FAILURE;
+    }
+    srunner_run_all(runner, CK_ENV);
+    int run = srunner_ntests_run(runner);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return run > 0 && failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

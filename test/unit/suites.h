@@ -1,0 +1,51 @@
+/* The suites of the unit tests, and what several of them use. */
+#ifndef SUITES_H
+#define SUITES_H
+
+#include "cachepusher.h"
+
+#include <check.h>
+
+Suite *backoff_suite(void);
+Suite *bell_suite(void);
+Suite *config_suite(void);
+Suite *error_suite(void);
+Suite *event_suite(void);
+Suite *id_suite(void);
+Suite *idset_suite(void);
+Suite *inbox_suite(void);
+Suite *key_suite(void);
+Suite *lane_suite(void);
+Suite *redis_address_suite(void);
+Suite *redis_reply_suite(void);
+Suite *ring_suite(void);
+Suite *ring_stress_suite(void);
+
+/* How much of a stress test is done where ThreadSanitizer makes each step cost twenty times as much. */
+#if defined(__SANITIZE_THREAD__)
+#define UNDER_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define UNDER_TSAN 1
+#endif
+#endif
+#ifndef UNDER_TSAN
+#define UNDER_TSAN 0
+#endif
+
+/* splitmix64: the same draws in every run. */
+static inline uint64_t draw(uint64_t *state)
+{
+    uint64_t value = *state += UINT64_C(0x9E3779B97F4A7C15);
+    value = (value ^ value >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    value = (value ^ value >> 27) * UINT64_C(0x94D049BB133111EB);
+    return value ^ value >> 31;
+}
+
+/* A draw from 0 to below - 1. */
+static inline uint32_t draw_below(uint64_t *state, uint32_t below)
+{
+    return (uint32_t)((draw(state) >> 32) * below >> 32);
+}
+
+#endif
