@@ -249,6 +249,21 @@ static cp_code make_key(struct cp_config *config, size_t index, bool *prefix_use
     return CP_OK;
 }
 
+/* A sweep would take the marker for a document without a row. */
+static cp_code check_marker(const struct cp_config *config, size_t index, cp_error *err)
+{
+    const struct cpi_entity *entity = &config->entities[index];
+    size_t length = cpi_id_is_text(entity->id_type) ? strnlen(entity->key.before, strlen(CPI_MARKER_PREFIX))
+                                                    : strlen(CPI_MARKER_PREFIX);
+    if (strncmp(entity->key.before, CPI_MARKER_PREFIX, length) != 0) {
+        return CP_OK;
+    }
+    return cpi_error(err, CP_ERR_CONFIG, false,
+                     "entities[%zu].key: \"%.*s\" can name keys that begin with \"" CPI_MARKER_PREFIX
+                     "\", which are cachepusher's own",
+                     index, cpi_shown(entity->key_template), entity->key_template);
+}
+
 /* Compares entities[index] with those before it. */
 static cp_code check_distinct(const struct cp_config *config, size_t index, cp_error *err)
 {
@@ -282,6 +297,9 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err)
                              config->entities[i].name);
         }
         code = make_key(config, i, &prefix_used, err);
+        if (code == CP_OK) {
+            code = check_marker(config, i, err);
+        }
         if (code == CP_OK) {
             code = check_distinct(config, i, err);
         }

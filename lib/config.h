@@ -51,6 +51,9 @@ struct cp_config {
     size_t entity_count;
 };
 
+/* Keys of cachepusher itself begin with it; no entity's may. */
+#define CPI_MARKER_PREFIX "cachepusher:marker:"
+
 /* Checks what can only be checked as a whole (templates with the final prefix, overlapping keys, names used twice, a
  * prefix that no template uses, touch without a procedure, libpq's view of the connection string) and makes each
  * entity's key. Called by cp_syncer_create(). */

@@ -8,6 +8,7 @@
 #include "thread.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,8 +16,16 @@ enum {
     RETRY_BASE_MS = 50,
     RETRY_CAP_MS = 5000,
     /* Between looks at full rings: a worker empties one in about the time of a batch. */
-    SPILL_LOOK_MS = 5
+    SPILL_LOOK_MS = 5,
+    /* A connection can look healthy and bring nothing: a peer that is gone without a word, a frozen server, a pooler
+     * that took our LISTEN elsewhere. So the listener notifies itself and expects to hear it. */
+    BEAT_EVERY_MS = 3000,
+    DEAF_AFTER_MS = 9000,
+    LISTEN_TIMEOUT_MS = 5000
 };
+
+/* The payload of a heartbeat; those of fences are numbers. */
+static const char BEAT[] = "beat";
 
 struct cpi_listener {
     const struct cpi_env *env;
@@ -29,8 +38,10 @@ struct cpi_listener {
     struct cpi_pg pg;
     struct cpi_backoff backoff;
     int64_t retry_at_ms;
-    bool has_listened; /* at least once */
-    bool away;         /* an outage has been logged */
+    int64_t heard_at_ms; /* the last notification */
+    int64_t beat_at_ms;  /* when the next is to be sent */
+    bool has_listened;   /* at least once */
+    bool away;           /* an outage has been logged */
     struct cpi_spill *spill;
     struct cpi_events events; /* received and not yet routed; empty between turns */
     bool spilled;             /* the spill holds something */
@@ -80,7 +91,11 @@ static void receive_for(struct cpi_listener *listener, uint32_t index, const PGn
 static void receive(struct cpi_listener *listener, const PGnotify *notification)
 {
     const struct cp_config *config = listener->env->config;
+    listener->heard_at_ms = cpi_now_ms(); /* of any: behind a long queue the heartbeat itself comes late */
     if (strcmp(notification->relname, listener->env->channel) == 0) {
+        if (strcmp(notification->extra, BEAT) == 0) {
+            return;
+        }
         route(listener); /* what came before the fence has to be before it */
         cpi_spill_fence(listener->spill, strtoll(notification->extra, NULL, 10));
         listener->spilled = true;
@@ -148,6 +163,39 @@ static bool listen_to_all(struct cpi_listener *listener, cp_error *err)
     return listen_to(listener, listener->env->channel, err);
 }
 
+/* Sends a heartbeat when one is due. Only the notification tells that it has arrived; its result is thrown away. False:
+ * the connection is lost or deaf. */
+static bool beat(struct cpi_listener *listener, cp_error *err)
+{
+    PGconn *connection = listener->pg.connection;
+    while (PQisBusy(connection) == 0) {
+        PGresult *result = PQgetResult(connection);
+        if (result == NULL) {
+            break;
+        }
+        PQclear(result);
+    }
+    int64_t now_ms = cpi_now_ms();
+    if (now_ms - listener->heard_at_ms >= DEAF_AFTER_MS) {
+        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no notification has come back for %d s", DEAF_AFTER_MS / 1000);
+        return false;
+    }
+    if (now_ms < listener->beat_at_ms) {
+        return true;
+    }
+    listener->beat_at_ms = now_ms + BEAT_EVERY_MS;
+    if (PQtransactionStatus(connection) == PQTRANS_ACTIVE) {
+        return true; /* the one before is still under way */
+    }
+    char sql[64];
+    snprintf(sql, sizeof sql, "notify %s, '%s'", listener->env->channel, BEAT);
+    if (PQsendQuery(connection, sql) == 0) {
+        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(connection));
+        return false;
+    }
+    return true;
+}
+
 static void connect_and_listen(struct cpi_listener *listener)
 {
     cp_error err;
@@ -164,6 +212,8 @@ static void connect_and_listen(struct cpi_listener *listener)
     cpi_resync_request(listener->resync, CPI_ALL_ENTITIES,
                        listener->has_listened ? CPI_CAUSE_LISTENER : CPI_CAUSE_START);
     listener->has_listened = true;
+    listener->heard_at_ms = cpi_now_ms();
+    listener->beat_at_ms = listener->heard_at_ms;
 }
 
 /* ---- the thread ---- */
@@ -184,11 +234,13 @@ static void read_source(struct cpi_listener *listener)
             return;
         }
     }
+    cp_error err;
     bool alive = PQconsumeInput(listener->pg.connection) != 0;
-    receive_all(listener);
     if (!alive) {
-        cp_error err;
         cpi_error(&err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(listener->pg.connection));
+    }
+    receive_all(listener);
+    if (!alive || !beat(listener, &err)) {
         lose(listener, &err);
     }
 }
@@ -197,8 +249,8 @@ static void read_source(struct cpi_listener *listener)
 static void rest(struct cpi_listener *listener)
 {
     bool open = cpi_pg_is_open(&listener->pg);
-    int timeout_ms = open ? -1 : cpi_left_ms(listener->retry_at_ms);
-    if (listener->spilled && (timeout_ms < 0 || timeout_ms > SPILL_LOOK_MS)) {
+    int timeout_ms = cpi_left_ms(open ? listener->beat_at_ms : listener->retry_at_ms);
+    if (listener->spilled && timeout_ms > SPILL_LOOK_MS) {
         timeout_ms = SPILL_LOOK_MS;
     }
     cpi_bell_arm(&listener->bell);
@@ -242,8 +294,10 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     listener->inbox = inbox;
     listener->resync = resync;
     listener->bell.fd = -1;
-    listener->pg =
-        (struct cpi_pg){.config = env->config, .role = "cachepusher listener", .cancel_fd = env->stop->drain_fd};
+    listener->pg = (struct cpi_pg){.config = env->config,
+                                   .role = "cachepusher listener",
+                                   .cancel_fd = env->stop->drain_fd,
+                                   .statement_timeout_ms = LISTEN_TIMEOUT_MS};
     cpi_backoff_init(&listener->backoff, RETRY_BASE_MS, RETRY_CAP_MS, 0);
     listener->spill = cpi_spill_create(env);
     if (listener->spill == NULL) {

@@ -3,6 +3,7 @@
 #include "bell.h"
 #include "clock.h"
 #include "error.h"
+#include "marker.h"
 #include "pass.h"
 #include "thread.h"
 
@@ -16,7 +17,8 @@ struct cpi_resync {
     struct cpi_thread thread;
     struct cpi_bell bell;
 
-    /* Of the thread: the run under way. */
+    /* Of the thread: the marker, and the run under way. */
+    struct cpi_marker marker;
     struct cpi_pass pass;
     bool *running; /* by entity: to be listed and swept */
     bool touching; /* every entity's warm-up procedure is called, and all are swept */
@@ -39,7 +41,7 @@ struct cpi_resync {
 static const char *cause_name(enum cpi_cause cause)
 {
     static const char *const names[CPI_CAUSES] = {"start",    "listener connected again", "truncate",
-                                                  "overflow", "Redis restarted",          "request"};
+                                                  "overflow", "Redis has lost data",      "request"};
     return names[cause];
 }
 
@@ -93,9 +95,18 @@ static uint64_t settled_so_far(const struct cpi_resync *resync)
     return cpi_stats_get(stats, CPI_STAT_STORED) + cpi_stats_get(stats, CPI_STAT_DELETED) - resync->settled_before;
 }
 
+static void look_after_redis(struct cpi_resync *resync)
+{
+    if (cpi_marker_has_changed(&resync->marker)) {
+        cpi_resync_request(resync, CPI_ALL_ENTITIES, CPI_CAUSE_REDIS);
+    }
+}
+
+/* Called by the steps of a run whenever they wait. */
 static void report_progress(void *context)
 {
     struct cpi_resync *resync = context;
+    look_after_redis(resync);
     int64_t now_ms = cpi_now_ms();
     if (now_ms - resync->reported_ms >= REPORT_EVERY_MS) {
         resync->reported_ms = now_ms;
@@ -132,10 +143,21 @@ static bool touch(struct cpi_resync *resync)
     return true;
 }
 
+static bool plant_marker(struct cpi_resync *resync)
+{
+    int look_ms = CPI_LOOK_FIRST_MS;
+    while (!cpi_marker_plant(&resync->marker)) {
+        if (!cpi_pass_wait(&resync->pass, &look_ms)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool run_steps(struct cpi_resync *resync)
 {
     uint32_t entities = (uint32_t)resync->env->config->entity_count;
-    bool going_on = !resync->touching || touch(resync);
+    bool going_on = plant_marker(resync) && (!resync->touching || touch(resync));
     uint64_t listed_before = cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_IDS);
     for (uint32_t e = 0; e < entities && going_on; e++) {
         going_on = !resync->running[e] || cpi_pass_list(&resync->pass, e);
@@ -208,12 +230,14 @@ static void *run(void *context)
             run_once(resync);
             continue;
         }
+        look_after_redis(resync);
         cpi_bell_arm(&resync->bell);
         if (!has_requests(resync) && !is_stopping(resync)) {
-            cpi_bell_sleep(&resync->bell, resync->env->stop->drain_fd, -1);
+            cpi_bell_sleep(&resync->bell, resync->env->stop->drain_fd, cpi_marker_due_ms(&resync->marker));
         }
         cpi_bell_disarm(&resync->bell);
     }
+    cpi_marker_fini(&resync->marker);
     return NULL;
 }
 
@@ -234,6 +258,7 @@ struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err)
     pthread_mutex_init(&resync->mutex, NULL);
 
     resync->env = env;
+    cpi_marker_init(&resync->marker, env);
     resync->bell.fd = -1;
     resync->running = calloc(env->config->entity_count, sizeof *resync->running);
     resync->wanted = calloc(env->config->entity_count, sizeof *resync->wanted);

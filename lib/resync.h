@@ -19,7 +19,7 @@ enum cpi_cause {
     CPI_CAUSE_LISTENER, /* it listens again, and may have missed events */
     CPI_CAUSE_TRUNCATE, /* a payload of "*" */
     CPI_CAUSE_OVERFLOW, /* max_pending was passed, or memory ran out */
-    CPI_CAUSE_REDIS,    /* another Redis process answers than before */
+    CPI_CAUSE_REDIS,    /* Redis has lost data, or may have */
     CPI_CAUSE_REQUEST,  /* cp_syncer_resync() */
     CPI_CAUSES
 };

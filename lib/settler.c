@@ -24,7 +24,6 @@ struct sent {
 
 struct cpi_settler {
     const struct cpi_env *env;
-    struct cpi_resync *resync;
     struct cpi_idset *set;
     struct cpi_pg pg;
     struct cpi_redis redis;
@@ -290,10 +289,6 @@ static bool open_redis(struct cpi_settler *settler, cp_error *err)
     }
     count(settler, CPI_STAT_RECONNECTS, settler->redis_connected);
     settler->redis_connected = true;
-    if (settler->redis.server_restarted) {
-        settler->redis.server_restarted = false;
-        cpi_resync_request(settler->resync, CPI_ALL_ENTITIES, CPI_CAUSE_REDIS);
-    }
     return true;
 }
 
@@ -328,7 +323,7 @@ void cpi_settler_close(struct cpi_settler *settler)
     cpi_redis_close(&settler->redis);
 }
 
-struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_idset *set, struct cpi_resync *resync)
+struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_idset *set)
 {
     const struct cp_config *config = env->config;
     struct cpi_settler *settler = calloc(1, sizeof *settler);
@@ -336,7 +331,6 @@ struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_ids
         return NULL;
     }
     settler->env = env;
-    settler->resync = resync;
     settler->set = set;
     settler->pg = (struct cpi_pg){.config = config,
                                   .role = "cachepusher worker",

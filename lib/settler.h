@@ -10,12 +10,11 @@
 
 #include "env.h"
 #include "idset.h"
-#include "resync.h"
 
 struct cpi_settler;
 
-/* resync is told when Redis may have lost data. All arguments have to outlive the settler. NULL: out of memory. */
-struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_idset *set, struct cpi_resync *resync);
+/* Both arguments have to outlive the settler. NULL: out of memory. */
+struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_idset *set);
 
 /* Works on n members of the set, config->batch at most. True: go on with the next. False: a server is away or
  * everything fails; wait before the next try, err says why. A single id that fails is parked, and that alone is no

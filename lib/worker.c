@@ -281,7 +281,7 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
     cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, index);
     worker->set = cpi_idset_create(config->entities);
     worker->batch = calloc(config->batch, sizeof *worker->batch);
-    worker->settler = cpi_settler_create(env, worker->set, resync);
+    worker->settler = cpi_settler_create(env, worker->set);
     if (worker->set == NULL || worker->batch == NULL || worker->settler == NULL) {
         cpi_worker_destroy(worker);
         cpi_error_memory(err);

@@ -13,7 +13,7 @@
 
 struct cpi_worker;
 
-/* Worker number index of env->config->threads, for env->lanes[index]. resync is told when Redis may have lost data.
+/* Worker number index of env->config->threads, for env->lanes[index]. resync is asked for when an id cannot be kept.
  * Both have to outlive the worker. */
 struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, struct cpi_resync *resync,
                                      cp_error *err);

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CUSTOMERS = 25000 }; /* several pages of the listing */
+enum { CUSTOMERS = 12000, FEW = 500 }; /* more than one page of the listing, and than one ring */
 
 static void insert_customers(struct fixture *f, int count)
 {
@@ -48,7 +48,7 @@ START_TEST(touch_lets_the_triggers_announce)
     struct fixture *f = fixture_open();
     insert_customers(f, CUSTOMERS);
     redis_run(f, "SET %s:1 left-over", f->prefix);
-    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("warmup", "touch"));
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("warmup", "touch", "threads", "1"));
     require_customers(f);
     cp_stats stats = stats_of(syncer);
     REQUIRE_INT(stats.events, ==, CUSTOMERS);
@@ -60,16 +60,44 @@ START_TEST(touch_lets_the_triggers_announce)
 }
 END_TEST
 
+/* Not when every id is under way, but when each has settled. */
+static void expect_no_haste(struct fixture *f, const char *warmup)
+{
+    PGconn *holder = connect_again(f);
+    cp_error err = {0};
+    hold_fetches(holder);
+    cp_syncer *syncer = make_syncer(f, NULL, SETTINGS("warmup", warmup));
+    start_syncer(syncer);
+    WAIT_UNTIL(stats_of(syncer).events + stats_of(syncer).resync_ids == FEW);
+    REQUIRE_INT(cp_syncer_wait_ready(syncer, 300, &err), ==, CP_ERR_TIMEOUT);
+    REQUIRE(!stats_of(syncer).ready);
+    release_fetches(holder);
+    disconnect(f, holder);
+    wait_ready(syncer);
+    require_customers(f);
+    stop_syncer(f, syncer);
+}
+
+START_TEST(ready_means_settled)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f, FEW);
+    expect_no_haste(f, "scan");
+    expect_no_haste(f, "touch");
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(touch_calls_procedures_too)
 {
     struct fixture *f = fixture_open();
-    insert_customers(f, 500);
+    insert_customers(f, FEW);
     sql(f, "drop function customer_warmup;"
            "create procedure customer_warmup() language sql as $$ update customer set touched_at = now() $$");
-    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("warmup", "touch", "threads", "1"));
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("warmup", "touch"));
     require_customers(f);
-    REQUIRE_INT(stats_of(syncer).events, ==, 500);
-    REQUIRE_INT(count_touched(f), ==, 500);
+    REQUIRE_INT(stats_of(syncer).events, ==, FEW);
+    REQUIRE_INT(count_touched(f), ==, FEW);
     stop_syncer(f, syncer);
     fixture_close(f);
 }
@@ -78,7 +106,7 @@ END_TEST
 START_TEST(none_waits_for_changes)
 {
     struct fixture *f = fixture_open();
-    insert_customers(f, 500);
+    insert_customers(f, FEW);
     redis_run(f, "SET %s:1 left-over", f->prefix);
     cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("warmup", "none"));
     REQUIRE(stats_of(syncer).ready);
@@ -134,6 +162,7 @@ Suite *warmup_suite(void)
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, scan_reads_and_writes_nothing);
     tcase_add_test(tcase, touch_lets_the_triggers_announce);
+    tcase_add_test(tcase, ready_means_settled);
     tcase_add_test(tcase, touch_calls_procedures_too);
     tcase_add_test(tcase, none_waits_for_changes);
     tcase_add_test(tcase, writes_during_the_warm_up);
