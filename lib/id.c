@@ -180,11 +180,14 @@ bool cpi_id_parse(enum cpi_id_type type, const char *text, size_t length, union 
         }
         break;
     }
-    id->text = strndup(text, length);
+    id->text = malloc(length + 1);
     if (id->text == NULL) {
         *out_of_memory = true;
+        return false;
     }
-    return id->text != NULL;
+    memcpy(id->text, text, length); /* not strndup(): text need not end in a NUL */
+    id->text[length] = '\0';
+    return true;
 }
 
 const char *cpi_id_text(enum cpi_id_type type, const union cpi_id *id, char buffer[CPI_ID_NUMBER_BYTES])

@@ -3,6 +3,8 @@
 #include "servers.h"
 #include "suites.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -181,6 +183,34 @@ START_TEST(connections_killed_during_the_warm_up)
 }
 END_TEST
 
+/* A server process that is frozen keeps its connection up and sends nothing: only the heartbeat that does not come back
+ * tells. What has changed meanwhile is found. */
+START_TEST(a_deaf_listener_connects_again)
+{
+    struct fixture *f = fixture_open();
+    sql(f, "insert into customer (id_customer) values (1)");
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    require_customers(f);
+    pid_t backend = (pid_t)sql_number(f, "select pid from pg_stat_activity where datname = current_database() and "
+                                         "application_name = 'cachepusher listener'");
+    REQUIRE(kill(backend, SIGSTOP) == 0);
+    sql(f, "update customer set name = 'unheard'");
+
+    /* No WAIT_UNTIL: the process has to go on whatever comes of it. */
+    int64_t began_ms = now_ms();
+    while (stats_of(syncer).resyncs < 2 && now_ms() - began_ms < timeout_ms()) {
+        poll(NULL, 0, 10);
+    }
+    kill(backend, SIGCONT);
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 2);
+    REQUIRE_INT(now_ms() - began_ms, <, 12000 * slowness());
+    expect_document(f, 1, "{\"id_customer\":1,\"name\":\"unheard\",\"addresses\":[]}");
+    REQUIRE_INT(count_logged(f, "no notification has come back"), ==, 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *connections_suite(void)
 {
     Suite *suite = suite_create("connections");
@@ -192,6 +222,7 @@ Suite *connections_suite(void)
     tcase_add_test(tcase, listener_killed_by_the_very_transaction);
     tcase_add_test(tcase, changes_during_an_outage_of_postgres);
     tcase_add_test(tcase, connections_killed_during_the_warm_up);
+    tcase_add_test(tcase, a_deaf_listener_connects_again);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -135,6 +135,37 @@ START_TEST(takes_from_several_callers)
 }
 END_TEST
 
+/* Puts until it is refused, which here means that the inbox has been closed; tells how many were accepted. */
+static void *put_until_closed(void *context)
+{
+    int64_t *accepted = context;
+    while (*accepted < CPI_INBOX_CAPACITY / CALLERS && put_number(*accepted)) {
+        ++*accepted;
+    }
+    return NULL;
+}
+
+START_TEST(what_is_accepted_comes_out_of_close)
+{
+    int64_t accepted[CALLERS] = {0};
+    pthread_t callers[CALLERS];
+    for (int i = 0; i < CALLERS; i++) {
+        ck_assert_int_eq(pthread_create(&callers[i], NULL, put_until_closed, &accepted[i]), 0);
+    }
+    struct cpi_events events = {0};
+    cpi_inbox_close(&inbox, &events);
+    int64_t sum = 0;
+    for (int i = 0; i < CALLERS; i++) {
+        pthread_join(callers[i], NULL);
+        sum += accepted[i];
+    }
+    ck_assert_int_eq(sum, (int64_t)events.count);
+    ck_assert(cpi_inbox_is_empty(&inbox));
+    ck_assert(!put_number(0));
+    cpi_events_fini(&events, entities);
+}
+END_TEST
+
 Suite *inbox_suite(void)
 {
     Suite *suite = suite_create("inbox");
@@ -145,6 +176,7 @@ Suite *inbox_suite(void)
     tcase_add_test(tcase, take_swaps);
     tcase_add_test(tcase, frees_what_is_left);
     tcase_add_test(tcase, takes_from_several_callers);
+    tcase_add_loop_test(tcase, what_is_accepted_comes_out_of_close, 0, 50);
     suite_add_tcase(suite, tcase);
     return suite;
 }
