@@ -64,7 +64,7 @@ extern "C" {
 
 typedef enum cp_code {
     CP_OK = 0,
-    CP_ERR_ARGUMENT, /* the call is wrong: unknown entity, not an id, syncer not running */
+    CP_ERR_ARGUMENT, /* the call is wrong: unknown entity, not an id, syncer stopped */
     CP_ERR_CONFIG,   /* a configuration file or value is wrong */
     CP_ERR_SYSTEM,   /* out of memory, threads or file descriptors */
     CP_ERR_POSTGRES, /* Postgres cannot be reached, refused, or lacks a function or table */
@@ -108,8 +108,8 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *     warmup              scan, touch or none: how documents are filled in at start. Default scan
  *     flush               true or false: delete every key under each entity's prefix at start. Default false
  *     batch               documents to a fetch, 1 to 10000. Default 256
- *     max_pending         distinct ids held while a server is away, 1000 to 100000000; past it they are forgotten and
- *                         a resync is made instead. Default 1000000
+ *     max_pending         distinct ids held while a server is away or they fail, 1000 to 100000000; past it they are
+ *                         forgotten and a resync is made instead. Default 1000000
  *     connect_timeout_ms  for one attempt, 100 to 600000. Default 5000
  *     fetch_timeout_ms    for one statement of a worker, 100 to 86400000. Default 30000
  *     redis_timeout_ms    for Redis to take and answer one batch, 100 to 600000. Default 5000
@@ -148,8 +148,9 @@ typedef struct cp_syncer cp_syncer;
 CP_API cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp_error *err);
 
 /* Connects once to both servers to see that they answer and hold what the configuration names, flushes if asked to, and
- * starts the threads. Blocks meanwhile. On failure nothing runs and it may be called again: that is how to wait for
- * servers that come up later. Once it has succeeded, lost connections are made again for ever, in the background. */
+ * starts the threads. Blocks meanwhile; cp_syncer_stop() in another thread cuts it short. When it fails for want of a
+ * server, a table or a function, nothing runs and it may be called again: that is how to wait for servers that come up
+ * later. Once it has succeeded, lost connections are made again for ever, in the background. */
 CP_API cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err);
 
 /* Waits until every document that existed when the warm-up began has settled (with warmup "none": until changes are
@@ -158,7 +159,7 @@ CP_API cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err);
 CP_API cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err);
 
 /* Has a document read and stored again, as a notification would: for writes that no trigger sees. `id` is text in the
- * form of the entity's id type. Returns at once; the work is done by the workers. */
+ * form of the entity's id type. Returns at once; the work is done by the workers, once the syncer runs. */
 CP_API cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err);
 
 /* Has every document of an entity (NULL: of all) read and stored again and keys without a row removed, beside live
@@ -181,7 +182,7 @@ typedef struct cp_stats {
     uint64_t resyncs;      /* completed, warm-up included */
     /* Now: */
     uint64_t pending;         /* distinct ids known to the workers that have not settled */
-    uint64_t failing;         /* of these, ids whose own fetch or store fails and is retried alone */
+    uint64_t failing;         /* of these, ids set aside since their own fetch or store fails; retried for ever */
     uint64_t resync_estimate; /* documents that the running or last resync expects to list; the planner's estimate */
     bool ready;               /* what cp_syncer_wait_ready() waits for */
 } cp_stats;

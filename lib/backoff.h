@@ -12,11 +12,11 @@
 struct cpi_backoff {
     int base_ms;
     int cap_ms;
-    int last_ms; /* 0: the next failure is the first */
-    unsigned short random[3];
+    int last_ms;     /* 0: the next failure is the first */
+    uint64_t random; /* the generator's state; a shared one would be a global */
 };
 
-/* The seed makes the draws of two backoffs differ; any value does. */
+/* Different seeds, different draws: let them differ between processes too. */
 void cpi_backoff_init(struct cpi_backoff *backoff, int base_ms, int cap_ms, uint64_t seed);
 
 /* The wait after one more failure: base_ms to cap_ms. */

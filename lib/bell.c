@@ -22,6 +22,7 @@ void cpi_bell_fini(struct cpi_bell *bell)
 {
     if (bell->fd >= 0) {
         close(bell->fd);
+        bell->fd = -1;
     }
 }
 
@@ -42,9 +43,9 @@ void cpi_bell_arm(struct cpi_bell *bell)
 
 void cpi_bell_disarm(struct cpi_bell *bell)
 {
-    /* relaxed: tells ringers that no write is needed, and publishes nothing. A write that raced with it wakes the owner
-     * once for nothing. */
-    atomic_store_explicit(&bell->sleeping, false, memory_order_relaxed);
+    /* A read-modify-write too, though only the write is wanted: a plain store would end the release sequence of a ring
+     * before it, and the next arm, reading that store, would not see the work. acquire for the same reason. */
+    atomic_exchange_explicit(&bell->sleeping, false, memory_order_acquire);
 }
 
 void cpi_bell_sleep(struct cpi_bell *bell, int other_fd, int timeout_ms)

@@ -7,10 +7,10 @@
  *         cpi_bell_sleep(bell, timeout);
  *     cpi_bell_disarm(bell);
  *
- * No wake-up is lost: arm and ring are read-modify-writes of one flag, so one of them comes second and sees the other.
- * If ring is second it finds the flag set and writes the eventfd. If arm is second it synchronises with ring, so the
- * look for work that follows it sees what was published before. Ringing an awake owner costs one atomic exchange and no
- * system call.
+ * No wake-up is lost: arm, disarm and ring are read-modify-writes of one flag, so one of them comes second and sees the
+ * other. If ring is second it finds the flag set and writes the eventfd. If arm is second it synchronises with ring, so
+ * the look for work that follows it sees what was published before. Ringing an awake owner costs one atomic exchange
+ * and no system call.
  */
 #ifndef CPI_BELL_H
 #define CPI_BELL_H

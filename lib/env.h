@@ -13,6 +13,7 @@ struct cpi_env {
     struct cpi_log log;
     void (*settled)(void *context, const cp_document *document); /* NULL: not wanted */
     void *settled_context;
+    uint64_t seed;       /* random, for backoffs */
     const char *channel; /* a Postgres channel of this syncer alone, on which it sends notifications to itself */
     struct cpi_stats *stats;
     struct cpi_stop *stop;

@@ -6,25 +6,29 @@
 
 enum { SHOWN_BYTES = 80 };
 
-/* Copies text, making each run of newlines in it "; " and dropping one at its end: server messages have both. Cuts at a
- * character's boundary. */
-static void copy_folded(char *out, size_t size, const char *text)
+/* Length of the UTF-8 character that begins here, as far as it is there. */
+static size_t character_length(const char *text)
+{
+    size_t length = 1;
+    while (((unsigned char)text[length] & 0xC0) == 0x80) {
+        length++;
+    }
+    return length;
+}
+
+void cpi_fold(char *out, size_t size, const char *text)
 {
     size_t length = 0;
     while (*text != '\0') {
-        size_t newlines = strspn(text, "\r\n");
         const char *piece = text;
-        size_t piece_length = 1;
-        if (newlines > 0) {
+        size_t piece_length = 0;
+        if (strspn(text, "\r\n") > 0) {
             text += strspn(text, "\r\n\t ");
             piece = "; ";
-            piece_length = *text != '\0' ? 2 : 0;
+            piece_length = *text != '\0' && length > 0 ? 2 : 0;
         } else {
-            text++;
-            while (((unsigned char)*text & 0xC0) == 0x80) { /* the rest of a UTF-8 character */
-                text++;
-                piece_length++;
-            }
+            piece_length = character_length(text);
+            text += piece_length;
         }
         if (length + piece_length >= size) {
             break;
@@ -35,6 +39,20 @@ static void copy_folded(char *out, size_t size, const char *text)
     out[length] = '\0';
 }
 
+void cpi_format(char *out, size_t size, const char *format, va_list arguments)
+{
+    char text[2048];
+    int length = vsnprintf(text, sizeof text, format, arguments);
+    if (length >= (int)sizeof text) { /* the last character may be half there */
+        size_t end = sizeof text - 1;
+        while (end > 0 && ((unsigned char)text[end - 1] & 0xC0) == 0x80) {
+            end--;
+        }
+        text[end > 0 && ((unsigned char)text[end - 1] & 0x80) != 0 ? end - 1 : end] = '\0';
+    }
+    cpi_fold(out, size, text);
+}
+
 cp_code cpi_error(cp_error *err, cp_code code, bool retriable, const char *format, ...)
 {
     if (err == NULL) {
@@ -43,12 +61,10 @@ cp_code cpi_error(cp_error *err, cp_code code, bool retriable, const char *forma
     err->code = code;
     err->retriable = retriable;
 
-    char text[2 * sizeof err->message];
     va_list arguments;
     va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
+    cpi_format(err->message, sizeof err->message, format, arguments);
     va_end(arguments);
-    copy_folded(err->message, sizeof err->message, text);
     return code;
 }
 

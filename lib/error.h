@@ -4,6 +4,8 @@
 
 #include "cachepusher.h"
 
+#include <stdarg.h>
+
 /* Fills *err (unless NULL) and returns code, so that a failing function ends in `return cpi_error(…)`. Newlines in the
  * formatted message become "; ": messages are one line. An over-long message is cut at a character's boundary. */
 cp_code cpi_error(cp_error *err, cp_code code, bool retriable, const char *format, ...)
@@ -15,5 +17,10 @@ cp_code cpi_error_memory(cp_error *err);
 /* The precision for printf("%.*s") that shows as much of a user's text as a message has room for,
  * in whole characters. */
 int cpi_shown(const char *text);
+
+/* One line of a formatted text: runs of newlines in it become "; ", one at either end goes, and what is too long is cut
+ * at a character's boundary. For messages: servers and users write newlines. */
+void cpi_format(char *out, size_t size, const char *format, va_list arguments);
+void cpi_fold(char *out, size_t size, const char *text);
 
 #endif

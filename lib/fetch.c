@@ -44,11 +44,16 @@ static void put_u32(char *at, uint32_t value)
     memcpy(at, &network, sizeof network);
 }
 
-void cpi_id_array_clear(struct cpi_id_array *array, enum cpi_id_type type)
+bool cpi_id_array_clear(struct cpi_id_array *array, enum cpi_id_type type)
 {
-    array->length = ARRAY_HEADER;
+    array->length = 0;
     array->count = 0;
     array->text = cpi_id_is_text(type);
+    if (!reserve(array, ARRAY_HEADER)) {
+        return false;
+    }
+    array->length = ARRAY_HEADER;
+    return true;
 }
 
 bool cpi_id_array_add(struct cpi_id_array *array, const union cpi_id *id)
@@ -165,6 +170,27 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
                          "jsonb, text or varchar",
                          entity->name, entity->fetch, type);
     }
+}
+
+cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err)
+{
+    if (cpi_fetch_prepare(pg, entity, index, err) != CP_OK) {
+        return CP_ERR_POSTGRES;
+    }
+    /* to_regproc() is null for a name with several functions; then the first fetch has to show it. */
+    struct cpi_pg_parameter parameter = {.value = entity->fetch};
+    PGresult *result = cpi_pg_query(pg,
+                                    "select from (select pg_catalog.to_regproc($1)) as named(f)"
+                                    " where f is not null and not pg_catalog.has_function_privilege(f, 'execute')",
+                                    &parameter, 1, false, err);
+    if (result == NULL) {
+        return CP_ERR_POSTGRES;
+    }
+    bool forbidden = PQntuples(result) > 0;
+    PQclear(result);
+    return forbidden ? cpi_error(err, CP_ERR_POSTGRES, false, "entity \"%s\": no right to execute fetch function %s",
+                                 entity->name, entity->fetch)
+                     : CP_OK;
 }
 
 PGresult *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err)

@@ -20,8 +20,8 @@ struct cpi_id_array {
     bool text;
 };
 
-/* Starts an array for an entity's ids. */
-void cpi_id_array_clear(struct cpi_id_array *array, enum cpi_id_type type);
+/* Starts an array for an entity's ids. False, like add: out of memory. */
+bool cpi_id_array_clear(struct cpi_id_array *array, enum cpi_id_type type);
 bool cpi_id_array_add(struct cpi_id_array *array, const union cpi_id *id);
 struct cpi_pg_parameter cpi_id_array_parameter(struct cpi_id_array *array);
 void cpi_id_array_fini(struct cpi_id_array *array);
@@ -36,8 +36,12 @@ union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const PGresult *resul
  * be stored: json, jsonb, text or varchar. */
 cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err);
 
-/* Reads the documents of the ids in the array. The result's rows are (id, document); a document that is null, like an
- * id that has no row, does not exist. The caller clears it. */
+/* Prepares it, and shows that we may call the function, without calling it: a lock must not keep us from starting. */
+cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err);
+
+/* Reads the documents of the ids in the array. The
+ * result's rows are (id, document); a document that is null, like an id that has no row, does not exist. The caller
+ * clears it. */
 PGresult *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err);
 
 #endif

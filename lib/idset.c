@@ -177,15 +177,15 @@ static void unlink_member(struct cpi_idset *set, uint32_t handle)
     queue->count--;
 }
 
-static void link_member(struct cpi_idset *set, uint32_t handle, enum cpi_queue to, bool in_front)
+static void link_member(struct cpi_idset *set, uint32_t handle, enum cpi_queue to)
 {
     struct member *member = &set->members[handle];
     struct queue *queue = &set->queues[to];
     member->queue = to;
-    member->previous = in_front ? NONE : queue->last;
-    member->next = in_front ? queue->first : NONE;
+    member->previous = queue->last;
+    member->next = NONE;
     *(member->previous != NONE ? &set->members[member->previous].next : &queue->first) = handle;
-    *(member->next != NONE ? &set->members[member->next].previous : &queue->last) = handle;
+    queue->last = handle;
     queue->count++;
 }
 
@@ -199,20 +199,6 @@ static void leave_fences(struct cpi_idset *set, struct member *member)
     member->fences = 0;
 }
 
-static enum cpi_added coalesce(struct cpi_idset *set, uint32_t handle, enum cpi_queue queue)
-{
-    enum cpi_queue now = (enum cpi_queue)set->members[handle].queue;
-    if (queue == CPI_LIVE && now == CPI_PARKED) {
-        unlink_member(set, handle);
-        link_member(set, handle, CPI_PARKED, true);
-        return CPI_COALESCED_PARKED;
-    }
-    if (queue == CPI_LIVE && now == CPI_BULK) {
-        cpi_idset_move(set, handle, CPI_LIVE);
-    }
-    return CPI_COALESCED;
-}
-
 enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *event, enum cpi_queue queue)
 {
     uint32_t hash = table_hash(set, event->entity, &event->id);
@@ -220,7 +206,10 @@ enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *even
     if (set->table[place] != NONE) {
         union cpi_id duplicate = event->id;
         cpi_id_fini(type_of(set, event->entity), &duplicate);
-        return coalesce(set, set->table[place], queue);
+        if (queue == CPI_LIVE && cpi_idset_queue(set, set->table[place]) != CPI_LIVE) {
+            cpi_idset_move(set, set->table[place], CPI_LIVE);
+        }
+        return CPI_COALESCED;
     }
 
     uint32_t handle = set->free;
@@ -236,7 +225,7 @@ enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *even
         handle = set->used++;
     }
     set->members[handle] = (struct member){.id = event->id, .hash = hash, .entity = (uint16_t)event->entity};
-    link_member(set, handle, queue, false);
+    link_member(set, handle, queue);
     set->table[place] = handle;
     return CPI_ADDED;
 }
@@ -278,7 +267,7 @@ uint32_t cpi_idset_find(const struct cpi_idset *set, uint32_t entity, const unio
 void cpi_idset_move(struct cpi_idset *set, uint32_t handle, enum cpi_queue queue)
 {
     unlink_member(set, handle);
-    link_member(set, handle, queue, false);
+    link_member(set, handle, queue);
     if (queue == CPI_PARKED) {
         leave_fences(set, &set->members[handle]);
     }

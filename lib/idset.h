@@ -3,7 +3,7 @@
  *
  * It is where a thousand updates of one row become one read. Each id is in one of three queues: live (somebody changed
  * it), bulk (a resync names it) and parked (its own fetch or store fails; it is tried alone). An id that comes again
- * stays where it is, except that a live event lifts it out of bulk, or to the front of parked.
+ * stays where it is, except that a live event lifts it out of bulk or parked to the end of live.
  *
  * An id stays in the set while it is worked on and is removed when it has settled: putting back after a failure is
  * doing nothing. All of it belongs to one thread.
@@ -17,9 +17,8 @@ enum cpi_queue { CPI_LIVE, CPI_BULK, CPI_PARKED, CPI_QUEUES };
 
 enum cpi_added {
     CPI_ADDED,
-    CPI_COALESCED,        /* it was there already */
-    CPI_COALESCED_PARKED, /* it was there, parked, and is now the first to be tried */
-    CPI_NO_MEMORY         /* not added; the caller still owns the id */
+    CPI_COALESCED, /* it was there already */
+    CPI_NO_MEMORY  /* not added; the caller still owns the id */
 };
 
 struct cpi_idset;

@@ -38,10 +38,12 @@ struct cpi_listener {
     struct cpi_pg pg;
     struct cpi_backoff backoff;
     int64_t retry_at_ms;
-    int64_t heard_at_ms; /* the last notification */
-    int64_t beat_at_ms;  /* when the next is to be sent */
-    bool has_listened;   /* at least once */
-    bool away;           /* an outage has been logged */
+    int64_t heard_at_ms;          /* the last notification */
+    int64_t beat_at_ms;           /* when the next is to be sent */
+    struct cpi_log_limit bad;     /* payloads */
+    struct cpi_log_limit held_up; /* notifications */
+    bool has_listened;            /* at least once */
+    bool away;                    /* an outage has been logged */
     struct cpi_spill *spill;
     struct cpi_events events; /* received and not yet routed; empty between turns */
     bool spilled;             /* the spill holds something */
@@ -75,10 +77,10 @@ static void receive_for(struct cpi_listener *listener, uint32_t index, const PGn
         break;
     case CPI_PAYLOAD_BAD:
         cpi_stats_add(listener->env->stats, CPI_STAT_BAD_PAYLOADS, 1);
-        cpi_log(&listener->env->log, CP_LOG_WARN,
-                "channel %s: payload \"%.*s\" is neither %s id, nor a JSON array of them, nor *; ignored",
-                notification->relname, cpi_shown(notification->extra), notification->extra,
-                cpi_id_type_name(config->entities[index].id_type));
+        cpi_log_limited(&listener->env->log, &listener->bad, CP_LOG_WARN,
+                        "channel %s: payload \"%.*s\" is neither %s id, nor a JSON array of them, nor *; ignored",
+                        notification->relname, cpi_shown(notification->extra), notification->extra,
+                        cpi_id_type_name(config->entities[index].id_type));
         break;
     case CPI_PAYLOAD_NO_MEMORY:
         cpi_stats_add(listener->env->stats, CPI_STAT_OVERFLOWS, 1);
@@ -160,7 +162,35 @@ static bool listen_to_all(struct cpi_listener *listener, cp_error *err)
             }
         }
     }
-    return listen_to(listener, listener->env->channel, err);
+    /* A heartbeat needs no durability, and must not wait for a standby. */
+    PGresult *result = cpi_pg_query(&listener->pg, "set synchronous_commit = off", NULL, 0, false, err);
+    PQclear(result);
+    return result != NULL && listen_to(listener, listener->env->channel, err);
+}
+
+/* Whether our notification waits for a lock: all notifying commits queue up behind one that waits for a synchronous
+ * standby, say. Then the connection is not deaf, and connecting again would be no cure. Asked on another connection,
+ * once every DEAF_AFTER_MS. */
+static bool is_held_up(struct cpi_listener *listener)
+{
+    if (PQtransactionStatus(listener->pg.connection) != PQTRANS_ACTIVE) {
+        return false;
+    }
+    char pid[16];
+    snprintf(pid, sizeof pid, "%d", PQbackendPID(listener->pg.connection));
+    struct cpi_pg_parameter parameter = {.value = pid};
+    struct cpi_pg other = listener->pg;
+    other.connection = NULL;
+    PGresult *result = cpi_pg_open(&other, NULL) != CP_OK
+                           ? NULL
+                           : cpi_pg_query(&other,
+                                          "select from pg_catalog.pg_stat_activity where pid = $1::int and"
+                                          " state = 'active' and wait_event_type in ('Lock', 'IPC')",
+                                          &parameter, 1, false, NULL);
+    bool held_up = PQntuples(result) > 0;
+    PQclear(result);
+    cpi_pg_close(&other);
+    return held_up;
 }
 
 /* Sends a heartbeat when one is due. Only the notification tells that it has arrived; its result is thrown away. False:
@@ -176,6 +206,11 @@ static bool beat(struct cpi_listener *listener, cp_error *err)
         PQclear(result);
     }
     int64_t now_ms = cpi_now_ms();
+    if (now_ms - listener->heard_at_ms >= DEAF_AFTER_MS && is_held_up(listener)) {
+        cpi_log_limited(&listener->env->log, &listener->held_up, CP_LOG_WARN,
+                        "listener: notifications are held up in Postgres, by a commit that waits");
+        listener->heard_at_ms = now_ms;
+    }
     if (now_ms - listener->heard_at_ms >= DEAF_AFTER_MS) {
         cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no notification has come back for %d s", DEAF_AFTER_MS / 1000);
         return false;
@@ -295,10 +330,11 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     listener->resync = resync;
     listener->bell.fd = -1;
     listener->pg = (struct cpi_pg){.config = env->config,
+                                   .log = &env->log,
                                    .role = "cachepusher listener",
                                    .cancel_fd = env->stop->drain_fd,
                                    .statement_timeout_ms = LISTEN_TIMEOUT_MS};
-    cpi_backoff_init(&listener->backoff, RETRY_BASE_MS, RETRY_CAP_MS, 0);
+    cpi_backoff_init(&listener->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 1);
     listener->spill = cpi_spill_create(env);
     if (listener->spill == NULL) {
         cpi_error_memory(err);

@@ -25,7 +25,8 @@ PGresult *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity *entity
 /* How many ids the planner expects the query to list. */
 cp_code cpi_listing_estimate(struct cpi_pg *pg, const struct cpi_entity *entity, uint64_t *count, cp_error *err);
 
-/* Whether the statements above would work: the query parses and its column is of the entity's id type. */
+/* Whether the statements above would work: the query parses, its column sorts and compares as the entity's id type
+ * does, and we may read what it reads. */
 cp_code cpi_listing_check(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err);
 
 #endif

@@ -12,4 +12,15 @@ struct cpi_log {
 /* Any thread. The message is one line, formatted and cut as by cpi_error(). */
 void cpi_log(const struct cpi_log *log, cp_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* For messages that may come by the million: ten of a kind in ten seconds are written, the next one after that tells
+ * how many were not. Belongs to one thread; zero to begin with. */
+struct cpi_log_limit {
+    int64_t since_ms;
+    unsigned written;
+    unsigned left_out;
+};
+
+void cpi_log_limited(const struct cpi_log *log, struct cpi_log_limit *limit, cp_level level, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+
 #endif

@@ -90,10 +90,10 @@ bool cpi_marker_plant(struct cpi_marker *marker)
     if (done && epoch[0] == '\0') {
         done = write_epoch(marker, &err) && read_epoch(marker, epoch, &err);
     }
-    if (!done) {
-        return !should_retry(marker, &err);
+    if (!done && should_retry(marker, &err)) {
+        return false;
     }
-    memcpy(marker->epoch, epoch, sizeof marker->epoch);
+    memcpy(marker->epoch, epoch, sizeof marker->epoch); /* "" when refused: what is left is the run_id */
     marker->planted = true;
     marker->away = false;
     marker->redis.server_restarted = false; /* what follows reads and writes everything again */
@@ -115,9 +115,12 @@ bool cpi_marker_has_changed(struct cpi_marker *marker)
 
     cp_error err = {0};
     char epoch[24] = "";
-    if (!is_connected(marker, &err) || !read_epoch(marker, epoch, &err)) {
-        should_retry(marker, &err);
+    bool read = is_connected(marker, &err) && read_epoch(marker, epoch, &err);
+    if (!read && should_retry(marker, &err)) {
         return false;
+    }
+    if (!read) {
+        memcpy(epoch, marker->epoch, sizeof epoch);
     }
     marker->away = false;
     bool changed = marker->redis.server_restarted || strcmp(epoch, marker->epoch) != 0;

@@ -35,6 +35,18 @@ static bool wait_before_retry(struct cpi_pass *pass, const cp_error *why)
     return cpi_stop_sleep(pass->env->stop, cpi_backoff_next(&pass->backoff));
 }
 
+/* What to do after a failure: CPI_STEP_DONE means try again, after a wait that has just been. */
+static enum cpi_step after_failure(struct cpi_pass *pass, const struct cpi_entity *entity, const char *what,
+                                   const cp_error *why)
+{
+    if (!why->retriable && cpi_stop_phase(pass->env->stop) == CPI_RUNNING) {
+        cpi_log_limited(&pass->env->log, &pass->failing, CP_LOG_WARN, "%s: %s: %s; to be tried again later",
+                        entity->name, what, why->message);
+        return CPI_STEP_FAILED;
+    }
+    return wait_before_retry(pass, why) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
+}
+
 static bool push_staged(struct cpi_pass *pass)
 {
     for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_feeder_push(&pass->feeder);) {
@@ -45,19 +57,19 @@ static bool push_staged(struct cpi_pass *pass)
     return true;
 }
 
-bool cpi_pass_settle(struct cpi_pass *pass)
+enum cpi_step cpi_pass_settle(struct cpi_pass *pass)
 {
     for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_feeder_fence(&pass->feeder);) {
         if (!cpi_pass_wait(pass, &look_ms)) {
-            return false;
+            return CPI_STEP_STOPPING;
         }
     }
     for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_feeder_passed(&pass->feeder, CPI_RING_BULK, pass->feeder.fence);) {
         if (!cpi_pass_wait(pass, &look_ms)) {
-            return false;
+            return CPI_STEP_STOPPING;
         }
     }
-    return true;
+    return CPI_STEP_DONE;
 }
 
 /* ---- listing: ids from Postgres ---- */
@@ -98,36 +110,38 @@ static bool stage_rows(struct cpi_pass *pass, uint32_t index, const PGresult *re
     return true;
 }
 
-/* Puts every listed id through the lanes. A page that fails is asked for again; it does not start over. */
-bool cpi_pass_list(struct cpi_pass *pass, uint32_t index)
+/* The page after the last row of another (NULL: the first). */
+static PGresult *next_page(struct cpi_pass *pass, const struct cpi_entity *entity, const PGresult *last, cp_error *err)
+{
+    union cpi_id after = {0};
+    if (last != NULL) {
+        after = cpi_fetch_id(entity, last, PQntuples(last) - 1, 0);
+    }
+    return open_postgres(pass, err) ? cpi_listing_page(&pass->pg, entity, last != NULL ? &after : NULL, err) : NULL;
+}
+
+/* Puts every listed id through the lanes. A page that was lost is asked for again; it does not start over. */
+enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index)
 {
     const struct cpi_entity *entity = &pass->env->config->entities[index];
-    PGresult *last = NULL; /* the page before: its last row is where the next begins */
-    for (bool more = true; more;) {
-        cp_error err;
-        union cpi_id after = {0};
-        if (last != NULL) {
-            after = cpi_fetch_id(entity, last, PQntuples(last) - 1, 0);
-        }
-        PGresult *page =
-            open_postgres(pass, &err) ? cpi_listing_page(&pass->pg, entity, last != NULL ? &after : NULL, &err) : NULL;
+    enum cpi_step step = CPI_STEP_DONE;
+    PGresult *last = NULL;
+    for (bool more = true; more && step == CPI_STEP_DONE;) {
+        cp_error err = {0};
+        PGresult *page = next_page(pass, entity, last, &err);
         if (page == NULL || !stage_rows(pass, index, page, &err)) {
             PQclear(page);
-            if (!wait_before_retry(pass, &err)) {
-                break;
-            }
+            step = after_failure(pass, entity, "listing", &err);
             continue;
         }
         cpi_backoff_reset(&pass->backoff);
         more = PQntuples(page) == CPI_LISTING_PAGE;
         PQclear(last);
         last = page;
-        if (!push_staged(pass)) {
-            break;
-        }
+        step = push_staged(pass) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
     }
     PQclear(last);
-    return cpi_stop_phase(pass->env->stop) == CPI_RUNNING;
+    return step;
 }
 
 /* ---- sweeping: ids from Redis whose row is gone ---- */
@@ -149,7 +163,10 @@ static bool stage_missing(struct cpi_pass *pass, uint32_t index, cp_error *err)
 static bool collect_ids(struct cpi_pass *pass, const struct cpi_entity *entity, const redisReply *keys,
                         uint64_t *strangers, cp_error *err)
 {
-    cpi_id_array_clear(&pass->probe, entity->id_type);
+    if (!cpi_id_array_clear(&pass->probe, entity->id_type)) {
+        cpi_error_memory(err);
+        return false;
+    }
     for (size_t i = 0; i < keys->elements; i++) {
         union cpi_id id;
         if (!cpi_keyspace_id(entity, keys->element[i], &id)) {
@@ -190,14 +207,15 @@ static bool sweep_once(struct cpi_pass *pass, uint32_t index, uint64_t *stranger
     return fine;
 }
 
-bool cpi_pass_sweep(struct cpi_pass *pass, uint32_t index)
+enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index)
 {
     const struct cpi_entity *entity = &pass->env->config->entities[index];
     uint64_t strangers = 0;
-    cp_error err = {0};
+    cp_error err = {.retriable = true}; /* in case it ends because the syncer does */
     while (!sweep_once(pass, index, &strangers, &err)) {
-        if (!wait_before_retry(pass, &err)) {
-            return false;
+        enum cpi_step step = after_failure(pass, entity, "sweeping", &err);
+        if (step != CPI_STEP_DONE) {
+            return step;
         }
     }
     cpi_backoff_reset(&pass->backoff);
@@ -206,7 +224,7 @@ bool cpi_pass_sweep(struct cpi_pass *pass, uint32_t index)
                 "%s: %llu keys under \"%s\" are not documents of this entity and are left alone", entity->name,
                 (unsigned long long)strangers, entity->key.before);
     }
-    return true;
+    return CPI_STEP_DONE;
 }
 
 /* ---- touching: let the triggers announce every document ---- */
@@ -248,28 +266,33 @@ static bool notify_fence(struct cpi_pass *pass, int64_t number, cp_error *err)
     return result != NULL;
 }
 
-bool cpi_pass_touch(struct cpi_pass *pass, int64_t *fence)
+enum cpi_step cpi_pass_touch(struct cpi_pass *pass, uint32_t index)
 {
-    const struct cp_config *config = pass->env->config;
+    const struct cpi_entity *entity = &pass->env->config->entities[index];
     cp_error err = {0};
-    for (uint32_t e = 0; e < config->entity_count; e++) {
-        while (!run_procedure(pass, config->entities[e].warmup_procedure, &err)) {
-            if (!wait_before_retry(pass, &err)) {
-                return false;
-            }
-        }
-    }
-    *fence = ++pass->feeder.fence;
-    while (!notify_fence(pass, *fence, &err)) {
-        if (!wait_before_retry(pass, &err)) {
-            return false;
+    while (!run_procedure(pass, entity->warmup_procedure, &err)) {
+        enum cpi_step step = after_failure(pass, entity, "warm-up procedure", &err);
+        if (step != CPI_STEP_DONE) {
+            return step;
         }
     }
     cpi_backoff_reset(&pass->backoff);
-    return true;
+    return CPI_STEP_DONE;
 }
 
-bool cpi_pass_touched(const struct cpi_pass *pass, int64_t fence)
+enum cpi_step cpi_pass_fence_announced(struct cpi_pass *pass, int64_t *fence)
+{
+    cp_error err = {0};
+    *fence = ++pass->feeder.fence;
+    while (!notify_fence(pass, *fence, &err)) {
+        if (!wait_before_retry(pass, &err)) {
+            return CPI_STEP_STOPPING;
+        }
+    }
+    return CPI_STEP_DONE;
+}
+
+bool cpi_pass_announced_settled(const struct cpi_pass *pass, int64_t fence)
 {
     return cpi_feeder_passed(&pass->feeder, CPI_RING_LIVE, fence);
 }
@@ -289,10 +312,11 @@ cp_code cpi_pass_init(struct cpi_pass *pass, const struct cpi_env *env, void (*r
                       void *report_context, cp_error *err)
 {
     *pass = (struct cpi_pass){.env = env, .report = report, .report_context = report_context};
-    pass->pg = (struct cpi_pg){.config = env->config, .role = "cachepusher resync", .cancel_fd = env->stop->drain_fd};
+    pass->pg = (struct cpi_pg){
+        .config = env->config, .log = &env->log, .role = "cachepusher resync", .cancel_fd = env->stop->drain_fd};
     pass->redis =
         (struct cpi_redis){.config = env->config, .role = "cachepusher-resync", .cancel_fd = env->stop->drain_fd};
-    cpi_backoff_init(&pass->backoff, RETRY_BASE_MS, RETRY_CAP_MS, 0);
+    cpi_backoff_init(&pass->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 2);
     return cpi_feeder_init(&pass->feeder, env, err);
 }
 

@@ -1,8 +1,9 @@
 /*
  * The steps of a resync: listing, sweeping, touching, and waiting for it all to settle.
  *
- * Each step goes on by itself until it is done, over lost connections and failed statements, or returns false because
- * the syncer is stopping. All of it belongs to the resync thread.
+ * Each step goes on over lost connections until it is done. What time alone will not cure, a statement that fails by
+ * itself, ends the step: one broken entity is no reason to keep the others waiting. All of it belongs to the resync
+ * thread.
  */
 #ifndef CPI_PASS_H
 #define CPI_PASS_H
@@ -13,6 +14,12 @@
 #include "fetch.h"
 #include "redis.h"
 
+enum cpi_step {
+    CPI_STEP_DONE,
+    CPI_STEP_FAILED,  /* logged; to be tried again later */
+    CPI_STEP_STOPPING /* the syncer is */
+};
+
 struct cpi_pass {
     const struct cpi_env *env;
     void (*report)(void *context); /* called every little while */
@@ -21,6 +28,7 @@ struct cpi_pass {
     struct cpi_redis redis;
     struct cpi_backoff backoff;
     struct cpi_feeder feeder;
+    struct cpi_log_limit failing;
     struct cpi_id_array probe; /* ids found in Redis, to be looked up in Postgres */
 };
 
@@ -35,19 +43,21 @@ void cpi_pass_close(struct cpi_pass *pass);
 uint64_t cpi_pass_estimate(struct cpi_pass *pass, uint32_t index);
 
 /* Puts every id of the entity that Postgres lists through the lanes. */
-bool cpi_pass_list(struct cpi_pass *pass, uint32_t index);
+enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index);
 
 /* Puts every id through the lanes that has a key in Redis and is not listed by Postgres. */
-bool cpi_pass_sweep(struct cpi_pass *pass, uint32_t index);
+enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index);
 
-/* Calls every entity's warm-up procedure, whose triggers announce the documents, and has a fence put behind these
- * announcements; touched tells when they have settled. That may never be: an announcement can get lost with the
- * listener's connection. */
-bool cpi_pass_touch(struct cpi_pass *pass, int64_t *fence);
-bool cpi_pass_touched(const struct cpi_pass *pass, int64_t fence);
+/* Calls the entity's warm-up procedure, whose triggers announce the documents. */
+enum cpi_step cpi_pass_touch(struct cpi_pass *pass, uint32_t index);
+
+/* Has a fence put behind every announcement committed so far; announced_settled() tells when all lanes have passed it.
+ * That may never be: an announcement can get lost with the listener's connection. */
+enum cpi_step cpi_pass_fence_announced(struct cpi_pass *pass, int64_t *fence);
+bool cpi_pass_announced_settled(const struct cpi_pass *pass, int64_t fence);
 
 /* Waits until every id put through the lanes so far has settled. */
-bool cpi_pass_settle(struct cpi_pass *pass);
+enum cpi_step cpi_pass_settle(struct cpi_pass *pass);
 
 /* Sleeps for *look_ms and makes the next time longer. CPI_LOOK_FIRST_MS at first, since a ring has room again after a
  * batch. False: stopping. */

@@ -90,23 +90,26 @@ static bool has_class(const char *sqlstate, const char *const *classes)
     return *classes != NULL;
 }
 
-/* Whether an error calls for another connection. 08 connection, 57P shutdown, 25006 read-only after a demotion: surely.
- * 0A "cached plan must not change result type" and 26 "prepared statement does not exist": if this one is not new, for
- * a function may raise these by itself. All others, internal errors (XX, perhaps one corrupt row) and lack of memory
- * (53, perhaps one huge document) included, are the statement's own. */
-static bool calls_for_reconnect(const struct cpi_pg *pg, const char *sqlstate)
+/* Whether an error calls for another connection: when the server ends this one (FATAL), and, unless this one is new,
+ * when it may be the session that is wrong: 25006 read-only after a demotion, 0A "cached plan must not change result
+ * type", 26 "prepared statement does not exist". Every other ERROR is the statement's own, whatever its code says: a
+ * function can raise any, and one corrupt row (XX) or huge document (53) is no reason to give up a connection. */
+static bool calls_for_reconnect(const struct cpi_pg *pg, const PGresult *result)
 {
-    static const char *const server[] = {"08", "57P", "25006", NULL};
-    static const char *const session[] = {"0A", "26", NULL};
-    return sqlstate == NULL || has_class(sqlstate, server) || (pg->proven && has_class(sqlstate, session));
+    static const char *const session[] = {"25006", "0A", "26", NULL};
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (severity == NULL || sqlstate == NULL || PQstatus(pg->connection) != CONNECTION_OK) {
+        return true;
+    }
+    return strcmp(severity, "ERROR") != 0 || (pg->proven && has_class(sqlstate, session));
 }
 
 static cp_code statement_failed(struct cpi_pg *pg, const PGresult *result, cp_error *err)
 {
-    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    bool trouble = calls_for_reconnect(pg, sqlstate);
+    bool trouble = calls_for_reconnect(pg, result);
     cpi_error(err, CP_ERR_POSTGRES, trouble, "Postgres: %s%s%s%s",
               message != NULL ? message : PQresultErrorMessage(result), hint != NULL ? " (" : "",
               hint != NULL ? hint : "", hint != NULL ? ")" : "");
@@ -212,6 +215,17 @@ cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, Oid 
 
 /* ---- connecting ---- */
 
+/* Without it libpq would print notices to standard error. */
+static void log_notice(void *context, const PGresult *result)
+{
+    const struct cpi_pg *pg = context;
+    cp_error notice;
+    cpi_error(&notice, CP_OK, false, "%s", PQresultErrorMessage(result));
+    if (pg->log != NULL) {
+        cpi_log(pg->log, CP_LOG_DEBUG, "%s: %s", pg->role, notice.message);
+    }
+}
+
 static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
 {
     /* Later entries win, and those of the user's string stand where dbname does. A connection whose peer is gone
@@ -227,6 +241,7 @@ static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
     if (pg->connection == NULL) {
         return cpi_error_memory(err);
     }
+    PQsetNoticeReceiver(pg->connection, log_notice, pg);
     PostgresPollingStatusType step =
         PQstatus(pg->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
     while (step != PGRES_POLLING_OK) {

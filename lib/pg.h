@@ -9,16 +9,18 @@
 #define CPI_PG_H
 
 #include "config.h"
+#include "log.h"
 
 #include <libpq-fe.h>
 
 struct cpi_pg {
     PGconn *connection; /* NULL: closed */
     const struct cp_config *config;
-    const char *role;         /* for application_name: "cachepusher worker" */
-    bool proven;              /* has run a prepared statement since it was opened */
-    int cancel_fd;            /* readable: give up whatever is waited for */
-    int statement_timeout_ms; /* 0: none. Enforced by the server, and here with a margin in case it is gone */
+    const struct cpi_log *log; /* for notices of the server */
+    const char *role;          /* for application_name: "cachepusher worker" */
+    bool proven;               /* has run a prepared statement since it was opened */
+    int cancel_fd;             /* readable: give up whatever is waited for */
+    int statement_timeout_ms;  /* 0: none. Enforced by the server, and here with a margin in case it is gone */
 };
 
 /* One parameter of a statement, in binary format unless oid is 0. */

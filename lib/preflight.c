@@ -24,13 +24,14 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
 {
     const struct cp_config *config = env->config;
     struct cpi_pg pg = {.config = config,
+                        .log = &env->log,
                         .role = "cachepusher start",
                         .cancel_fd = env->stop->drain_fd,
                         .statement_timeout_ms = config->fetch_timeout_ms};
     cp_code code = cpi_pg_open(&pg, err);
     for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
         const struct cpi_entity *entity = &config->entities[e];
-        code = cpi_fetch_prepare(&pg, entity, e, err);
+        code = cpi_fetch_check(&pg, entity, e, err);
         if (code == CP_OK) {
             code = cpi_listing_check(&pg, entity, err);
         }

@@ -170,9 +170,14 @@ redisReply *cpi_redis_command(struct cpi_redis *redis, int argc, const char **ar
         return NULL;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
-        cpi_error(err, CP_ERR_REDIS, cpi_reply_error(reply->str) != CPI_REPLY_OPERATOR, "Redis: %s: %s", argv[0],
-                  reply->str);
+        enum cpi_reply_error what = cpi_reply_error(reply->str);
+        const char *quoted = strstr(reply->str, ", with args"); /* may quote a password */
+        int shown = (int)(quoted != NULL ? (size_t)(quoted - reply->str) : strlen(reply->str));
+        cpi_error(err, CP_ERR_REDIS, what != CPI_REPLY_OPERATOR, "Redis: %s: %.*s", argv[0], shown, reply->str);
         freeReplyObject(reply);
+        if (what == CPI_REPLY_RECONNECT) {
+            cpi_redis_close(redis);
+        }
         return NULL;
     }
     return reply;
@@ -189,6 +194,10 @@ enum cpi_reply_error cpi_reply_error(const char *message)
         {"TRYAGAIN", CPI_REPLY_WAIT},   {"CLUSTERDOWN", CPI_REPLY_WAIT}, {"READONLY", CPI_REPLY_RECONNECT},
         {"MOVED", CPI_REPLY_RECONNECT}, {"ASK", CPI_REPLY_RECONNECT},    {"UNBLOCKED", CPI_REPLY_RECONNECT},
     };
+    static const char crowded[] = "ERR max number of clients";
+    if (strncmp(message, crowded, strlen(crowded)) == 0) {
+        return CPI_REPLY_WAIT;
+    }
     size_t length = strcspn(message, " ");
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strlen(known[i].code) == length && strncmp(message, known[i].code, length) == 0) {
@@ -274,8 +283,10 @@ static cp_code take_over(struct cpi_redis *redis, cp_error *err)
         return CP_ERR_REDIS;
     }
     bool first = redis->client_id == 0;
-    bool same = run_id[0] != '\0' && strcmp(run_id, redis->run_id) == 0;
-    if (same && redis->left_unanswered && kill_previous(redis, err) != CP_OK) {
+    bool known = run_id[0] != '\0' && redis->run_id[0] != '\0';
+    bool same = known && strcmp(run_id, redis->run_id) == 0;
+    /* In another process the number would be another client's. */
+    if (!first && (same || !known) && redis->left_unanswered && kill_previous(redis, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
     if (read_client_id(redis, err) != CP_OK) {

@@ -10,7 +10,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { REPORT_EVERY_MS = 10000 };
+enum {
+    REPORT_EVERY_MS = 10000,
+    /* Between tries of an entity whose listing, sweep or procedure fails by itself. */
+    FAILED_BASE_MS = 1000,
+    FAILED_CAP_MS = 60000,
+    PLANT_BASE_MS = 50,
+    PLANT_CAP_MS = 2000
+};
 
 struct cpi_resync {
     const struct cpi_env *env;
@@ -22,6 +29,11 @@ struct cpi_resync {
     struct cpi_pass pass;
     bool *running; /* by entity: to be listed and swept */
     bool touching; /* every entity's warm-up procedure is called, and all are swept */
+    bool warming;  /* CPI_CAUSE_START had come before this run began, so that its end means ready */
+    bool *failed;  /* by entity: in this run; to be done again at retry_at_ms */
+    bool any_failed;
+    int64_t retry_at_ms;
+    struct cpi_backoff backoff; /* between such runs */
     int64_t began_ms;
     int64_t reported_ms;
     uint64_t settled_before;
@@ -40,8 +52,9 @@ struct cpi_resync {
 
 static const char *cause_name(enum cpi_cause cause)
 {
-    static const char *const names[CPI_CAUSES] = {"start",    "listener connected again", "truncate",
-                                                  "overflow", "Redis has lost data",      "request"};
+    static const char *const names[CPI_CAUSES] = {
+        "start",   "listener connected again", "truncate", "overflow", "Redis has lost data",
+        "request", "again what failed"};
     return names[cause];
 }
 
@@ -78,10 +91,13 @@ static unsigned take_requests(struct cpi_resync *resync)
     unsigned causes = resync->causes;
     resync->causes = 0;
     resync->touching = resync->touch_wanted;
+    resync->warming = resync->started;
+    resync->any_failed = false;
     resync->touch_wanted = false;
     for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
-        resync->running[e] = resync->wanted[e];
+        resync->running[e] = resync->wanted[e] || resync->failed[e];
         resync->wanted[e] = false;
+        resync->failed[e] = false;
     }
     pthread_mutex_unlock(&resync->mutex);
     return causes;
@@ -127,27 +143,74 @@ static void estimate_all(struct cpi_resync *resync)
     cpi_stats_set(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE, sum);
 }
 
-/* Has the triggers announce every document and waits until these have settled. When the announcement got lost, somebody
- * has asked for a resync on that account: false, the next run does what this one could not. */
+/* Takes note of how a step has ended. False: stopping. */
+static bool note_step(struct cpi_resync *resync, uint32_t entity, enum cpi_step step)
+{
+    if (step == CPI_STEP_FAILED) {
+        resync->failed[entity] = true;
+        resync->any_failed = true;
+    }
+    return step != CPI_STEP_STOPPING;
+}
+
+/* Has the triggers announce every document and waits until these have settled. An entity whose procedure fails is
+ * listed instead. False: stopping. */
 static bool touch(struct cpi_resync *resync)
 {
-    int64_t fence = 0;
-    if (!cpi_pass_touch(&resync->pass, &fence)) {
-        return false;
-    }
-    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_pass_touched(&resync->pass, fence);) {
-        if (has_requests(resync) || !cpi_pass_wait(&resync->pass, &look_ms)) {
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        enum cpi_step step = cpi_pass_touch(&resync->pass, e);
+        if (step == CPI_STEP_STOPPING) {
             return false;
         }
+        resync->running[e] = resync->running[e] || step == CPI_STEP_FAILED;
+    }
+    int64_t fence = 0;
+    if (cpi_pass_fence_announced(&resync->pass, &fence) != CPI_STEP_DONE) {
+        return false;
+    }
+    /* A request may mean that announcements were lost, and the fence with them: what was to be touched is listed. */
+    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_pass_announced_settled(&resync->pass, fence) && !has_requests(resync);) {
+        if (!cpi_pass_wait(&resync->pass, &look_ms)) {
+            return false;
+        }
+    }
+    for (uint32_t e = 0; e < resync->env->config->entity_count && has_requests(resync); e++) {
+        resync->running[e] = true;
     }
     return true;
 }
 
 static bool plant_marker(struct cpi_resync *resync)
 {
-    int look_ms = CPI_LOOK_FIRST_MS;
+    struct cpi_backoff backoff;
+    cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
     while (!cpi_marker_plant(&resync->marker)) {
-        if (!cpi_pass_wait(&resync->pass, &look_ms)) {
+        if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool list_all(struct cpi_resync *resync)
+{
+    uint64_t before = cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_IDS);
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        if (resync->running[e] && !note_step(resync, e, cpi_pass_list(&resync->pass, e))) {
+            return false;
+        }
+    }
+    if (!resync->touching) { /* what was estimated is known now */
+        cpi_stats_set(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE,
+                      cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_IDS) - before);
+    }
+    return true;
+}
+
+static bool sweep_all(struct cpi_resync *resync)
+{
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        if ((resync->running[e] || resync->touching) && !note_step(resync, e, cpi_pass_sweep(&resync->pass, e))) {
             return false;
         }
     }
@@ -156,20 +219,8 @@ static bool plant_marker(struct cpi_resync *resync)
 
 static bool run_steps(struct cpi_resync *resync)
 {
-    uint32_t entities = (uint32_t)resync->env->config->entity_count;
-    bool going_on = plant_marker(resync) && (!resync->touching || touch(resync));
-    uint64_t listed_before = cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_IDS);
-    for (uint32_t e = 0; e < entities && going_on; e++) {
-        going_on = !resync->running[e] || cpi_pass_list(&resync->pass, e);
-    }
-    if (going_on && !resync->touching) { /* what was estimated is known now */
-        cpi_stats_set(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE,
-                      cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_IDS) - listed_before);
-    }
-    for (uint32_t e = 0; e < entities && going_on; e++) {
-        going_on = !(resync->running[e] || resync->touching) || cpi_pass_sweep(&resync->pass, e);
-    }
-    return going_on && cpi_pass_settle(&resync->pass);
+    return plant_marker(resync) && (!resync->touching || touch(resync)) && list_all(resync) && sweep_all(resync) &&
+           cpi_pass_settle(&resync->pass) == CPI_STEP_DONE;
 }
 
 static void announce(struct cpi_resync *resync)
@@ -187,10 +238,40 @@ static void announce(struct cpi_resync *resync)
     cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, 1);
 
     pthread_mutex_lock(&resync->mutex);
-    resync->ready = resync->started;
+    resync->ready = resync->ready || resync->warming;
     cpi_stats_set(resync->env->stats, CPI_STAT_READY, resync->ready);
     pthread_cond_broadcast(&resync->became_ready);
     pthread_mutex_unlock(&resync->mutex);
+}
+
+/* What has failed is to be done again after a while; until then nothing is ready. */
+static void schedule_retry(struct cpi_resync *resync)
+{
+    int wait_ms = cpi_backoff_next(&resync->backoff);
+    resync->retry_at_ms = cpi_now_ms() + wait_ms;
+    cpi_log(&resync->env->log, CP_LOG_WARN, "resync incomplete: trying again what failed in %.1f s", wait_ms / 1000.0);
+}
+
+/* Milliseconds until something is due by itself; -1: never. */
+static int due_ms(const struct cpi_resync *resync)
+{
+    int look_ms = cpi_marker_due_ms(&resync->marker);
+    int retry_ms = resync->any_failed ? cpi_left_ms(resync->retry_at_ms) : -1;
+    return look_ms < 0 || (retry_ms >= 0 && retry_ms < look_ms) ? retry_ms : look_ms;
+}
+
+static void request_due(struct cpi_resync *resync)
+{
+    look_after_redis(resync);
+    if (!resync->any_failed || cpi_left_ms(resync->retry_at_ms) > 0) {
+        return;
+    }
+    resync->any_failed = false;
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        if (resync->failed[e]) {
+            cpi_resync_request(resync, e, CPI_CAUSE_RETRY);
+        }
+    }
 }
 
 static void log_causes(struct cpi_resync *resync, unsigned causes)
@@ -212,7 +293,12 @@ static void run_once(struct cpi_resync *resync)
 
     estimate_all(resync);
     if (run_steps(resync)) {
-        announce(resync);
+        if (resync->any_failed) {
+            schedule_retry(resync);
+        } else {
+            cpi_backoff_reset(&resync->backoff);
+            announce(resync);
+        }
     }
     cpi_pass_close(&resync->pass); /* until the next run, which may be weeks away */
 }
@@ -230,10 +316,10 @@ static void *run(void *context)
             run_once(resync);
             continue;
         }
-        look_after_redis(resync);
+        request_due(resync);
         cpi_bell_arm(&resync->bell);
         if (!has_requests(resync) && !is_stopping(resync)) {
-            cpi_bell_sleep(&resync->bell, resync->env->stop->drain_fd, cpi_marker_due_ms(&resync->marker));
+            cpi_bell_sleep(&resync->bell, resync->env->stop->drain_fd, due_ms(resync));
         }
         cpi_bell_disarm(&resync->bell);
     }
@@ -262,12 +348,14 @@ struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err)
     resync->bell.fd = -1;
     resync->running = calloc(env->config->entity_count, sizeof *resync->running);
     resync->wanted = calloc(env->config->entity_count, sizeof *resync->wanted);
+    resync->failed = calloc(env->config->entity_count, sizeof *resync->failed);
+    cpi_backoff_init(&resync->backoff, FAILED_BASE_MS, FAILED_CAP_MS, env->seed ^ 4);
     if (cpi_pass_init(&resync->pass, env, report_progress, resync, err) != CP_OK ||
         cpi_bell_init(&resync->bell, err) != CP_OK) {
         cpi_resync_destroy(resync);
         return NULL;
     }
-    if (resync->running == NULL || resync->wanted == NULL) {
+    if (resync->running == NULL || resync->wanted == NULL || resync->failed == NULL) {
         cpi_resync_destroy(resync);
         cpi_error_memory(err);
         return NULL;
@@ -319,5 +407,6 @@ void cpi_resync_destroy(struct cpi_resync *resync)
     pthread_mutex_destroy(&resync->mutex);
     free(resync->running);
     free(resync->wanted);
+    free(resync->failed);
     free(resync);
 }

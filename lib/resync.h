@@ -21,6 +21,7 @@ enum cpi_cause {
     CPI_CAUSE_OVERFLOW, /* max_pending was passed, or memory ran out */
     CPI_CAUSE_REDIS,    /* Redis has lost data, or may have */
     CPI_CAUSE_REQUEST,  /* cp_syncer_resync() */
+    CPI_CAUSE_RETRY,    /* what had failed in the run before */
     CPI_CAUSES
 };
 

@@ -6,10 +6,15 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-/* After this many fetches of single ids in a row that failed, with none between them that did not, it is not the ids:
- * wait, rather than park one after the other. */
-enum { SINGLES_IN_A_ROW = 4 };
+enum {
+    /* After this many single ids in a row whose fetch failed it is not the ids: the rest of their entity's share of the
+     * batch is parked unread. */
+    SINGLES_IN_A_ROW = 4,
+    /* After this many connections in a row that were lost over one single id it is parked, too. */
+    LOSSES_IN_A_ROW = 3
+};
 
 /* What a batch should not exceed: 256 documents of 32 KiB. */
 enum { BATCH_BYTES = 8 * 1024 * 1024 };
@@ -19,7 +24,7 @@ struct sent {
     uint32_t handle;
     bool exists; /* SET, otherwise DEL */
     size_t bytes;
-    enum { UNANSWERED, ACKNOWLEDGED, REFUSED } answer;
+    enum { UNANSWERED, ACKNOWLEDGED, PUT_OFF, REFUSED } answer;
 };
 
 struct cpi_settler {
@@ -28,12 +33,17 @@ struct cpi_settler {
     struct cpi_pg pg;
     struct cpi_redis redis;
     struct cpi_id_array ids;
+    bool *prepared;  /* by entity: its statement, on this connection */
     uint32_t *group; /* those of the batch that belong to one entity */
     struct sent *sent;
     uint32_t sent_count;
-    unsigned failed_singles;
-    size_t usual_bytes; /* of a document: up at once, down slowly */
-    bool pg_connected;  /* has been, once */
+    size_t sent_bytes;
+    unsigned failed_singles; /* in a row, of one group */
+    size_t usual_bytes;      /* of a document: up at once, down slowly */
+    uint32_t limit;  /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
+    unsigned losses; /* in a row, of a connection over a single id */
+    struct cpi_log_limit parking;
+    bool pg_connected; /* has been, once */
     bool redis_connected;
 };
 
@@ -47,17 +57,18 @@ static void count(struct cpi_settler *settler, enum cpi_stat stat, int64_t n)
     cpi_stats_add(settler->env->stats, stat, n);
 }
 
-/* The id fails by itself: out of the way of the others, to be tried alone. True: it had been already. */
-static bool park(struct cpi_settler *settler, uint32_t handle, const char *why)
+/* The id fails by itself: out of the way of the others, to be tried alone later. */
+static void park(struct cpi_settler *settler, uint32_t handle, const char *why)
 {
     struct cpi_event event = cpi_idset_get(settler->set, handle);
     const struct cpi_entity *entity = entity_of(settler, event.entity);
-    bool again = cpi_idset_queue(settler->set, handle) == CPI_PARKED;
     char digits[CPI_ID_NUMBER_BYTES];
-    cpi_log(&settler->env->log, again ? CP_LOG_DEBUG : CP_LOG_WARN, "%s %s: %s; trying again, alone", entity->name,
-            cpi_id_text(entity->id_type, &event.id, digits), why);
+    if (cpi_idset_queue(settler->set, handle) != CPI_PARKED) {
+        cpi_log_limited(&settler->env->log, &settler->parking, CP_LOG_WARN, "%s %s: %s; set aside, to be tried again",
+                        entity->name, cpi_id_text(entity->id_type, &event.id, digits), why);
+    }
+    count(settler, CPI_STAT_FAILURES, 1);
     cpi_idset_move(settler->set, handle, CPI_PARKED);
-    return again;
 }
 
 /* ---- reading from Postgres, appending for Redis ---- */
@@ -70,6 +81,7 @@ static bool append_command(struct cpi_settler *settler, const struct cpi_entity 
     const char *id = cpi_id_text(entity->id_type, &event.id, digits);
     settler->sent[settler->sent_count++] =
         (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
+    settler->sent_bytes += length;
     return (document != NULL
                 ? cpi_redis_append_set(&settler->redis, &entity->key, id, document, length, entity->ttl_s, err)
                 : cpi_redis_append_del(&settler->redis, &entity->key, id, err)) == CP_OK;
@@ -110,27 +122,46 @@ static bool append_documents(struct cpi_settler *settler, uint32_t entity_index,
     return appended;
 }
 
+/* NULL: the connection is lost, or the statement failed by itself and the connection is still open. */
 static PGresult *fetch(struct cpi_settler *settler, uint32_t entity_index, const uint32_t *handles, uint32_t n,
                        cp_error *err)
 {
-    cpi_id_array_clear(&settler->ids, entity_of(settler, entity_index)->id_type);
-    for (uint32_t i = 0; i < n; i++) {
-        struct cpi_event event = cpi_idset_get(settler->set, handles[i]);
-        if (!cpi_id_array_add(&settler->ids, &event.id)) {
-            cpi_error_memory(err);
+    const struct cpi_entity *entity = entity_of(settler, entity_index);
+    if (!settler->prepared[entity_index]) {
+        if (cpi_fetch_prepare(&settler->pg, entity, entity_index, err) != CP_OK) {
             return NULL;
         }
+        settler->prepared[entity_index] = true;
+    }
+    bool fits = cpi_id_array_clear(&settler->ids, entity->id_type);
+    for (uint32_t i = 0; i < n && fits; i++) {
+        struct cpi_event event = cpi_idset_get(settler->set, handles[i]);
+        fits = cpi_id_array_add(&settler->ids, &event.id);
+    }
+    if (!fits) {
+        cpi_error_memory(err);
+        return NULL;
     }
     count(settler, CPI_STAT_FETCHES, 1);
     return cpi_fetch_run(&settler->pg, entity_index, &settler->ids, err);
 }
 
-/* Reads the documents of one entity's ids and appends the commands. When the statement itself fails, halves the batch
- * until the id that makes it fail is alone, so that its neighbours are served. False: stop here and wait; the server is
- * away, or everything fails. */
+static void park_all(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, const char *why)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        park(settler, handles[i], why);
+    }
+}
+
+/* Reads the documents of one entity's ids and appends the commands. When the statement itself fails, halves the ids
+ * until the one that makes it fail is alone, so that its neighbours are served. False: a connection is lost. */
 static bool read_group(struct cpi_settler *settler, uint32_t entity_index, const uint32_t *handles, uint32_t n,
                        cp_error *err)
 {
+    if (settler->failed_singles >= SINGLES_IN_A_ROW) {
+        park_all(settler, handles, n, err->message);
+        return true;
+    }
     PGresult *result = fetch(settler, entity_index, handles, n, err);
     if (result != NULL) {
         settler->failed_singles = 0;
@@ -139,12 +170,12 @@ static bool read_group(struct cpi_settler *settler, uint32_t entity_index, const
         return appended;
     }
     if (!cpi_pg_is_open(&settler->pg) || err->code != CP_ERR_POSTGRES) {
-        count(settler, CPI_STAT_FAILURES, n);
         return false;
     }
     if (n == 1) {
-        count(settler, CPI_STAT_FAILURES, 1);
-        return park(settler, handles[0], err->message) || ++settler->failed_singles < SINGLES_IN_A_ROW;
+        settler->failed_singles++;
+        park(settler, handles[0], err->message);
+        return true;
     }
     return read_group(settler, entity_index, handles, n / 2, err) &&
            read_group(settler, entity_index, handles + n / 2, n - n / 2, err);
@@ -153,6 +184,7 @@ static bool read_group(struct cpi_settler *settler, uint32_t entity_index, const
 static bool read_batch(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err)
 {
     settler->sent_count = 0;
+    settler->sent_bytes = 0;
     for (uint32_t e = 0; e < settler->env->config->entity_count; e++) {
         uint32_t size = 0;
         for (uint32_t i = 0; i < n; i++) {
@@ -160,6 +192,7 @@ static bool read_batch(struct cpi_settler *settler, const uint32_t *handles, uin
                 settler->group[size++] = handles[i];
             }
         }
+        settler->failed_singles = 0;
         if (size > 0 && !read_group(settler, e, settler->group, size, err)) {
             return false;
         }
@@ -190,29 +223,36 @@ static void tell_settled(struct cpi_settler *settler, const struct sent *sent)
 }
 
 /* Reads one reply. False: the connection is lost. */
-static bool read_answer(struct cpi_settler *settler, struct sent *sent, enum cpi_reply_error *what, cp_error *err)
+static bool read_answer(struct cpi_settler *settler, struct sent *sent, cp_error *err)
 {
     redisReply *reply = NULL;
     if (cpi_redis_reply(&settler->redis, &reply, err) != CP_OK) {
         return false;
     }
-    sent->answer = reply->type == (sent->exists ? REDIS_REPLY_STATUS : REDIS_REPLY_INTEGER) ? ACKNOWLEDGED : REFUSED;
-    if (sent->answer == REFUSED) {
-        bool is_error = reply->type == REDIS_REPLY_ERROR;
-        *what = is_error ? cpi_reply_error(reply->str) : CPI_REPLY_RECONNECT;
-        cpi_error(err, CP_ERR_REDIS, *what != CPI_REPLY_OPERATOR, "Redis: %s: %s", sent->exists ? "SET" : "DEL",
-                  is_error ? reply->str : "not the reply this command has");
+    bool in_sync = true;
+    const char *command = sent->exists ? "SET" : "DEL";
+    if (reply->type == (sent->exists ? REDIS_REPLY_STATUS : REDIS_REPLY_INTEGER)) {
+        sent->answer = ACKNOWLEDGED;
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        enum cpi_reply_error what = cpi_reply_error(reply->str);
+        sent->answer = what == CPI_REPLY_OPERATOR ? REFUSED : PUT_OFF;
+        in_sync = what != CPI_REPLY_RECONNECT;
+        cpi_error(err, CP_ERR_REDIS, true, "Redis: %s: %s", command, reply->str);
+    } else {
+        in_sync = false;
+        cpi_error(err, CP_ERR_REDIS, true, "Redis: %s: not the reply this command has", command);
     }
     freeReplyObject(reply);
-    return true;
+    return in_sync;
 }
 
-/* Takes what was acknowledged out of the set. What Redis refused for a reason of its own, while it took others, is
- * parked; everything else stays where it is. False: wait before the next try. */
-static bool settle(struct cpi_settler *settler, enum cpi_reply_error what, const cp_error *why)
+/* Takes what was acknowledged out of the set and parks what was refused; everything else stays where it is. True: there
+ * is nothing else. */
+static bool settle(struct cpi_settler *settler, const cp_error *why)
 {
     uint32_t stored = 0;
     uint32_t deleted = 0;
+    uint32_t refused = 0;
     size_t bytes = 0;
     for (uint32_t i = 0; i < settler->sent_count; i++) {
         const struct sent *sent = &settler->sent[i];
@@ -222,40 +262,36 @@ static bool settle(struct cpi_settler *settler, enum cpi_reply_error what, const
             stored += sent->exists;
             deleted += !sent->exists;
             bytes += sent->bytes;
+        } else if (sent->answer == REFUSED) {
+            park(settler, sent->handle, why->message);
+            refused++;
         }
     }
-    uint32_t failed = settler->sent_count - stored - deleted;
-    bool single_out = what == CPI_REPLY_OPERATOR && (stored + deleted > 0 || failed == 1);
-    bool go_on = failed == 0 || (single_out && stored + deleted > 0);
-    for (uint32_t i = 0; i < settler->sent_count && single_out; i++) {
-        if (settler->sent[i].answer == REFUSED) {
-            go_on = park(settler, settler->sent[i].handle, why->message) || go_on;
-        }
-    }
-    size_t mean = stored > 0 ? bytes / stored : 0;
-    settler->usual_bytes = mean > settler->usual_bytes ? mean : (3 * settler->usual_bytes + mean) / 4;
+    uint32_t left = settler->sent_count - stored - deleted - refused;
     count(settler, CPI_STAT_STORED, stored);
     count(settler, CPI_STAT_DELETED, deleted);
     count(settler, CPI_STAT_BYTES, (int64_t)bytes);
-    count(settler, CPI_STAT_FAILURES, failed);
-    return go_on;
+    count(settler, CPI_STAT_FAILURES, left);
+    return left == 0;
 }
 
-/* Sends what has been appended and reads every reply. False: wait before the next try. */
+/* Sends what has been appended and reads every reply. False: something is neither done nor parked. */
 static bool push(struct cpi_settler *settler, cp_error *err)
 {
     if (settler->sent_count == 0) {
         return true;
     }
-    enum cpi_reply_error what = CPI_REPLY_WAIT;
+    size_t mean = settler->sent_bytes / settler->sent_count;
+    settler->usual_bytes = mean > settler->usual_bytes ? mean : (3 * settler->usual_bytes + mean) / 4;
+
     bool alive = cpi_redis_is_open(&settler->redis) && cpi_redis_flush(&settler->redis, err) == CP_OK;
     for (uint32_t i = 0; i < settler->sent_count && alive; i++) {
-        alive = read_answer(settler, &settler->sent[i], &what, err);
+        alive = read_answer(settler, &settler->sent[i], err);
     }
-    if (alive && what == CPI_REPLY_RECONNECT) {
+    if (!alive) {
         cpi_redis_close(&settler->redis);
     }
-    return settle(settler, what, err);
+    return settle(settler, err);
 }
 
 /* ---- connections ---- */
@@ -268,12 +304,7 @@ static bool open_postgres(struct cpi_settler *settler, cp_error *err)
     if (cpi_pg_open(&settler->pg, err) != CP_OK) {
         return false;
     }
-    for (uint32_t e = 0; e < settler->env->config->entity_count; e++) {
-        if (cpi_fetch_prepare(&settler->pg, entity_of(settler, e), e, err) != CP_OK) {
-            cpi_pg_close(&settler->pg);
-            return false;
-        }
-    }
+    memset(settler->prepared, 0, settler->env->config->entity_count * sizeof *settler->prepared);
     count(settler, CPI_STAT_RECONNECTS, settler->pg_connected);
     settler->pg_connected = true;
     return true;
@@ -294,18 +325,42 @@ static bool open_redis(struct cpi_settler *settler, cp_error *err)
 
 /* ---- the public part ---- */
 
+/* Over a document that is too large, or that crashes the server, a connection is lost each time: find it. */
+static void learn_from_loss(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, const cp_error *why)
+{
+    if (n > 1) {
+        settler->limit = n / 2;
+    } else if (++settler->losses == LOSSES_IN_A_ROW) {
+        settler->losses = 0;
+        park(settler, handles[0], why->message);
+    }
+}
+
+static void learn_from_success(struct cpi_settler *settler)
+{
+    uint32_t most = settler->env->config->batch;
+    settler->limit = settler->limit < most / 2 ? 2 * settler->limit : most;
+    settler->losses = 0;
+}
+
 bool cpi_settler_work(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err)
 {
     /* Redis first: a document that cannot be stored need not be read. */
     if (!open_redis(settler, err) || !open_postgres(settler, err)) {
         return false;
     }
-    cp_error push_err;
+    uint32_t before = cpi_idset_total(settler->set) - cpi_idset_count(settler->set, CPI_PARKED);
     bool read = read_batch(settler, handles, n, err);
-    push_err = *err; /* stands where appending was what failed */
+    cp_error push_err = *err; /* stands where appending was what failed */
     bool pushed = push(settler, &push_err);
     if (!pushed) {
         *err = push_err;
+    }
+    bool advanced = cpi_idset_total(settler->set) - cpi_idset_count(settler->set, CPI_PARKED) < before;
+    if (read && pushed) {
+        learn_from_success(settler);
+    } else if (!advanced && !(cpi_pg_is_open(&settler->pg) && cpi_redis_is_open(&settler->redis))) {
+        learn_from_loss(settler, handles, n, err);
     }
     return read && pushed;
 }
@@ -313,7 +368,7 @@ bool cpi_settler_work(struct cpi_settler *settler, const uint32_t *handles, uint
 uint32_t cpi_settler_batch(const struct cpi_settler *settler)
 {
     size_t fitting = BATCH_BYTES / (settler->usual_bytes + 1);
-    size_t limit = settler->env->config->batch;
+    size_t limit = settler->limit;
     return (uint32_t)(fitting < 1 ? 1 : fitting < limit ? fitting : limit);
 }
 
@@ -333,14 +388,17 @@ struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_ids
     settler->env = env;
     settler->set = set;
     settler->pg = (struct cpi_pg){.config = config,
+                                  .log = &env->log,
                                   .role = "cachepusher worker",
                                   .cancel_fd = env->stop->grace_fd,
                                   .statement_timeout_ms = config->fetch_timeout_ms};
     settler->redis =
         (struct cpi_redis){.config = config, .role = "cachepusher-worker", .cancel_fd = env->stop->grace_fd};
+    settler->limit = config->batch;
+    settler->prepared = calloc(config->entity_count, sizeof *settler->prepared);
     settler->group = calloc(config->batch, sizeof *settler->group);
     settler->sent = calloc(config->batch, sizeof *settler->sent);
-    if (settler->group == NULL || settler->sent == NULL) {
+    if (settler->prepared == NULL || settler->group == NULL || settler->sent == NULL) {
         cpi_settler_destroy(settler);
         return NULL;
     }
@@ -354,6 +412,7 @@ void cpi_settler_destroy(struct cpi_settler *settler)
     }
     cpi_settler_close(settler);
     cpi_id_array_fini(&settler->ids);
+    free(settler->prepared);
     free(settler->group);
     free(settler->sent);
     free(settler);

@@ -25,7 +25,7 @@ struct cpi_spill *cpi_spill_create(const struct cpi_env *env)
         return NULL;
     }
     spill->env = env;
-    spill->capacity = env->config->max_pending / (2 * lanes); /* the workers' sets are the other half */
+    spill->capacity = env->config->max_pending / (3 * lanes); /* the workers' sets have the rest */
     spill->kept = calloc(lanes, sizeof *spill->kept);
     for (uint32_t i = 0; spill->kept != NULL && i < lanes; i++) {
         spill->kept[i].set = cpi_idset_create(env->config->entities);

@@ -11,6 +11,7 @@
 
 cp_code cpi_stop_init(struct cpi_stop *stop, cp_error *err)
 {
+    atomic_init(&stop->asked, false);
     atomic_init(&stop->phase, CPI_RUNNING);
     stop->drain_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     stop->grace_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -26,21 +27,26 @@ void cpi_stop_fini(struct cpi_stop *stop)
 {
     if (stop->drain_fd >= 0) {
         close(stop->drain_fd);
+        stop->drain_fd = -1;
     }
     if (stop->grace_fd >= 0) {
         close(stop->grace_fd);
+        stop->grace_fd = -1;
     }
 }
 
 void cpi_stop_drain(struct cpi_stop *stop, int grace_ms)
 {
-    /* A timer of zero would be none: no grace is one nanosecond. */
-    struct itimerspec grace = {.it_value = {.tv_sec = grace_ms / 1000, .tv_nsec = grace_ms % 1000 * 1000000L + 1}};
-    timerfd_settime(stop->grace_fd, 0, &grace, NULL);
+    /* Of several callers the first sets the time. A timer of zero would be none: no grace is one nanosecond.
+     * relaxed: the flag only tells callers apart. */
+    if (!atomic_exchange_explicit(&stop->asked, true, memory_order_relaxed)) {
+        struct itimerspec grace = {.it_value = {.tv_sec = grace_ms / 1000, .tv_nsec = grace_ms % 1000 * 1000000L + 1}};
+        timerfd_settime(stop->grace_fd, 0, &grace, NULL);
 
-    /* release, pairs with the acquire in cpi_stop_phase(): who sees draining finds the timer set. */
-    atomic_store_explicit(&stop->phase, CPI_DRAINING, memory_order_release);
-    eventfd_write(stop->drain_fd, 1);
+        /* release, pairs with the acquire in cpi_stop_phase(): who sees draining finds the timer set. */
+        atomic_store_explicit(&stop->phase, CPI_DRAINING, memory_order_release);
+        eventfd_write(stop->drain_fd, 1);
+    }
 }
 
 void cpi_stop_close(struct cpi_stop *stop)

@@ -16,6 +16,7 @@
 enum cpi_phase { CPI_RUNNING, CPI_DRAINING, CPI_CLOSED };
 
 struct cpi_stop {
+    atomic_bool asked; /* draining has been asked for */
     atomic_int phase;
     /* Both are never read from, so that once readable they stay so for every poll(2) in every thread. */
     int drain_fd; /* eventfd: readable from draining on; cancels what a producer waits for */
@@ -25,8 +26,10 @@ struct cpi_stop {
 cp_code cpi_stop_init(struct cpi_stop *stop, cp_error *err);
 void cpi_stop_fini(struct cpi_stop *stop);
 
-/* Caller thread, once. */
+/* Any thread; only the first call counts. */
 void cpi_stop_drain(struct cpi_stop *stop, int grace_ms);
+
+/* The caller that has joined the producers. */
 void cpi_stop_close(struct cpi_stop *stop);
 
 /* Any thread. */

@@ -39,12 +39,13 @@ struct cp_syncer {
 
 static bool name_channel(struct cp_syncer *syncer, cp_error *err)
 {
-    unsigned long long random = 0;
-    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
+    unsigned long long random[2] = {0};
+    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
         cpi_error(err, CP_ERR_SYSTEM, true, "getrandom: %s", strerror(errno));
         return false;
     }
-    snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%016llx", random);
+    snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%016llx", random[0]);
+    syncer->env.seed = random[1];
     return true;
 }
 
@@ -185,10 +186,10 @@ static cp_code check_servers(struct cp_syncer *syncer, cp_error *err)
     return code == CP_OK ? check.code : code;
 }
 
-/* Ends all threads that run. The producers first, so that the workers find everything that there will be. */
-static void end_threads(struct cp_syncer *syncer, int grace_ms)
+/* Ends all threads that run, once draining. The producers first, so that the workers find everything that there will
+ * be. */
+static void end_threads(struct cp_syncer *syncer)
 {
-    cpi_stop_drain(&syncer->stop, grace_ms);
     cpi_resync_wake(syncer->resync);
     cpi_listener_wake(syncer->listener);
     cpi_resync_join(syncer->resync);
@@ -220,14 +221,16 @@ cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
     pthread_mutex_lock(&syncer->lifecycle);
     cp_code code = CP_OK;
     if (syncer->state != CREATED) {
-        code = cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer has been started already");
+        code = cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer %s already",
+                         syncer->state == RUNNING ? "runs" : "has been stopped");
     } else {
         code = check_servers(syncer, err);
         if (code == CP_OK) {
             code = start_threads(syncer, err);
             syncer->state = RUNNING;
             if (code != CP_OK) {
-                end_threads(syncer, 0);
+                cpi_stop_drain(&syncer->stop, 0);
+                end_threads(syncer);
                 syncer->state = STOPPED;
             }
         }
@@ -247,12 +250,14 @@ static uint64_t count_unsettled(const struct cp_syncer *syncer)
 
 cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
 {
+    cpi_stop_drain(&syncer->stop, grace_ms > 0 ? grace_ms : 0); /* before the lock: a start under way gives up */
     pthread_mutex_lock(&syncer->lifecycle);
     if (syncer->state == RUNNING) {
-        end_threads(syncer, grace_ms > 0 ? grace_ms : 0);
+        end_threads(syncer);
         syncer->unsettled = count_unsettled(syncer);
     }
     syncer->state = STOPPED;
+    cpi_resync_wake(syncer->resync); /* whoever waits for ready, of a syncer that never ran */
     uint64_t unsettled = syncer->unsettled;
     pthread_mutex_unlock(&syncer->lifecycle);
 

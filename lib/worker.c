@@ -24,7 +24,7 @@ struct cpi_worker {
     struct cpi_resync *resync;
     struct cpi_lane *lane;
     uint32_t index;
-    uint32_t capacity; /* of the set: beyond it the rings fill, then the listener's spill */
+    uint32_t capacity; /* of live and bulk: beyond it the rings fill, then the listener's spill; and of parked */
     struct cpi_thread thread;
 
     /* All below belongs to the worker's thread. */
@@ -37,7 +37,8 @@ struct cpi_worker {
     int64_t retry_at_ms;
     struct cpi_backoff parked_backoff; /* ids that fail by themselves */
     int64_t parked_at_ms;
-    bool away; /* an outage has been logged */
+    bool away;          /* an outage has been logged */
+    bool has_forgotten; /* parked ids, for want of room */
     uint32_t reported_pending;
     uint32_t reported_failing;
 };
@@ -64,10 +65,6 @@ static void add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_rin
     switch (cpi_idset_add(worker->set, event, kind == CPI_RING_LIVE ? CPI_LIVE : CPI_BULK)) {
     case CPI_ADDED:
         break;
-    case CPI_COALESCED_PARKED:
-        worker->parked_at_ms = 0; /* what it was parked for may just have been mended */
-        count(worker, CPI_STAT_COALESCED, 1);
-        break;
     case CPI_COALESCED:
         count(worker, CPI_STAT_COALESCED, 1);
         break;
@@ -92,7 +89,8 @@ static uint32_t drain_chunk(struct cpi_worker *worker, enum cpi_ring_kind kind, 
 }
 
 /* How many more the set takes. Live ids are all taken in, since coalescing is what bounds memory while a server is
- * away; bulk ids only as needed for a batch, which holds back the resync thread instead. */
+ * away; bulk ids only as needed for a batch, which holds back the resync thread instead. Parked ids have a bound of
+ * their own: those that fail must not keep out those that do not. */
 static uint32_t room_for(const struct cpi_worker *worker, enum cpi_ring_kind kind)
 {
     uint32_t filled = kind == CPI_RING_LIVE ? cpi_idset_total(worker->set) : cpi_idset_count(worker->set, CPI_BULK);
@@ -176,21 +174,53 @@ static void work_on(struct cpi_worker *worker, uint32_t n)
     wait_before_retry(worker, &err);
 }
 
-/* Some of the parked ids, each by itself; those that fail again go to the end of the queue. */
-static void retry_parked(struct cpi_worker *worker)
+/* Parked ids that are more than memory is meant for are forgotten, until it is worth to look for them again. */
+static void bound_parked(struct cpi_worker *worker)
 {
-    uint32_t before = cpi_idset_count(worker->set, CPI_PARKED);
-    if (before == 0 || cpi_now_ms() < worker->parked_at_ms) {
+    uint32_t forgotten = 0;
+    uint32_t handle = 0;
+    while (cpi_idset_count(worker->set, CPI_PARKED) > worker->capacity &&
+           cpi_idset_peek(worker->set, CPI_PARKED, &handle, 1) == 1) {
+        cpi_idset_remove(worker->set, handle);
+        forgotten++;
+    }
+    if (forgotten > 0) {
+        count(worker, CPI_STAT_OVERFLOWS, 1);
+        worker->has_forgotten = true;
+    }
+}
+
+/* What failed may be mended for more than the one id that has just shown it: back into batches with as many, to be
+ * parked again if not. */
+static void unpark_some(struct cpi_worker *worker)
+{
+    uint32_t n = cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, worker->env->config->batch);
+    for (uint32_t i = 0; i < n; i++) {
+        cpi_idset_move(worker->set, worker->batch[i], CPI_BULK);
+    }
+    if (worker->has_forgotten) {
+        worker->has_forgotten = false;
+        cpi_resync_request(worker->resync, CPI_ALL_ENTITIES, CPI_CAUSE_OVERFLOW);
+    }
+}
+
+/* Some of the parked ids, each by itself, when their time has come; those that fail again go to the end of the queue.
+ */
+static void retry_parked(struct cpi_worker *worker, uint32_t n)
+{
+    uint32_t before = cpi_idset_total(worker->set);
+    if (cpi_idset_count(worker->set, CPI_PARKED) == 0 || cpi_now_ms() < worker->parked_at_ms) {
         return;
     }
-    for (int i = 0; i < PARKED_PER_ROUND && cpi_now_ms() >= worker->retry_at_ms &&
-                    cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, 1) == 1;
+    for (uint32_t i = 0;
+         i < n && cpi_now_ms() >= worker->retry_at_ms && cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, 1) == 1;
          i++) {
         work_on(worker, 1);
     }
-    if (cpi_idset_count(worker->set, CPI_PARKED) < before) {
+    if (cpi_idset_total(worker->set) < before) {
         cpi_backoff_reset(&worker->parked_backoff);
         worker->parked_at_ms = 0;
+        unpark_some(worker);
     } else {
         worker->parked_at_ms = cpi_now_ms() + cpi_backoff_next(&worker->parked_backoff);
     }
@@ -249,9 +279,9 @@ static void *run(void *context)
             uint32_t n = choose_batch(worker);
             if (n > 0) {
                 work_on(worker, n);
-            } else {
-                retry_parked(worker);
             }
+            retry_parked(worker, n > 0 ? 1 : PARKED_PER_ROUND);
+            bound_parked(worker);
             pass_fences(worker);
             report_levels(worker);
         }
@@ -276,9 +306,9 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
     worker->resync = resync;
     worker->lane = &env->lanes[index];
     worker->index = index;
-    worker->capacity = config->max_pending / (2 * config->threads);
-    cpi_backoff_init(&worker->backoff, RETRY_BASE_MS, RETRY_CAP_MS, index);
-    cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, index);
+    worker->capacity = config->max_pending / (3 * config->threads); /* live and bulk; parked; the spill */
+    cpi_backoff_init(&worker->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed + 16 + index);
+    cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, env->seed + 128 + index);
     worker->set = cpi_idset_create(config->entities);
     worker->batch = calloc(config->batch, sizeof *worker->batch);
     worker->settler = cpi_settler_create(env, worker->set);

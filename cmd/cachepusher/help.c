@@ -92,8 +92,8 @@ static const char environment[] =
     "\n";
 
 static const char rest_of_run[] =
-    "Exit codes: 0 stopped with everything settled; 1 could not start, or ids were left when the\n"
-    "grace time had passed; 2 bad usage or configuration; 128+N ended at once by a second signal N.\n"
+    "Exit codes: 0 stopped with everything settled; 1 could not start, or ids are left (no time,\n"
+    "or their function fails); 2 bad usage or configuration; 128+N ended at once by a second signal N.\n"
     "\n"
     "Examples:\n"
     "  cachepusher run -t 4 --dsn 'host=/run/postgresql dbname=shop' --redis 127.0.0.1:6379\n"

@@ -13,7 +13,8 @@ static const struct {
     {"entities", entities_suite},     {"payloads", payloads_suite}, {"warmup", warmup_suite},
     {"sweep", sweep_suite},           {"failing", failing_suite},   {"stop", stop_suite},
     {"lifecycle", lifecycle_suite},   {"threads", threads_suite},   {"connections", connections_suite},
-    {"redis_away", redis_away_suite},
+    {"redis_away", redis_away_suite}, {"triggers", triggers_suite}, {"listing", listing_suite},
+    {"isolation", isolation_suite},
 };
 
 static const size_t suite_count = sizeof suites / sizeof *suites;

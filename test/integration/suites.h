@@ -17,5 +17,8 @@ Suite *lifecycle_suite(void);
 Suite *threads_suite(void);
 Suite *connections_suite(void);
 Suite *redis_away_suite(void);
+Suite *triggers_suite(void);
+Suite *listing_suite(void);
+Suite *isolation_suite(void);
 
 #endif

@@ -34,8 +34,7 @@ static void assert_refused(cp_code code, const char *fragment)
     ck_assert_int_eq(code, CP_ERR_CONFIG);
     ck_assert_int_eq(err.code, CP_ERR_CONFIG);
     ck_assert(!err.retriable);
-    ck_assert_msg(strstr(err.message, fragment) != NULL, "\"%s\" lacks \"%s\"", err.message,
-                  fragment);
+    ck_assert_msg(strstr(err.message, fragment) != NULL, "\"%s\" lacks \"%s\"", err.message, fragment);
     ck_assert_ptr_null(strchr(err.message, '\n'));
     ck_assert_ptr_null(strstr(err.message, "hunter2"));
 }
@@ -92,8 +91,7 @@ END_TEST
 START_TEST(every_setting_can_be_set)
 {
     assert_ok(cp_config_set(config, "postgres", "host=/run dbname=shop", &err));
-    assert_ok(cp_config_set(config, "postgres", "postgresql://ann:pw@db:5433/shop?sslmode=require",
-                            &err));
+    assert_ok(cp_config_set(config, "postgres", "postgresql://ann:pw@db:5433/shop?sslmode=require", &err));
     assert_ok(cp_config_set(config, "redis", "redis://:pw@cache:6380/2", &err));
     assert_ok(cp_config_set(config, "prefix", "*{id}", &err));
     assert_ok(cp_config_set(config, "threads", "64", &err));
@@ -177,8 +175,7 @@ static const struct {
 START_TEST(refuses_a_wrong_setting)
 {
     const char *name = refused_settings[_i].name;
-    assert_refused(cp_config_set(config, name, refused_settings[_i].value, &err),
-                   refused_settings[_i].message);
+    assert_refused(cp_config_set(config, name, refused_settings[_i].value, &err), refused_settings[_i].message);
     ck_assert_int_eq(cp_config_set(config, name, refused_settings[_i].value, NULL), CP_ERR_CONFIG);
     assert_defaults();
 }
@@ -196,15 +193,13 @@ START_TEST(shows_no_more_of_a_value_than_fits)
     char value[1000];
     memset(value, 'x', sizeof value - 1);
     value[sizeof value - 1] = '\0';
-    assert_refused(cp_config_set(config, "threads", value, &err),
-                   "xxx\" is not a number from 1 to 64");
+    assert_refused(cp_config_set(config, "threads", value, &err), "xxx\" is not a number from 1 to 64");
 
     /* Two bytes to a character and one before: the cut falls in the midst of one. */
     for (size_t i = 1; i + 1 < sizeof value; i += 2) {
         memcpy(value + i, "\xC3\xBC", 2);
     }
-    assert_refused(cp_config_set(config, "threads", value, &err),
-                   "\xC3\xBC\" is not a number from 1 to 64");
+    assert_refused(cp_config_set(config, "threads", value, &err), "\xC3\xBC\" is not a number from 1 to 64");
     ck_assert(cpi_utf8_valid(err.message, strlen(err.message)));
 }
 END_TEST
@@ -218,8 +213,8 @@ END_TEST
 /* ---- files ---- */
 
 /* An entity with what it needs, and more members at its end. */
-#define ENTITY(name, key, more)                                                                    \
-    "{\"name\": \"" name "\", \"key\": \"" key                                                     \
+#define ENTITY(name, key, more)                                                                                        \
+    "{\"name\": \"" name "\", \"key\": \"" key                                                                         \
     "\", \"channels\": [\"c\"], \"fetch\": \"f\", \"list\": \"select 1\"" more "}"
 #define ENTITIES(entities) "{\"entities\": [" entities "]}"
 
@@ -256,13 +251,10 @@ static const struct {
     {"{\"thread\": 4}", "test.json: thread: unknown; expected one of: postgres, redis,"},
     {"{\"thread\": 4}", "redis_timeout_ms, entities"},
     {"{\"threads\": \"4\"}", "test.json: threads: expected a whole number, found a string"},
-    {"{\"threads\": 4.0}",
-     "test.json: threads: expected a whole number, found a number with a fraction"},
+    {"{\"threads\": 4.0}", "test.json: threads: expected a whole number, found a number with a fraction"},
     {"{\"threads\": 65}", "test.json: threads: \"65\" is not a number from 1 to 64"},
-    {"{\"threads\": -9223372036854775808}",
-     "\"-9223372036854775808\" is not a number from 1 to 64"},
-    {"{\"fetch_timeout_ms\": true}",
-     "test.json: fetch_timeout_ms: expected a whole number, found a boolean"},
+    {"{\"threads\": -9223372036854775808}", "\"-9223372036854775808\" is not a number from 1 to 64"},
+    {"{\"fetch_timeout_ms\": true}", "test.json: fetch_timeout_ms: expected a whole number, found a boolean"},
     {"{\"fetch_timeout_ms\": 4294967396}", "is not a number from 100 to"},
     {"{\"flush\": \"true\"}", "test.json: flush: expected a boolean, found a string"},
     {"{\"flush\": 1}", "test.json: flush: expected a boolean, found a number"},
@@ -279,8 +271,7 @@ static const struct {
     {"{\"entities\": [1]}", "test.json: entities[0]: expected an object, found a number"},
     {ENTITIES(ENTITY("a", "a:{id}", "") ", {}"), "test.json: entities[1]: name is missing"},
     {ENTITIES("{\"name\": \"a\"}"), "test.json: entities[0]: key is missing"},
-    {ENTITIES("{\"name\": \"a\", \"key\": \"a{id}\"}"),
-     "test.json: entities[0]: channels is missing"},
+    {ENTITIES("{\"name\": \"a\", \"key\": \"a{id}\"}"), "test.json: entities[0]: channels is missing"},
     {ENTITIES("{\"name\": \"a\", \"key\": \"a{id}\", \"channels\": [\"c\"]}"),
      "entities[0]: fetch or fetch_many is missing"},
     {ENTITIES("{\"name\": \"a\", \"key\": \"a{id}\", \"channels\": [\"c\"], \"fetch\": \"f\"}"),
@@ -291,41 +282,33 @@ static const struct {
      "warmup_procedure, ttl_s"},
     {WITH_NAME("1"), "test.json: entities[0].name: expected a string, found a number"},
     {WITH_NAME("\"\""), "test.json: entities[0].name: must not be empty"},
-    {WITH_NAME("\"a b\""),
-     "test.json: entities[0].name: \"a b\" is not a name of 1 to 63 characters"},
+    {WITH_NAME("\"a b\""), "test.json: entities[0].name: \"a b\" is not a name of 1 to 63 characters"},
     {WITH_NAME("\"\xC3\xBC\""), "is not a name of 1 to 63 characters"},
     {WITH_NAME("\"" SIXTY "0123\""), "is not a name of 1 to 63 characters"},
     {WITH_KEY("false"), "test.json: entities[0].key: expected a string, found a boolean"},
     {WITH_KEY("\"\""), "test.json: entities[0].key: must not be empty"},
     {WITH_KEY("\"customer\""), "test.json: entities[0].key: \"customer\": {id} is missing"},
     {WITH_KEY("\"{id}\""), "test.json: entities[0].key: \"{id}\": nothing stands before {id}"},
-    {WITH_KEY("\"a{id}{id}\""),
-     "test.json: entities[0].key: \"a{id}{id}\": {id} stands in it more than once"},
+    {WITH_KEY("\"a{id}{id}\""), "test.json: entities[0].key: \"a{id}{id}\": {id} stands in it more than once"},
     {WITH_KEY("\"{a}{id}\""), "test.json: entities[0].key: \"{a}{id}\": it has a brace"},
-    {ENTITIES("{\"id_type\": 4}"),
-     "test.json: entities[0].id_type: expected a string, found a number"},
+    {ENTITIES("{\"id_type\": 4}"), "test.json: entities[0].id_type: expected a string, found a number"},
     {ENTITIES("{\"id_type\": \"int\"}"),
      "test.json: entities[0].id_type: \"int\" is not integer, bigint, uuid or text"},
-    {WITH_CHANNELS("\"c\""),
-     "test.json: entities[0].channels: expected an array of strings, found a string"},
+    {WITH_CHANNELS("\"c\""), "test.json: entities[0].channels: expected an array of strings, found a string"},
     {WITH_CHANNELS("[]"), "test.json: entities[0].channels: expected at least one channel"},
-    {WITH_CHANNELS("[\"c\", 1]"),
-     "test.json: entities[0].channels[1]: expected a string, found a number"},
+    {WITH_CHANNELS("[\"c\", 1]"), "test.json: entities[0].channels[1]: expected a string, found a number"},
     {WITH_CHANNELS("[\"\"]"), "test.json: entities[0].channels[0]: must not be empty"},
     {WITH_CHANNELS("[\"" SIXTY "0123\"]"),
      "test.json: entities[0].channels[0]: \"" SIXTY "0123\" has more than the 63 bytes"},
-    {WITH_CHANNELS("[\"c\", \"d\", \"c\"]"),
-     "test.json: entities[0].channels[2]: \"c\" is listed twice"},
+    {WITH_CHANNELS("[\"c\", \"d\", \"c\"]"), "test.json: entities[0].channels[2]: \"c\" is listed twice"},
     {WITH_FETCH("[]"), "test.json: entities[0].fetch: expected a string, found an array"},
     {WITH_FETCH("\"\""), "test.json: entities[0].fetch: must not be empty"},
-    {WITH_FETCH("\"f(1)\""),
-     "test.json: entities[0].fetch: \"f(1)\" is not the name of a function"},
+    {WITH_FETCH("\"f(1)\""), "test.json: entities[0].fetch: \"f(1)\" is not the name of a function"},
     {WITH_FETCH("\"f\", \"fetch_many\": \"g\""),
      "test.json: entities[0].fetch_many: fetch and fetch_many exclude each other"},
     {WITH_FETCH("\"f\", \"warmup_procedure\": \"w;\""),
      "entities[0].warmup_procedure: \"w;\" is not the name of a function"},
-    {WITH_FETCH("\"f\", \"warmup_procedure\": null"),
-     "entities[0].warmup_procedure: expected a string, found null"},
+    {WITH_FETCH("\"f\", \"warmup_procedure\": null"), "entities[0].warmup_procedure: expected a string, found null"},
     {WITH_LIST("1"), "test.json: entities[0].list: expected a string, found a number"},
     {WITH_LIST("\"\""), "test.json: entities[0].list: must not be empty"},
     {WITH_LIST("\" ;\\n; \""), "test.json: entities[0].list: expected a query"},
@@ -337,8 +320,7 @@ static const struct {
 START_TEST(refuses_a_wrong_file)
 {
     assert_refused(parse(refused_files[_i].json), refused_files[_i].message);
-    ck_assert_int_eq(cp_config_parse(config, refused_files[_i].json, "test.json", NULL),
-                     CP_ERR_CONFIG);
+    ck_assert_int_eq(cp_config_parse(config, refused_files[_i].json, "test.json", NULL), CP_ERR_CONFIG);
     assert_defaults();
 }
 END_TEST
@@ -361,8 +343,7 @@ START_TEST(a_file_leaves_what_it_does_not_name)
     assert_ok(cp_config_set(config, "batch", "7", &err));
     assert_ok(cp_config_set(config, "postgres", "dbname=kept", &err));
     assert_ok(cp_config_set(config, "redis", "redis://:kept@h", &err));
-    assert_ok(
-        parse("{\"//\": {\"any\": []}, \"// more\": null, \"threads\": 64, \"flush\": true}"));
+    assert_ok(parse("{\"//\": {\"any\": []}, \"// more\": null, \"threads\": 64, \"flush\": true}"));
     ck_assert_uint_eq(config->batch, 7);
     ck_assert_str_eq(config->postgres, "dbname=kept");
     ck_assert_str_eq(config->redis, "redis://:kept@h");
@@ -385,10 +366,9 @@ END_TEST
 START_TEST(entities_of_a_file_replace_those_before)
 {
     assert_ok(parse(ENTITIES(ENTITY("a", "a:{id}", "") "," ENTITY("b-2", "b:{id}:x", ""))));
-    assert_ok(parse(
-        ENTITIES("{\"//\": 1, \"name\": \"X_1\", \"key\": \"{prefix}:{id}\", \"id_type\": \"text\","
-                 "\"channels\": [\"" SIXTY "012\", \"\xC3\xBC x\"], \"fetch_many\": \"s.f\","
-                 "\"list\": \"select ';' ;\\n ; \", \"warmup_procedure\": \"w\", \"ttl_s\": 60}")));
+    assert_ok(parse(ENTITIES("{\"//\": 1, \"name\": \"X_1\", \"key\": \"{prefix}:{id}\", \"id_type\": \"text\","
+                             "\"channels\": [\"" SIXTY "012\", \"\xC3\xBC x\"], \"fetch_many\": \"s.f\","
+                             "\"list\": \"select ';' ;\\n ; \", \"warmup_procedure\": \"w\", \"ttl_s\": 60}")));
     ck_assert_uint_eq(config->entity_count, 1);
     const struct cpi_entity *entity = cpi_config_entity(config, "X_1");
     ck_assert_ptr_nonnull(entity);
@@ -451,8 +431,7 @@ static const struct {
     {"\\\"f\\\"g", false},
     {"\\\"f\\\"\\\"", false},
     {"\\\"\\\"\\\"", false},
-    {"\\\"f\\\\\\\"; drop table x; --\\\"",
-     false}, /* a backslash escapes nothing in an identifier */
+    {"\\\"f\\\\\\\"; drop table x; --\\\"", false}, /* a backslash escapes nothing in an identifier */
     {"U&\\\"f\\\"", false},
 };
 
@@ -505,10 +484,8 @@ START_TEST(names_the_file_that_is_wrong)
     assert_refused(cp_config_load(config, path, &err), path);
     assert_refused(cp_config_load(config, "", &err), ": No such file or directory");
     assert_refused(cp_config_load(config, "/tmp", &err), "/tmp: Is a directory");
-    assert_refused(cp_config_load(config, "/dev/null", &err),
-                   "/dev/null:1:0: '[' or '{' expected near end of file");
-    assert_refused(cp_config_load(config, "/dev/zero", &err),
-                   "/dev/zero: larger than a configuration may be");
+    assert_refused(cp_config_load(config, "/dev/null", &err), "/dev/null:1:0: '[' or '{' expected near end of file");
+    assert_refused(cp_config_load(config, "/dev/zero", &err), "/dev/zero: larger than a configuration may be");
     assert_defaults();
 }
 END_TEST
@@ -518,8 +495,7 @@ START_TEST(the_example_parses)
     char path[512];
     const char *slash = strrchr(__FILE__, '/');
     ck_assert_ptr_nonnull(slash);
-    snprintf(path, sizeof path, "%.*s/../../db/config.example.json", (int)(slash - __FILE__),
-             __FILE__);
+    snprintf(path, sizeof path, "%.*s/../../db/config.example.json", (int)(slash - __FILE__), __FILE__);
     assert_ok(cp_config_load(config, path, &err));
     assert_ok(cpi_config_finish(config, &err));
     ck_assert_uint_eq(config->entity_count, 2);
@@ -544,24 +520,19 @@ static const struct {
     {"{\"prefix\": \"p\"}", NULL},
     {"{\"warmup\": \"touch\"}", NULL},
     {ENTITIES(ENTITY("a", "a:{id}", "")), NULL}, /* a prefix by default need not be used */
-    {"{\"prefix\": \"p\", \"entities\": [" ENTITY("a", "a:{id}", "") "," ENTITY("b", "b:{id}",
-                                                                                "") "]}",
+    {"{\"prefix\": \"p\", \"entities\": [" ENTITY("a", "a:{id}", "") "," ENTITY("b", "b:{id}", "") "]}",
      "prefix: no entity's key uses {prefix}"},
-    {"{\"prefix\": \"p\", \"entities\": [" ENTITY("a", "{prefix}:{id}",
-                                                  "") "," ENTITY("b", "b:{id}", "") "]}",
-     NULL},
-    {ENTITIES(
-         ENTITY("a", "a:{id}", "") "," ENTITY("b", "b:{id}", "") "," ENTITY("a", "c:{id}", "")),
+    {"{\"prefix\": \"p\", \"entities\": [" ENTITY("a", "{prefix}:{id}", "") "," ENTITY("b", "b:{id}", "") "]}", NULL},
+    {ENTITIES(ENTITY("a", "a:{id}", "") "," ENTITY("b", "b:{id}", "") "," ENTITY("a", "c:{id}", "")),
      "entities[2].name: \"a\" is the name of entities[0]"},
     {ENTITIES(ENTITY("x", "a:{id}", ", \"id_type\": \"text\"") "," ENTITY("y", "a:b:{id}", "")),
      "entities[1].key: \"a:{id}\" and \"a:b:{id}\" (entities \"x\" and \"y\") can name one Redis "
      "key; "},
     {ENTITIES(ENTITY("x", "a:{id}", "") "," ENTITY("y", "a:b:{id}", "")), NULL},
-    {"{\"prefix\": \"b\", \"entities\": [" ENTITY("x", "{prefix}:{id}",
-                                                  "") "," ENTITY("y", "b:{id}", "") "]}",
+    {"{\"prefix\": \"b\", \"entities\": [" ENTITY("x", "{prefix}:{id}", "") "," ENTITY("y", "b:{id}", "") "]}",
      "(entities \"x\" and \"y\") can name one Redis key"},
-    {"{\"warmup\": \"touch\", \"entities\": [" ENTITY(
-         "a", "a:{id}", ", \"warmup_procedure\": \"w\"") "," ENTITY("b", "b:{id}", "") "]}",
+    {"{\"warmup\": \"touch\", \"entities\": [" ENTITY("a", "a:{id}", ", \"warmup_procedure\": \"w\"") "," ENTITY(
+         "b", "b:{id}", "") "]}",
      "warmup: touch needs a warmup_procedure, and entities[1] (\"b\") has none"},
 };
 
@@ -619,8 +590,7 @@ Suite *config_suite(void)
     tcase_add_test(tcase, a_file_leaves_what_it_does_not_name);
     tcase_add_test(tcase, entities_of_a_file_replace_those_before);
     tcase_add_test(tcase, optional_members_have_defaults);
-    tcase_add_loop_test(tcase, function_names_are_identifiers_and_nothing_else, 0,
-                        LENGTH(function_names));
+    tcase_add_loop_test(tcase, function_names_are_identifiers_and_nothing_else, 0, LENGTH(function_names));
     tcase_add_test(tcase, loads_a_file);
     tcase_add_test(tcase, names_the_file_that_is_wrong);
     tcase_add_test(tcase, the_example_parses);

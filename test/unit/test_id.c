@@ -98,8 +98,7 @@ START_TEST(parses_to_canonical_text_or_refuses)
     const struct sample *sample = &samples[_i];
     union cpi_id id;
     bool parsed = parse(sample->type, sample->text, strlen(sample->text), &id);
-    ck_assert_msg(parsed == (sample->canonical != NULL), "%s \"%s\"",
-                  cpi_id_type_name(sample->type), sample->text);
+    ck_assert_msg(parsed == (sample->canonical != NULL), "%s \"%s\"", cpi_id_type_name(sample->type), sample->text);
     if (parsed) {
         char buffer[CPI_ID_NUMBER_BYTES];
         ck_assert_str_eq(cpi_id_text(sample->type, &id, buffer), sample->canonical);
@@ -162,10 +161,8 @@ START_TEST(spellings_of_one_id_are_equal)
     } pairs[] = {
         {CPI_ID_INTEGER, "007", "7", true},
         {CPI_ID_INTEGER, "7", "-7", false},
-        {CPI_ID_UUID, "A0EEBC999C0B4EF8BB6D6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11",
-         true},
-        {CPI_ID_UUID, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12",
-         "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", false},
+        {CPI_ID_UUID, "A0EEBC999C0B4EF8BB6D6BB9BD380A11", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", true},
+        {CPI_ID_UUID, "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a12", "a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11", false},
         {CPI_ID_TEXT, "a", "a", true},
         {CPI_ID_TEXT, "a", "A", false},
         {CPI_ID_TEXT, "007", "7", false},
@@ -196,8 +193,8 @@ static void check_spread(const uint64_t *hashes)
             counts[(hashes[i] >> shift) % BUCKETS]++;
         }
         for (size_t bucket = 0; bucket < BUCKETS; bucket++) {
-            ck_assert_msg(counts[bucket] > 820 && counts[bucket] < 1230,
-                          "bits from %u: %u in bucket %zu", shift, counts[bucket], bucket);
+            ck_assert_msg(counts[bucket] > 820 && counts[bucket] < 1230, "bits from %u: %u in bucket %zu", shift,
+                          counts[bucket], bucket);
         }
     }
 }
@@ -251,8 +248,7 @@ Suite *id_suite(void)
 {
     Suite *suite = suite_create("id");
     TCase *tcase = tcase_create("id");
-    tcase_add_loop_test(tcase, parses_to_canonical_text_or_refuses, 0,
-                        (int)(sizeof samples / sizeof *samples));
+    tcase_add_loop_test(tcase, parses_to_canonical_text_or_refuses, 0, (int)(sizeof samples / sizeof *samples));
     tcase_add_test(tcase, refuses_a_nul_inside);
     tcase_add_test(tcase, heeds_the_length);
     tcase_add_loop_test(tcase, type_names_go_both_ways, 0, 4);

@@ -116,20 +116,19 @@ START_TEST(a_live_event_lifts_out_of_bulk)
 }
 END_TEST
 
-START_TEST(a_live_event_goes_to_the_front_of_parked)
+START_TEST(a_live_event_lifts_out_of_parked)
 {
     for (uint32_t i = 1; i <= 4; i++) {
         add(0, i, CPI_LIVE);
         cpi_idset_move(set, find(0, i), CPI_PARKED);
     }
     assert_queues("", "", "1 2 3 4");
-    ck_assert_int_eq(add(0, 3, CPI_LIVE), CPI_COALESCED_PARKED);
-    assert_queues("", "", "3 1 2 4");
-    ck_assert_int_eq(add(0, 3, CPI_LIVE), CPI_COALESCED_PARKED);
-    ck_assert_int_eq(add(0, 4, CPI_LIVE), CPI_COALESCED_PARKED);
-    assert_queues("", "", "4 3 1 2");
     ck_assert_int_eq(add(0, 2, CPI_BULK), CPI_COALESCED);
-    assert_queues("", "", "4 3 1 2");
+    assert_queues("", "", "1 2 3 4");
+    ck_assert_int_eq(add(0, 3, CPI_LIVE), CPI_COALESCED);
+    assert_queues("3", "", "1 2 4");
+    ck_assert_int_eq(add(0, 1, CPI_LIVE), CPI_COALESCED);
+    assert_queues("3 1", "", "2 4");
 }
 END_TEST
 
@@ -341,8 +340,7 @@ struct known {
 
 struct model {
     struct known keys[KEYS];
-    int64_t first_rank; /* counts down, for the front */
-    int64_t last_rank;  /* counts up, for the end */
+    int64_t last_rank; /* counts up */
     uint64_t random;
 };
 
@@ -363,10 +361,7 @@ static void model_add(struct model *model, int key, enum cpi_queue queue)
     if (known->queue == ABSENT) {
         *known = (struct known){.queue = (int)queue, .rank = ++model->last_rank};
         want = CPI_ADDED;
-    } else if (queue == CPI_LIVE && known->queue == CPI_PARKED) {
-        known->rank = --model->first_rank;
-        want = CPI_COALESCED_PARKED;
-    } else if (queue == CPI_LIVE && known->queue == CPI_BULK) {
+    } else if (queue == CPI_LIVE && known->queue != CPI_LIVE) {
         known->queue = CPI_LIVE;
         known->rank = ++model->last_rank;
     }
@@ -507,7 +502,7 @@ Suite *idset_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, an_id_that_comes_again_keeps_its_place);
     tcase_add_test(tcase, a_live_event_lifts_out_of_bulk);
-    tcase_add_test(tcase, a_live_event_goes_to_the_front_of_parked);
+    tcase_add_test(tcase, a_live_event_lifts_out_of_parked);
     tcase_add_test(tcase, a_move_goes_to_the_end);
     tcase_add_test(tcase, entities_do_not_share_ids);
     tcase_add_test(tcase, take_hands_over_and_remove_frees);

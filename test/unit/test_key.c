@@ -10,8 +10,7 @@ static struct cpi_key make_key(const char *key_template, const char *prefix)
 {
     struct cpi_key key;
     cp_error err = {0};
-    ck_assert_msg(cpi_key_init(&key, key_template, prefix, NULL, &err) == CP_OK, "%s: %s",
-                  key_template, err.message);
+    ck_assert_msg(cpi_key_init(&key, key_template, prefix, NULL, &err) == CP_OK, "%s: %s", key_template, err.message);
     return key;
 }
 
@@ -29,8 +28,8 @@ START_TEST(splits_a_template)
         {"{prefix}{id}", "shop", "shop", "", true},
         {"a:{id}:b", "p", "a:", ":b", false},
         {"{prefix}/{id}/{prefix}", "s", "s/", "/s", true},
-        {"{prefix}{prefix}{id}{prefix}{prefix}", "long-prefix", "long-prefixlong-prefix",
-         "long-prefixlong-prefix", true},
+        {"{prefix}{prefix}{id}{prefix}{prefix}", "long-prefix", "long-prefixlong-prefix", "long-prefixlong-prefix",
+         true},
         {"{prefix}:{id}", "{id}", "{id}:", "", true},         /* not scanned again */
         {"{prefix}:{id}", "{prefix}", "{prefix}:", "", true}, /* nor expanded twice */
         {"{prefix}:{id}", "h[ae]llo*", "h[ae]llo*:", "", true},
@@ -40,9 +39,7 @@ START_TEST(splits_a_template)
         struct cpi_key key;
         bool uses_prefix = !samples[i].uses_prefix;
         cp_error err;
-        ck_assert_int_eq(
-            cpi_key_init(&key, samples[i].key_template, samples[i].prefix, &uses_prefix, &err),
-            CP_OK);
+        ck_assert_int_eq(cpi_key_init(&key, samples[i].key_template, samples[i].prefix, &uses_prefix, &err), CP_OK);
         ck_assert_str_eq(key.before, samples[i].before);
         ck_assert_str_eq(key.after, samples[i].after);
         ck_assert_uint_eq(key.before_length, strlen(samples[i].before));
@@ -77,12 +74,10 @@ START_TEST(refuses_a_wrong_template)
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         struct cpi_key key;
         cp_error err = {0};
-        ck_assert_int_eq(cpi_key_init(&key, samples[i].key_template, "p", NULL, &err),
-                         CP_ERR_CONFIG);
+        ck_assert_int_eq(cpi_key_init(&key, samples[i].key_template, "p", NULL, &err), CP_ERR_CONFIG);
         ck_assert_int_eq(err.code, CP_ERR_CONFIG);
         ck_assert(!err.retriable);
-        ck_assert_msg(strstr(err.message, samples[i].message) != NULL, "%s: %s",
-                      samples[i].key_template, err.message);
+        ck_assert_msg(strstr(err.message, samples[i].message) != NULL, "%s: %s", samples[i].key_template, err.message);
         cpi_key_fini(&key);
     }
 }
@@ -106,8 +101,7 @@ START_TEST(patterns_escape_what_is_literal)
     } samples[] = {
         {"customer:{id}", "p", "customer:*", "customer:*"},
         {"a:{id}:b", "p", "a:*:b", "a:*"},
-        {"{prefix}:{id}:z?", "h[^a-e]llo*\\", "h\\[\\^a\\-e\\]llo\\*\\\\:*:z\\?",
-         "h\\[\\^a\\-e\\]llo\\*\\\\:*"},
+        {"{prefix}:{id}:z?", "h[^a-e]llo*\\", "h\\[\\^a\\-e\\]llo\\*\\\\:*:z\\?", "h\\[\\^a\\-e\\]llo\\*\\\\:*"},
     };
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         struct cpi_key key = make_key(samples[i].key_template, samples[i].prefix);
@@ -129,26 +123,19 @@ START_TEST(finds_the_id_in_a_key)
         const char *key;
         const char *id; /* NULL: not a key of the template */
     } samples[] = {
-        {"c:{id}", "c:17", "17"},
-        {"c:{id}", "c:", ""},
-        {"c:{id}", "c", NULL},
-        {"c:{id}", "", NULL},
-        {"c:{id}", "d:17", NULL},
-        {"c:{id}", "xc:17", NULL},
-        {"c:{id}:d", "c:17:d", "17"},
-        {"c:{id}:d", "c:17:d:d", "17:d"},
-        {"c:{id}:d", "c::d", ""},
-        {"c:{id}:d", "c:d", NULL}, /* the two parts may not share a character */
-        {"c:{id}:d", "c:17:e", NULL},
-        {"c:{id}:d", "c:17:dd", NULL},
+        {"c:{id}", "c:17", "17"},     {"c:{id}", "c:", ""},
+        {"c:{id}", "c", NULL},        {"c:{id}", "", NULL},
+        {"c:{id}", "d:17", NULL},     {"c:{id}", "xc:17", NULL},
+        {"c:{id}:d", "c:17:d", "17"}, {"c:{id}:d", "c:17:d:d", "17:d"},
+        {"c:{id}:d", "c::d", ""},     {"c:{id}:d", "c:d", NULL}, /* the two parts may not share a character */
+        {"c:{id}:d", "c:17:e", NULL}, {"c:{id}:d", "c:17:dd", NULL},
     };
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         struct cpi_key key = make_key(samples[i].key_template, "p");
         const char *id = NULL;
         size_t length = 0;
         bool matched = cpi_key_match(&key, samples[i].key, strlen(samples[i].key), &id, &length);
-        ck_assert_msg(matched == (samples[i].id != NULL), "%s, %s", samples[i].key_template,
-                      samples[i].key);
+        ck_assert_msg(matched == (samples[i].id != NULL), "%s, %s", samples[i].key_template, samples[i].key);
         if (matched) {
             ck_assert_uint_eq(length, strlen(samples[i].id));
             ck_assert_mem_eq(id, samples[i].id, length);
@@ -189,12 +176,10 @@ START_TEST(overlap_follows_from_templates_and_types)
     for (size_t i = 0; i < sizeof samples / sizeof *samples; i++) {
         struct cpi_key a = make_key(samples[i].a, "p");
         struct cpi_key b = make_key(samples[i].b, "p");
-        ck_assert_msg(cpi_key_overlap(&a, samples[i].a_type, &b, samples[i].b_type) ==
-                          samples[i].overlap,
-                      "%s, %s", samples[i].a, samples[i].b);
-        ck_assert_msg(cpi_key_overlap(&b, samples[i].b_type, &a, samples[i].a_type) ==
-                          samples[i].overlap,
-                      "%s, %s", samples[i].b, samples[i].a);
+        ck_assert_msg(cpi_key_overlap(&a, samples[i].a_type, &b, samples[i].b_type) == samples[i].overlap, "%s, %s",
+                      samples[i].a, samples[i].b);
+        ck_assert_msg(cpi_key_overlap(&b, samples[i].b_type, &a, samples[i].a_type) == samples[i].overlap, "%s, %s",
+                      samples[i].b, samples[i].a);
         cpi_key_fini(&a);
         cpi_key_fini(&b);
     }
@@ -223,8 +208,7 @@ static bool share_a_key(const struct cpi_key *a, enum cpi_id_type a_type, const 
             int key_length = snprintf(key, sizeof key, "%s%s%s", a->before, id, a->after);
             const char *other;
             size_t other_length;
-            if (is_id(a_type, id, length) &&
-                cpi_key_match(b, key, (size_t)key_length, &other, &other_length) &&
+            if (is_id(a_type, id, length) && cpi_key_match(b, key, (size_t)key_length, &other, &other_length) &&
                 is_id(b_type, other, other_length)) {
                 return true;
             }
@@ -241,8 +225,7 @@ START_TEST(overlap_means_that_a_key_is_shared)
     struct cpi_key keys[KEYS];
     for (int i = 0; i < KEYS; i++) {
         char text[32];
-        snprintf(text, sizeof text, "%s{id}%s", befores[i / TYPES / AFTERS],
-                 afters[i / TYPES % AFTERS]);
+        snprintf(text, sizeof text, "%s{id}%s", befores[i / TYPES / AFTERS], afters[i / TYPES % AFTERS]);
         keys[i] = make_key(text, "p");
     }
     for (int i = 0; i < KEYS * KEYS; i++) {
@@ -251,8 +234,8 @@ START_TEST(overlap_means_that_a_key_is_shared)
         enum cpi_id_type a_type = types[i / KEYS % TYPES];
         enum cpi_id_type b_type = types[i % KEYS % TYPES];
         ck_assert_msg(cpi_key_overlap(a, a_type, b, b_type) == share_a_key(a, a_type, b, b_type),
-                      "%s{id}%s of %s, %s{id}%s of %s", a->before, a->after,
-                      cpi_id_type_name(a_type), b->before, b->after, cpi_id_type_name(b_type));
+                      "%s{id}%s of %s, %s{id}%s of %s", a->before, a->after, cpi_id_type_name(a_type), b->before,
+                      b->after, cpi_id_type_name(b_type));
     }
     for (int i = 0; i < KEYS; i++) {
         cpi_key_fini(&keys[i]);

@@ -45,8 +45,7 @@ START_TEST(parses)
     const struct sample *sample = &samples[_i];
     struct cpi_redis_address address;
     cp_error err = {0};
-    ck_assert_msg(cpi_redis_address_parse(&address, sample->text, &err) == CP_OK, "%s: %s",
-                  sample->text, err.message);
+    ck_assert_msg(cpi_redis_address_parse(&address, sample->text, &err) == CP_OK, "%s: %s", sample->text, err.message);
     char name[64];
     cpi_redis_address_name(&address, name, sizeof name);
     ck_assert_str_eq(name, sample->name);
@@ -121,8 +120,7 @@ START_TEST(refuses_and_shows_no_password)
     cp_error err = {0};
     ck_assert_int_eq(cpi_redis_address_parse(&address, refused[_i].text, &err), CP_ERR_CONFIG);
     ck_assert_int_eq(err.code, CP_ERR_CONFIG);
-    ck_assert_msg(strstr(err.message, refused[_i].message) != NULL, "%s: %s", refused[_i].text,
-                  err.message);
+    ck_assert_msg(strstr(err.message, refused[_i].message) != NULL, "%s: %s", refused[_i].text, err.message);
     ck_assert_ptr_null(strstr(err.message, "hunt"));
     ck_assert_ptr_null(address.host);
     ck_assert_ptr_null(address.path);
@@ -146,8 +144,7 @@ Suite *redis_address_suite(void)
     Suite *suite = suite_create("redis_address");
     TCase *tcase = tcase_create("redis_address");
     tcase_add_loop_test(tcase, parses, 0, (int)(sizeof samples / sizeof *samples));
-    tcase_add_loop_test(tcase, refuses_and_shows_no_password, 0,
-                        (int)(sizeof refused / sizeof *refused));
+    tcase_add_loop_test(tcase, refuses_and_shows_no_password, 0, (int)(sizeof refused / sizeof *refused));
     tcase_add_test(tcase, a_name_is_cut_to_what_fits);
     suite_add_tcase(suite, tcase);
     return suite;
