@@ -1,5 +1,6 @@
 #include "settler.h"
 
+#include "clock.h"
 #include "error.h"
 #include "fetch.h"
 #include "redis.h"
@@ -9,9 +10,8 @@
 #include <string.h>
 
 enum {
-    /* After this many single ids in a row whose fetch failed it is not the ids: the rest of their entity's share of the
-     * batch is parked unread. */
-    SINGLES_IN_A_ROW = 4,
+    /* How long the search for the ids that fail may keep those of other entities, and newer ones, waiting. */
+    SEARCH_MS = 1000,
     /* After this many connections in a row that were lost over one single id it is parked, too. */
     LOSSES_IN_A_ROW = 3
 };
@@ -38,7 +38,8 @@ struct cpi_settler {
     struct sent *sent;
     uint32_t sent_count;
     size_t sent_bytes;
-    unsigned failed_singles; /* in a row, of one group */
+    int64_t search_until_ms; /* of one group */
+    bool has_put_off;        /* some of this batch */
     size_t usual_bytes;      /* of a document: up at once, down slowly */
     uint32_t limit;  /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
     unsigned losses; /* in a row, of a connection over a single id */
@@ -146,25 +147,24 @@ static PGresult *fetch(struct cpi_settler *settler, uint32_t entity_index, const
     return cpi_fetch_run(&settler->pg, entity_index, &settler->ids, err);
 }
 
-static void park_all(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, const char *why)
+/* To the end of their own queue: they have not been tried and are not parked. Smaller batches are searched sooner. */
+static void put_off(struct cpi_settler *settler, const uint32_t *handles, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        park(settler, handles[i], why);
+        cpi_idset_move(settler->set, handles[i], cpi_idset_queue(settler->set, handles[i]));
     }
+    settler->has_put_off = true;
+    settler->limit = n;
 }
 
 /* Reads the documents of one entity's ids and appends the commands. When the statement itself fails, halves the ids
- * until the one that makes it fail is alone, so that its neighbours are served. False: a connection is lost. */
+ * until each that makes it fail is alone, so that its neighbours are served; at least one is found each time, the rest
+ * is put off when it takes long. False: a connection is lost. */
 static bool read_group(struct cpi_settler *settler, uint32_t entity_index, const uint32_t *handles, uint32_t n,
                        cp_error *err)
 {
-    if (settler->failed_singles >= SINGLES_IN_A_ROW) {
-        park_all(settler, handles, n, err->message);
-        return true;
-    }
     PGresult *result = fetch(settler, entity_index, handles, n, err);
     if (result != NULL) {
-        settler->failed_singles = 0;
         bool appended = append_documents(settler, entity_index, handles, n, result, err);
         PQclear(result);
         return appended;
@@ -173,18 +173,24 @@ static bool read_group(struct cpi_settler *settler, uint32_t entity_index, const
         return false;
     }
     if (n == 1) {
-        settler->failed_singles++;
         park(settler, handles[0], err->message);
         return true;
     }
-    return read_group(settler, entity_index, handles, n / 2, err) &&
-           read_group(settler, entity_index, handles + n / 2, n - n / 2, err);
+    if (!read_group(settler, entity_index, handles, n / 2, err)) {
+        return false;
+    }
+    if (cpi_now_ms() > settler->search_until_ms) {
+        put_off(settler, handles + n / 2, n - n / 2);
+        return true;
+    }
+    return read_group(settler, entity_index, handles + n / 2, n - n / 2, err);
 }
 
 static bool read_batch(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err)
 {
     settler->sent_count = 0;
     settler->sent_bytes = 0;
+    settler->has_put_off = false;
     for (uint32_t e = 0; e < settler->env->config->entity_count; e++) {
         uint32_t size = 0;
         for (uint32_t i = 0; i < n; i++) {
@@ -192,7 +198,7 @@ static bool read_batch(struct cpi_settler *settler, const uint32_t *handles, uin
                 settler->group[size++] = handles[i];
             }
         }
-        settler->failed_singles = 0;
+        settler->search_until_ms = cpi_now_ms() + SEARCH_MS;
         if (size > 0 && !read_group(settler, e, settler->group, size, err)) {
             return false;
         }
@@ -357,9 +363,10 @@ bool cpi_settler_work(struct cpi_settler *settler, const uint32_t *handles, uint
         *err = push_err;
     }
     bool advanced = cpi_idset_total(settler->set) - cpi_idset_count(settler->set, CPI_PARKED) < before;
-    if (read && pushed) {
+    if (read && pushed && !settler->has_put_off) {
         learn_from_success(settler);
-    } else if (!advanced && !(cpi_pg_is_open(&settler->pg) && cpi_redis_is_open(&settler->redis))) {
+    } else if (!(read && pushed) && !advanced &&
+               !(cpi_pg_is_open(&settler->pg) && cpi_redis_is_open(&settler->redis))) {
         learn_from_loss(settler, handles, n, err);
     }
     return read && pushed;

@@ -39,6 +39,7 @@ struct cpi_worker {
     int64_t parked_at_ms;
     bool away;          /* an outage has been logged */
     bool has_forgotten; /* parked ids, for want of room */
+    struct cpi_log_limit forgetting;
     uint32_t reported_pending;
     uint32_t reported_failing;
 };
@@ -93,7 +94,8 @@ static uint32_t drain_chunk(struct cpi_worker *worker, enum cpi_ring_kind kind, 
  * their own: those that fail must not keep out those that do not. */
 static uint32_t room_for(const struct cpi_worker *worker, enum cpi_ring_kind kind)
 {
-    uint32_t filled = kind == CPI_RING_LIVE ? cpi_idset_total(worker->set) : cpi_idset_count(worker->set, CPI_BULK);
+    uint32_t filled = cpi_idset_count(worker->set, CPI_BULK);
+    filled += kind == CPI_RING_LIVE ? cpi_idset_count(worker->set, CPI_LIVE) : 0;
     uint32_t limit = kind == CPI_RING_LIVE ? worker->capacity : worker->env->config->batch;
     return filled < limit ? limit - filled : 0;
 }
@@ -186,6 +188,11 @@ static void bound_parked(struct cpi_worker *worker)
     }
     if (forgotten > 0) {
         count(worker, CPI_STAT_OVERFLOWS, 1);
+        cpi_log_limited(
+            &worker->env->log, &worker->forgetting, CP_LOG_WARN,
+            "worker %u: %u ids that fail are forgotten, max_pending allows no more; a resync finds them once "
+            "others succeed",
+            worker->index, forgotten);
         worker->has_forgotten = true;
     }
 }

@@ -14,7 +14,8 @@ static const struct {
     {"sweep", sweep_suite},           {"failing", failing_suite},   {"stop", stop_suite},
     {"lifecycle", lifecycle_suite},   {"threads", threads_suite},   {"connections", connections_suite},
     {"redis_away", redis_away_suite}, {"triggers", triggers_suite}, {"listing", listing_suite},
-    {"isolation", isolation_suite},
+    {"isolation", isolation_suite},   {"refusals", refusals_suite}, {"repairs", repairs_suite},
+    {"contract", contract_suite},
 };
 
 static const size_t suite_count = sizeof suites / sizeof *suites;

@@ -20,5 +20,8 @@ Suite *redis_away_suite(void);
 Suite *triggers_suite(void);
 Suite *listing_suite(void);
 Suite *isolation_suite(void);
+Suite *refusals_suite(void);
+Suite *repairs_suite(void);
+Suite *contract_suite(void);
 
 #endif
