@@ -16,6 +16,8 @@ enum {
     RETRY_BASE_MS = 50,
     RETRY_CAP_MS = 5000,
     PARKED_RETRY_CAP_MS = 30000,
+    /* Live goes before bulk; but where live never ends, a resync still has to. */
+    LIVE_BATCHES_IN_A_ROW = 16,
     PARKED_PER_ROUND = 16 /* tried one by one at each retry, so that a few that were cured soon have their turn */
 };
 
@@ -31,6 +33,7 @@ struct cpi_worker {
     struct cpi_idset *set;
     struct cpi_settler *settler;
     uint32_t *batch;           /* config->batch handles */
+    unsigned live_batches;     /* in a row */
     int64_t fences[CPI_RINGS]; /* number of the fence to pass; 0: none */
 
     struct cpi_backoff backoff; /* a server is away */
@@ -203,7 +206,7 @@ static void unpark_some(struct cpi_worker *worker)
 {
     uint32_t n = cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, worker->env->config->batch);
     for (uint32_t i = 0; i < n; i++) {
-        cpi_idset_move(worker->set, worker->batch[i], CPI_BULK);
+        cpi_idset_move(worker->set, worker->batch[i], CPI_LIVE); /* as stale as any */
     }
     if (worker->has_forgotten) {
         worker->has_forgotten = false;
@@ -236,7 +239,9 @@ static void retry_parked(struct cpi_worker *worker, uint32_t n)
 static uint32_t choose_batch(struct cpi_worker *worker)
 {
     uint32_t limit = cpi_settler_batch(worker->settler);
-    uint32_t n = cpi_idset_peek(worker->set, CPI_LIVE, worker->batch, limit);
+    bool is_bulk_due = worker->live_batches >= LIVE_BATCHES_IN_A_ROW && cpi_idset_count(worker->set, CPI_BULK) > 0;
+    uint32_t n = is_bulk_due ? 0 : cpi_idset_peek(worker->set, CPI_LIVE, worker->batch, limit);
+    worker->live_batches = n > 0 ? worker->live_batches + 1 : 0;
     return n > 0 ? n : cpi_idset_peek(worker->set, CPI_BULK, worker->batch, limit);
 }
 
