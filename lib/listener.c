@@ -42,8 +42,9 @@ struct cpi_listener {
     int64_t beat_at_ms;           /* when the next is to be sent */
     struct cpi_log_limit bad;     /* payloads */
     struct cpi_log_limit held_up; /* notifications */
-    bool has_listened;            /* at least once */
-    bool away;                    /* an outage has been logged */
+    struct cpi_log_limit overflowing;
+    bool has_listened; /* at least once */
+    bool away;         /* an outage has been logged */
     struct cpi_spill *spill;
     struct cpi_events events; /* received and not yet routed; empty between turns */
     bool spilled;             /* the spill holds something */
@@ -58,8 +59,8 @@ static void route(struct cpi_listener *listener)
     }
     cpi_stats_add(listener->env->stats, CPI_STAT_EVENTS, (int64_t)listener->events.count);
     if (!cpi_spill_put(listener->spill, &listener->events)) {
-        cpi_log(&listener->env->log, CP_LOG_WARN,
-                "more ids are waiting than max_pending allows: forgetting them in favour of a resync");
+        cpi_log_limited(&listener->env->log, &listener->overflowing, CP_LOG_WARN,
+                        "more ids are waiting than max_pending allows: forgetting them in favour of a resync");
         cpi_resync_request(listener->resync, CPI_ALL_ENTITIES, CPI_CAUSE_OVERFLOW);
     }
     listener->spilled = true; /* perhaps; the next flush tells */
