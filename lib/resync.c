@@ -45,7 +45,8 @@ struct cpi_resync {
     bool touch_wanted;
     bool started; /* CPI_CAUSE_START has come */
     unsigned causes;
-    bool ready; /* written by the thread alone, which may thus read it without */
+    unsigned taken; /* causes of runs since the last that was completed */
+    bool ready;     /* written by the thread alone, which may thus read it without */
 };
 
 /* ---- requests ---- */
@@ -90,6 +91,7 @@ static unsigned take_requests(struct cpi_resync *resync)
     pthread_mutex_lock(&resync->mutex);
     unsigned causes = resync->causes;
     resync->causes = 0;
+    resync->taken |= causes;
     resync->touching = resync->touch_wanted;
     resync->warming = resync->started;
     resync->any_failed = false;
@@ -238,6 +240,7 @@ static void announce(struct cpi_resync *resync)
     cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, 1);
 
     pthread_mutex_lock(&resync->mutex);
+    resync->taken = 0;
     resync->ready = resync->ready || resync->warming;
     cpi_stats_set(resync->env->stats, CPI_STAT_READY, resync->ready);
     pthread_cond_broadcast(&resync->became_ready);
@@ -394,6 +397,11 @@ void cpi_resync_wake(struct cpi_resync *resync)
 void cpi_resync_join(struct cpi_resync *resync)
 {
     cpi_thread_join(&resync->thread);
+}
+
+bool cpi_resync_owes(const struct cpi_resync *resync)
+{
+    return ((resync->causes | resync->taken) & (1u << CPI_CAUSE_OVERFLOW | 1u << CPI_CAUSE_TRUNCATE)) != 0;
 }
 
 void cpi_resync_destroy(struct cpi_resync *resync)
