@@ -196,7 +196,7 @@ static bool plant_marker(struct cpi_resync *resync)
 {
     struct cpi_backoff backoff;
     cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
-    while (!cpi_marker_plant(&resync->marker, &resync->pass.pg)) {
+    while (cpi_pass_open(&resync->pass, NULL) != CP_OK || !cpi_marker_plant(&resync->marker, &resync->pass.pg)) {
         if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff))) {
             return false;
         }
