@@ -111,6 +111,14 @@ cp_code cpi_redis_append_del(struct cpi_redis *redis, const struct cpi_key *key,
     return append_raw(redis, "\r\n", 2, err);
 }
 
+cp_code cpi_redis_append_get(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err)
+{
+    if (append_head(redis, "*2\r\n$3\r\nGET\r\n", key, id, err) != CP_OK) {
+        return CP_ERR_REDIS;
+    }
+    return append_raw(redis, "\r\n", 2, err);
+}
+
 cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths, cp_error *err)
 {
     redis->unanswered++;

@@ -7,6 +7,7 @@
 #include "listener.h"
 #include "resync.h"
 #include "thread.h"
+#include "verify.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -330,6 +331,15 @@ cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
     }
     cpi_resync_request(syncer->resync, index, CPI_CAUSE_REQUEST);
     return CP_OK;
+}
+
+cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result, cp_error *err)
+{
+    static const cp_verify_options everything = {0};
+    *result = (cp_verify_result){0};
+    return refuse_when_stopping(syncer, err) == CP_OK
+               ? cpi_verify(&syncer->env, options != NULL ? options : &everything, result, err)
+               : CP_ERR_ARGUMENT;
 }
 
 void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats)
