@@ -235,7 +235,8 @@ typedef struct cp_verify_options {
     uint64_t sample; /* compare this many documents and this many keys, picked at random, a million at most; 0: all */
     bool repair;     /* announce what differs on the entity's first channel, and wait until it is equal */
     int recheck_ms;  /* how long a difference has to last to count: longer than a change takes to arrive. 0: 2000 */
-    void (*progress)(void *context, const cp_verify_result *so_far);    /* every 100 ms, in the calling thread */
+    void (*progress)(void *context, const cp_verify_result *so_far);    /* every 100 ms, in the calling thread; may call
+                                                                       cp_syncer_stop() to end it */
     void (*difference)(void *context, const cp_difference *difference); /* each one, in threads of the library, one at
                                                                            a time; the last of the rules for callbacks
                                                                            above holds */
