@@ -60,6 +60,13 @@ static void next_entity(struct cpi_census *census)
     census->entity++;
 }
 
+void cpi_census_skip(struct cpi_census *census)
+{
+    if (!cpi_census_is_done(census)) {
+        next_entity(census);
+    }
+}
+
 /* ---- Postgres ---- */
 
 /* The page after the one that has been taken. */

@@ -45,6 +45,7 @@ struct cpi_resync {
     bool touch_wanted;
     bool started; /* CPI_CAUSE_START has come */
     unsigned causes;
+    bool busy;  /* a run is under way */
     bool ready; /* written by the thread alone, which may thus read it without */
 };
 
@@ -84,12 +85,28 @@ static bool has_requests(struct cpi_resync *resync)
     return any;
 }
 
+bool cpi_resync_is_idle(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    bool idle = resync->started && !resync->busy && resync->causes == 0;
+    pthread_mutex_unlock(&resync->mutex);
+    return idle;
+}
+
+static void set_idle(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    resync->busy = false;
+    pthread_mutex_unlock(&resync->mutex);
+}
+
 /* Takes over what has been asked for. */
 static unsigned take_requests(struct cpi_resync *resync)
 {
     pthread_mutex_lock(&resync->mutex);
     unsigned causes = resync->causes;
     resync->causes = 0;
+    resync->busy = true;
     resync->touching = resync->touch_wanted;
     resync->warming = resync->started;
     resync->any_failed = false;
@@ -301,6 +318,7 @@ static void run_once(struct cpi_resync *resync)
         }
     }
     cpi_pass_close(&resync->pass); /* until the next run, which may be weeks away */
+    set_idle(resync);
 }
 
 static bool is_stopping(const struct cpi_resync *resync)

@@ -118,8 +118,11 @@ void cpi_suspects_sort(struct cpi_suspects *suspects)
     qsort_r(suspects->items, suspects->count, sizeof *suspects->items, by_id, entities);
     size_t kept = 1;
     for (size_t i = 1; i < suspects->count; i++) {
-        if (by_id(&suspects->items[kept - 1], &suspects->items[i], entities) == 0) {
-            free_id(suspects, &suspects->items[i]);
+        struct cpi_suspect *last = &suspects->items[kept - 1];
+        if (by_id(last, &suspects->items[i], entities) == 0) {
+            bool is_older = last->looks >= suspects->items[i].looks;
+            free_id(suspects, is_older ? &suspects->items[i] : last);
+            *last = is_older ? *last : suspects->items[i];
         } else {
             suspects->items[kept++] = suspects->items[i];
         }

@@ -57,7 +57,7 @@ bool cpi_suspects_put(struct cpi_suspects *suspects, size_t place, uint32_t enti
 void cpi_suspect_look(struct cpi_suspect *suspect, const struct cpi_entity *entity, const struct cpi_compared *compared,
                       const struct cpi_patience *patience, int64_t now_ms);
 
-/* Sorts by entity, then id, and removes what is there twice. */
+/* Sorts by entity, then id. Of what is there twice the one that has been looked at more often stays. */
 void cpi_suspects_sort(struct cpi_suspects *suspects);
 
 /* Removes those whose outcome is not the one to keep. Those that are confirmed go to `confirmed`, unless that is NULL;

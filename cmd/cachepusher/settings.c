@@ -107,6 +107,9 @@ static enum options_verdict keep_from_writing(cp_config *config)
     if (code == CP_OK) {
         code = cp_config_set(config, "flush", "false", &err);
     }
+    if (code == CP_OK) {
+        code = cp_config_set(config, "audit_per_second", "0", &err);
+    }
     return verdict_of(code);
 }
 

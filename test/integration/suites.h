@@ -23,6 +23,7 @@ Suite *isolation_suite(void);
 Suite *refusals_suite(void);
 Suite *repairs_suite(void);
 Suite *contract_suite(void);
+Suite *audit_suite(void);
 Suite *verify_suite(void);
 Suite *verify_repairs_suite(void);
 
