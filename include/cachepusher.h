@@ -207,8 +207,8 @@ typedef struct cp_difference {
     const char *entity;
     const char *key;      /* in Redis */
     size_t at;            /* the first byte that differs */
-    const char *document; /* what Postgres gives around that byte, and what Redis holds there: short excerpts, UTF-8 */
-    const char *held;     /* where the document is; "" where there is nothing */
+    const char *document; /* short excerpts around that byte of what Postgres gives, */
+    const char *held;     /* and of what Redis holds, whatever bytes that are; "" where there is nothing */
 } cp_difference;
 
 typedef enum cp_verify_stage { CP_VERIFY_COMPARING, CP_VERIFY_RECHECKING, CP_VERIFY_REPAIRING } cp_verify_stage;
@@ -235,11 +235,11 @@ typedef struct cp_verify_options {
     uint64_t sample; /* compare this many documents and this many keys, picked at random, a million at most; 0: all */
     bool repair;     /* announce what differs on the entity's first channel, and wait until it is equal */
     int recheck_ms;  /* how long a difference has to last to count: longer than a change takes to arrive. 0: 2000 */
-    void (*progress)(void *context, const cp_verify_result *so_far);    /* every 100 ms, in the calling thread; may call
-                                                                       cp_syncer_stop() to end it */
-    void (*difference)(void *context, const cp_difference *difference); /* each one, in threads of the library, one at
-                                                                           a time; the last of the rules for callbacks
-                                                                           above holds */
+    /* Called in the calling thread, ten times a second; it may call cp_syncer_stop() to give up. NULL: not wanted. */
+    void (*progress)(void *context, const cp_verify_result *so_far);
+    /* Called for each difference, one at a time, from threads of the library: return soon, and call no function of the
+     * library. NULL: not wanted. */
+    void (*difference)(void *context, const cp_difference *difference);
     void *context;
 } cp_verify_options;
 
@@ -256,6 +256,8 @@ typedef struct cp_verify_options {
  * cannot be read, or the syncer is stopping. cp_syncer_stop() in another thread cuts it short. */
 CP_API cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result,
                                 cp_error *err);
+
+/* ---- the end of a syncer ---- */
 
 /* Stops listening, settles what is queued within grace_ms, and ends the threads. CP_OK: everything received has
  * settled. CP_ERR_TIMEOUT: the message says how many ids had not; the next warm-up repairs them. May take a

@@ -76,7 +76,8 @@ static const char warmup_of_warmup[] =
 static const char work[] =
     "  --flush              first delete every key under the prefix\n"
     "  --set NAME=VALUE     any setting of the file, repeatable; besides the above: batch,\n"
-    "                       max_pending, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms\n"
+    "                       max_pending, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms,\n"
+    "                       audit_per_second\n"
     "  --wait               while the servers cannot be reached or are not set up yet, keep trying\n"
     "                       instead of failing\n"
     "  --grace SECONDS      how long to go on settling what is queued when stopping (default 10)\n"

@@ -233,6 +233,36 @@ START_TEST(redis_lost_and_back)
 }
 END_TEST
 
+static const char held[] =
+    "{ \"entities\": [ { \"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"id_type\": \"integer\","
+    "  \"channels\": [\"customer_updated\", \"customer_deleted\"], \"fetch\": \"held_get\","
+    "  \"list\": \"select id_customer from customer\" } ] }";
+
+/* A warm-up that is not through: that keys are missing is no news. */
+START_TEST(pauses_while_a_resync_runs)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f, ROWS);
+    sql(f, "create function held_get(id integer) returns json language plpgsql as $$ begin"
+           " if current_setting('application_name') = 'cachepusher worker' then"
+           " perform pg_advisory_xact_lock_shared(77); end if; return customer_get(id); end $$");
+    PGconn *other = connect_again(f);
+    sql_on(other, "select pg_advisory_lock(77)");
+    cp_syncer *syncer = make_syncer(f, held, AUDIT);
+    start_syncer(syncer);
+    int64_t until_ms = now_ms() + 5000;
+    WAIT_UNTIL(now_ms() > until_ms);
+    REQUIRE_INT(stats_of(syncer).stored, ==, 0);
+    REQUIRE_INT(audited(syncer), ==, 0);
+    sql_on(other, "select pg_advisory_unlock(77)");
+    wait_ready(syncer);
+    WAIT_UNTIL(audited(syncer) > ROWS);
+    REQUIRE_INT(stale(syncer), ==, 0);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(stops_at_once)
 {
     struct fixture *f = fixture_open();
@@ -264,6 +294,7 @@ Suite *audit_suite(void)
     tcase_add_test(tcase, recently_written_ids_go_first);
     tcase_add_test(tcase, changes_in_flight);
     tcase_add_test(tcase, redis_lost_and_back);
+    tcase_add_test(tcase, pauses_while_a_resync_runs);
     tcase_add_test(tcase, stops_at_once);
     suite_add_tcase(suite, tcase);
     return suite;
