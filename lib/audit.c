@@ -59,8 +59,8 @@ static const struct cpi_entity *entity_of(const struct cpi_audit *audit, uint32_
 
 /* ---- when to look ---- */
 
-/* The one place that says so. Where others do the work, or there is so much of it that changes take long, a difference
- * is none. */
+/* The one place that says so. Where another syncer writes, a resync does the work, or there is so much of it that
+ * changes take long, a difference is none. */
 static bool may_audit(struct cpi_audit *audit)
 {
     const struct cp_config *config = audit->env->config;
@@ -68,7 +68,7 @@ static bool may_audit(struct cpi_audit *audit)
     uint64_t pending = cpi_stats_get(stats, CPI_STAT_PENDING);
     uint64_t failing = cpi_stats_get(stats, CPI_STAT_FAILING);
     bool has_backlog = pending > failing + (uint64_t)config->batch * config->threads;
-    return cpi_resync_is_idle(audit->resync) && !has_backlog;
+    return cpi_lease_is_held(audit->env->lease) && cpi_resync_is_idle(audit->resync) && !has_backlog;
 }
 
 /* ---- collecting: whom to look at ---- */

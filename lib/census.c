@@ -96,13 +96,15 @@ static cp_code next_listed(struct cpi_census *census, const struct cpi_entity *e
         return err->code;
     }
     int rows = PQntuples(census->page);
-    for (; census->row < rows && slice->count < limit; census->row++) {
-        union cpi_id id = cpi_fetch_id(entity, census->page, census->row, 0);
+    int row = census->row;
+    for (; row < rows && slice->count < limit; row++) {
+        union cpi_id id = cpi_fetch_id(entity, census->page, row, 0);
         if (!cpi_slice_add(slice, entity, &id)) {
-            return cpi_error_memory(err);
+            return cpi_error_memory(err); /* the same rows again the next time */
         }
     }
-    if (census->row == rows && rows < CPI_LISTING_PAGE) {
+    census->row = row;
+    if (row == rows && rows < CPI_LISTING_PAGE) {
         next_entity(census);
     }
     return CP_OK;
@@ -135,19 +137,24 @@ static cp_code next_found(struct cpi_census *census, const struct cpi_entity *en
         return err->code;
     }
     const redisReply *keys = census->keys->element[1];
-    for (; census->key < keys->elements && slice->count < limit; census->key++) {
+    uint64_t strangers = 0;
+    size_t key = census->key;
+    for (; key < keys->elements && slice->count < limit; key++) {
         union cpi_id id;
-        if (!cpi_keyspace_id(entity, keys->element[census->key], &id)) {
-            census->strangers_here++;
-            continue;
+        bool out_of_memory = false;
+        if (!cpi_keyspace_id(entity, keys->element[key], &id, &out_of_memory)) {
+            strangers++;
+        } else {
+            out_of_memory = !cpi_slice_add(slice, entity, &id);
+            cpi_id_fini(entity->id_type, &id);
         }
-        bool added = cpi_slice_add(slice, entity, &id);
-        cpi_id_fini(entity->id_type, &id);
-        if (!added) {
-            return cpi_error_memory(err);
+        if (out_of_memory) {
+            return cpi_error_memory(err); /* the same keys again the next time */
         }
     }
-    if (census->key == keys->elements) {
+    census->key = key;
+    census->strangers_here += strangers;
+    if (key == keys->elements) {
         forget_keys(census);
         if (census->scan.done) {
             next_entity(census);

@@ -41,7 +41,8 @@ void cpi_census_restart(struct cpi_census *census);
 /* Goes on with the next entity: something is wrong with this one. */
 void cpi_census_skip(struct cpi_census *census);
 
-/* The next ids, `limit` at most, into an empty slice. Makes one round trip at most, and may bring none. */
+/* The next ids, `limit` at most, into an empty slice. Makes one round trip at most, and may bring none. On failure the
+ * slice is to be cleared. */
 cp_code cpi_census_next(struct cpi_census *census, uint32_t limit, struct cpi_slice *slice, cp_error *err);
 bool cpi_census_is_done(const struct cpi_census *census);
 

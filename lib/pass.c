@@ -169,7 +169,12 @@ static bool collect_ids(struct cpi_pass *pass, const struct cpi_entity *entity, 
     }
     for (size_t i = 0; i < keys->elements; i++) {
         union cpi_id id;
-        if (!cpi_keyspace_id(entity, keys->element[i], &id)) {
+        bool out_of_memory = false;
+        if (!cpi_keyspace_id(entity, keys->element[i], &id, &out_of_memory)) {
+            if (out_of_memory) {
+                cpi_error_memory(err);
+                return false;
+            }
             ++*strangers;
             continue;
         }

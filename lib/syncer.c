@@ -24,6 +24,7 @@ struct cp_syncer {
     struct cpi_env env;
     struct cpi_stats stats;
     struct cpi_stop stop;
+    struct cpi_lease lease;
     struct cpi_inbox inbox;
     struct cpi_lane *lanes;
     struct cpi_worker **workers;
@@ -31,6 +32,7 @@ struct cp_syncer {
     struct cpi_resync *resync;
     struct cpi_recent recent; /* of use only to the auditor */
     struct cpi_audit *audit;  /* NULL: off */
+    char token[20];           /* random: tells this syncer from every other one */
     char channel[40];
 
     /* start and stop against each other, and against callers that need to know which it is. Never held by the library's
@@ -38,18 +40,20 @@ struct cp_syncer {
     pthread_mutex_t lifecycle;
     enum { CREATED, RUNNING, STOPPED } state;
     uint64_t unsettled; /* when stopped */
+    bool owes_resync;   /* when stopped */
 };
 
 /* ---- create, destroy ---- */
 
-static bool name_channel(struct cp_syncer *syncer, cp_error *err)
+static bool choose_token(struct cp_syncer *syncer, cp_error *err)
 {
     unsigned long long random[2] = {0};
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
         cpi_error(err, CP_ERR_SYSTEM, true, "getrandom: %s", strerror(errno));
         return false;
     }
-    snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%016llx", random[0]);
+    snprintf(syncer->token, sizeof syncer->token, "%016llx", random[0]);
+    snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%s", syncer->token);
     syncer->env.seed = random[1];
     return true;
 }
@@ -100,7 +104,7 @@ static bool create_audit(struct cp_syncer *syncer, cp_error *err)
 
 static bool create_parts(struct cp_syncer *syncer, cp_error *err)
 {
-    if (!name_channel(syncer, err) || cpi_stop_init(&syncer->stop, err) != CP_OK || !create_lanes(syncer, err)) {
+    if (!choose_token(syncer, err) || cpi_stop_init(&syncer->stop, err) != CP_OK || !create_lanes(syncer, err)) {
         return false;
     }
     syncer->resync = cpi_resync_create(&syncer->env, err);
@@ -124,6 +128,7 @@ static void free_syncer(struct cp_syncer *syncer)
     }
     cpi_inbox_fini(&syncer->inbox);
     cpi_recent_fini(&syncer->recent);
+    cpi_lease_fini(&syncer->lease);
     cpi_stop_fini(&syncer->stop);
     pthread_mutex_destroy(&syncer->lifecycle);
     free(syncer->workers);
@@ -148,14 +153,18 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
     syncer->config = config;
     syncer->stop.drain_fd = -1;
     syncer->stop.grace_fd = -1;
-    syncer->env =
-        (struct cpi_env){.config = config, .stats = &syncer->stats, .stop = &syncer->stop, .channel = syncer->channel};
+    syncer->env = (struct cpi_env){.config = config,
+                                   .stats = &syncer->stats,
+                                   .stop = &syncer->stop,
+                                   .lease = &syncer->lease,
+                                   .channel = syncer->channel};
     if (callbacks != NULL) {
         syncer->env.log = (struct cpi_log){.write = callbacks->log, .context = callbacks->context};
         syncer->env.settled = callbacks->settled;
         syncer->env.settled_context = callbacks->context;
     }
     cpi_stats_init(&syncer->stats);
+    cpi_lease_init(&syncer->lease, config, syncer->token);
     cpi_inbox_init(&syncer->inbox, config->entities);
     cpi_recent_init(&syncer->recent, config->entities);
     syncer->env.recent = config->audit_per_second > 0 ? &syncer->recent : NULL;
@@ -221,6 +230,7 @@ static void end_threads(struct cp_syncer *syncer)
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         cpi_worker_join(syncer->workers[i]);
     }
+    cpi_listener_release(syncer->listener);
 }
 
 static cp_code start_threads(struct cp_syncer *syncer, cp_error *err)
@@ -263,7 +273,11 @@ cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
 
 static uint64_t count_unsettled(const struct cp_syncer *syncer)
 {
-    uint64_t unsettled = cpi_listener_unsettled(syncer->listener);
+    uint64_t unsettled = cpi_listener_unannounced(syncer->listener);
+    if (cpi_lease_state(syncer->env.lease) == CPI_LEASE_TAKEN) {
+        return unsettled; /* the syncer that took over has read everything else again */
+    }
+    unsettled += cpi_listener_unsettled(syncer->listener);
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         unsettled += cpi_worker_unsettled(syncer->workers[i]);
     }
@@ -277,12 +291,18 @@ cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
     if (syncer->state == RUNNING) {
         end_threads(syncer);
         syncer->unsettled = count_unsettled(syncer);
+        syncer->owes_resync = cpi_lease_state(&syncer->lease) != CPI_LEASE_TAKEN && cpi_resync_owes(syncer->resync);
     }
     syncer->state = STOPPED;
     cpi_resync_wake(syncer->resync); /* whoever waits for ready, of a syncer that never ran */
     uint64_t unsettled = syncer->unsettled;
+    bool owes_resync = syncer->owes_resync;
     pthread_mutex_unlock(&syncer->lifecycle);
 
+    if (unsettled == 0 && owes_resync) {
+        return cpi_error(err, CP_ERR_TIMEOUT, false,
+                         "a resync that events called for was cut short; the next warm-up takes its place");
+    }
     if (unsettled == 0) {
         return CP_OK;
     }
@@ -350,7 +370,7 @@ cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
         (entity != NULL && find_entity(syncer, entity, &index, err) != CP_OK)) {
         return CP_ERR_ARGUMENT;
     }
-    cpi_resync_request(syncer->resync, index, CPI_CAUSE_REQUEST);
+    cpi_resync_request(syncer->resync, index, CP_CAUSE_REQUEST);
     return CP_OK;
 }
 

@@ -41,6 +41,7 @@ struct fixture {
     _Atomic int thread_fault;                                    /* how many of them saw something wrong */
     void (*settled)(void *context, const cp_document *document); /* set before make_syncer() */
     void *settled_context;
+    void (*logged)(struct fixture *f, const char *message); /* in the thread that logs, which it may hold up */
 
     pthread_mutex_t log_mutex;
     char *log;
@@ -73,7 +74,8 @@ cp_syncer *run_syncer(struct fixture *f, const char *entities, const char *const
 void start_syncer(cp_syncer *syncer);
 void wait_ready(cp_syncer *syncer);
 
-/* Stops, which has to succeed, and destroys. */
+/* Stops and destroys. All ids have to settle; a resync after an overflow or "*" may be cut short: Redis can be equal to
+ * Postgres before it has come to its end. */
 void stop_syncer(struct fixture *f, cp_syncer *syncer);
 void destroy_syncer(struct fixture *f, cp_syncer *syncer);
 

@@ -31,6 +31,7 @@ static const struct {
     {"verify", verify_suite},
     {"audit", audit_suite},
     {"verify_repairs", verify_repairs_suite},
+    {"standby", standby_suite},
 };
 
 static const size_t suite_count = sizeof suites / sizeof *suites;

@@ -26,5 +26,6 @@ Suite *contract_suite(void);
 Suite *audit_suite(void);
 Suite *verify_suite(void);
 Suite *verify_repairs_suite(void);
+Suite *standby_suite(void);
 
 #endif

@@ -168,7 +168,7 @@ static const struct {
     {"redis", "h:hunter2", "redis: the port is not a number"},
     {"redis", "", "redis: the host is missing"},
     {"thread", "4",
-     "unknown setting \"thread\"; expected one of: postgres, redis, prefix, threads, warmup, "
+     "unknown setting \"thread\"; expected one of: postgres, redis, prefix, name, standby, threads, warmup, "
      "flush, batch, "
      "max_pending, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms, audit_per_second"},
     {"audit_per_second", "100001", "audit_per_second: \"100001\" is not a number from 0 to 100000"},
