@@ -1,0 +1,83 @@
+#include "daemon.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { STOP_MS = 30000 };
+
+static void name_log(const struct daemon *daemon, int incarnation, char *log, size_t size)
+{
+    format_into(log, size, "%s/daemon%d.%d.log", daemon->dir, daemon->slot, incarnation);
+}
+
+/* Its timeouts are shorter than the defaults, some of which are longer than the time that a heal may take. */
+void daemon_start(struct daemon *daemon)
+{
+    char log[2 * PATH_BYTES];
+    name_log(daemon, ++daemon->incarnation, log, sizeof log);
+    process_start(&daemon->process, log, AS_OURSELVES,
+                  (const char *const[]){daemon->program, "run", "-t", "3", "--wait", "--dsn", daemon->postgres,
+                                        "--redis", daemon->redis, "--log-level", daemon->log_level, "--set",
+                                        "fetch_timeout_ms=3000", "--set", "redis_timeout_ms=2000", "--set",
+                                        "connect_timeout_ms=2000", NULL});
+}
+
+void daemon_kill(struct daemon *daemon)
+{
+    daemon_watch(daemon);
+    process_kill(&daemon->process);
+}
+
+void daemon_watch(struct daemon *daemon)
+{
+    if (daemon->process.pid != 0 && !process_is_running(&daemon->process)) {
+        char how[64];
+        blame("the daemon has ended by itself: %s; see %s", process_ending(&daemon->process, how, sizeof how),
+              daemon->process.log);
+    }
+}
+
+void daemon_stop(struct daemon *daemon)
+{
+    daemon_watch(daemon);
+    if (daemon->process.pid == 0) {
+        return;
+    }
+    char how[64];
+    process_signal(&daemon->process, SIGTERM);
+    if (!process_wait(&daemon->process, STOP_MS)) {
+        blame("the daemon does not stop; see %s", daemon->process.log);
+        process_signal(&daemon->process, SIGABRT); /* a core tells where it hangs */
+    } else if (daemon->process.status != 0) {
+        blame("the daemon has stopped with %s; see %s", process_ending(&daemon->process, how, sizeof how),
+              daemon->process.log);
+    }
+}
+
+void daemon_read_logs(const struct daemon *daemon)
+{
+    static const char *const reports[] = {"Sanitizer", "runtime error:", "Assertion"};
+    for (int i = 1; i <= daemon->incarnation; i++) {
+        char log[2 * PATH_BYTES];
+        name_log(daemon, i, log, sizeof log);
+        FILE *file = fopen(log, "r");
+        char *line = NULL;
+        size_t capacity = 0;
+        while (file != NULL && getline(&line, &capacity, file) > 0) {
+            for (size_t r = 0; r < sizeof reports / sizeof *reports; r++) {
+                if (strstr(line, reports[r]) != NULL) {
+                    line[strcspn(line, "\n")] = '\0';
+                    blame("%s: %.200s", log, line);
+                    fseek(file, 0, SEEK_END);
+                    break;
+                }
+            }
+        }
+        free(line);
+        if (file != NULL) {
+            fclose(file);
+        }
+    }
+}

@@ -1,0 +1,55 @@
+/* What happens to the daemon's own process. */
+#include "fault.h"
+
+#include <sys/resource.h>
+
+static struct daemon *choose(struct world *world, struct strike *strike)
+{
+    strike->daemon = (int)roll(&strike->random, (uint32_t)world->daemon_count);
+    return &world->daemons[strike->daemon];
+}
+
+/* Started again at once, as a supervisor would. */
+static void inject_kill(struct world *world, struct strike *strike)
+{
+    struct daemon *daemon = choose(world, strike);
+    daemon_kill(daemon);
+    daemon_start(daemon);
+}
+
+static void inject_stop(struct world *world, struct strike *strike)
+{
+    strike_stop(strike, choose(world, strike)->process.pid);
+}
+
+static void heal_stop(struct world *world, struct strike *strike)
+{
+    (void)world;
+    strike_continue(strike);
+}
+
+/* No more files, and its connections are reset: it cannot make them again. */
+static void inject_files(struct world *world, struct strike *strike)
+{
+    struct rlimit none = {.rlim_cur = 3, .rlim_max = 4096};
+    if (prlimit(choose(world, strike)->process.pid, RLIMIT_NOFILE, &none, NULL) != 0) {
+        die("prlimit fails");
+    }
+    proxy_reset(world->proxy, world->postgres_door);
+    proxy_reset(world->proxy, world->redis_door);
+}
+
+static void heal_files(struct world *world, struct strike *strike)
+{
+    struct rlimit enough = {.rlim_cur = 1024, .rlim_max = 4096};
+    if (prlimit(world->daemons[strike->daemon].process.pid, RLIMIT_NOFILE, &enough, NULL) != 0) {
+        die("prlimit fails");
+    }
+}
+
+const struct fault daemon_faults[] = {
+    {"daemon-kill", TARGET_DAEMON, 0, 0, inject_kill, NULL, false},
+    {"daemon-stop", TARGET_DAEMON, 100, 4000, inject_stop, heal_stop, false},
+    {"daemon-files", TARGET_DAEMON, 500, 3000, inject_files, heal_files, false},
+    {0},
+};
