@@ -110,10 +110,18 @@ void cluster_stop(struct cluster *cluster, int signal_number)
     }
 }
 
+/* Such as that it is being shut down. */
+static void discard_notice(void *context, const char *message)
+{
+    (void)context;
+    (void)message;
+}
+
 PGconn *cluster_connect(const struct cluster *cluster)
 {
     PGconn *connection = PQconnectdb(cluster->dsn);
     if (PQstatus(connection) == CONNECTION_OK) {
+        PQsetNoticeProcessor(connection, discard_notice, NULL);
         PQclear(PQexec(connection, "set client_min_messages = warning; set statement_timeout = '20s'"));
         return connection;
     }
@@ -121,7 +129,7 @@ PGconn *cluster_connect(const struct cluster *cluster)
     return NULL;
 }
 
-static PGresult *query(const struct cluster *cluster, const char *statement)
+PGresult *cluster_query(const struct cluster *cluster, const char *statement)
 {
     int64_t until_ms = now_ms() + STATEMENT_MS;
     char why[512] = "cannot connect";
@@ -144,7 +152,7 @@ static PGresult *query(const struct cluster *cluster, const char *statement)
 
 void cluster_do(const struct cluster *cluster, const char *statement)
 {
-    PQclear(query(cluster, statement));
+    PQclear(cluster_query(cluster, statement));
 }
 
 int cluster_backends(const struct cluster *cluster, const char *name_like, pid_t *pids, int size)
@@ -152,7 +160,7 @@ int cluster_backends(const struct cluster *cluster, const char *name_like, pid_t
     char statement[256];
     FORMAT(statement, "select pid from pg_stat_activity where application_name like '%s' order by random() limit %d",
            name_like, size);
-    PGresult *result = query(cluster, statement);
+    PGresult *result = cluster_query(cluster, statement);
     int count = PQntuples(result);
     for (int i = 0; i < count; i++) {
         pids[i] = (pid_t)atoi(PQgetvalue(result, i, 0));

@@ -25,7 +25,8 @@ void cluster_stop(struct cluster *cluster, int signal_number);
 /* NULL: not now. */
 PGconn *cluster_connect(const struct cluster *cluster);
 
-/* A statement that has to succeed, now or once the server is back from a crash. */
+/* A statement that has to succeed, now or once the server is back from a crash. The caller clears the result. */
+PGresult *cluster_query(const struct cluster *cluster, const char *statement);
 void cluster_do(const struct cluster *cluster, const char *statement);
 
 /* The processes that serve connections of the daemon whose name is like this, in random order; how many. */

@@ -12,6 +12,28 @@ static void name_log(const struct daemon *daemon, int incarnation, char *log, si
     format_into(log, size, "%s/daemon%d.%d.log", daemon->dir, daemon->slot, incarnation);
 }
 
+/* Whether a line contains one of the texts; if so, the line (size 0: it is not wanted). */
+static bool log_has(const char *log, const char *const *texts, char *found, size_t size)
+{
+    FILE *file = fopen(log, "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    bool has = false;
+    while (!has && file != NULL && getline(&line, &capacity, file) > 0) {
+        for (int i = 0; texts[i] != NULL && !has; i++) {
+            has = strstr(line, texts[i]) != NULL;
+        }
+    }
+    if (has && size > 0) {
+        snprintf(found, size, "%.*s", (int)strcspn(line, "\n"), line);
+    }
+    free(line);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return has;
+}
+
 /* Its timeouts are shorter than the defaults, some of which are longer than the time that a heal may take. */
 void daemon_start(struct daemon *daemon)
 {
@@ -22,6 +44,11 @@ void daemon_start(struct daemon *daemon)
                                         "--redis", daemon->redis, "--log-level", daemon->log_level, "--set",
                                         "fetch_timeout_ms=3000", "--set", "redis_timeout_ms=2000", "--set",
                                         "connect_timeout_ms=2000", NULL});
+}
+
+bool daemon_has_started(const struct daemon *daemon)
+{
+    return log_has(daemon->process.log, (const char *const[]){"resync: start", NULL}, NULL, 0);
 }
 
 void daemon_kill(struct daemon *daemon)
@@ -58,26 +85,12 @@ void daemon_stop(struct daemon *daemon)
 
 void daemon_read_logs(const struct daemon *daemon)
 {
-    static const char *const reports[] = {"Sanitizer", "runtime error:", "Assertion"};
     for (int i = 1; i <= daemon->incarnation; i++) {
         char log[2 * PATH_BYTES];
+        char line[256];
         name_log(daemon, i, log, sizeof log);
-        FILE *file = fopen(log, "r");
-        char *line = NULL;
-        size_t capacity = 0;
-        while (file != NULL && getline(&line, &capacity, file) > 0) {
-            for (size_t r = 0; r < sizeof reports / sizeof *reports; r++) {
-                if (strstr(line, reports[r]) != NULL) {
-                    line[strcspn(line, "\n")] = '\0';
-                    blame("%s: %.200s", log, line);
-                    fseek(file, 0, SEEK_END);
-                    break;
-                }
-            }
-        }
-        free(line);
-        if (file != NULL) {
-            fclose(file);
+        if (log_has(log, (const char *const[]){"Sanitizer", "runtime error:", "Assertion", NULL}, line, sizeof line)) {
+            blame("%s: %s", log, line);
         }
     }
 }

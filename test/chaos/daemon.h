@@ -17,6 +17,9 @@ struct daemon {
 
 void daemon_start(struct daemon *daemon);
 
+/* Whether its threads run; before, it waits for the servers. */
+bool daemon_has_started(const struct daemon *daemon);
+
 /* kill -9. */
 void daemon_kill(struct daemon *daemon);
 

@@ -3,6 +3,8 @@
 
 #include <sys/resource.h>
 
+enum { START_MS = 3000 };
+
 static struct daemon *choose(struct world *world, struct strike *strike)
 {
     strike->daemon = (int)roll(&strike->random, (uint32_t)world->daemon_count);
@@ -28,11 +30,21 @@ static void heal_stop(struct world *world, struct strike *strike)
     strike_continue(strike);
 }
 
-/* No more files, and its connections are reset: it cannot make them again. */
+static bool has_started(void *context)
+{
+    return daemon_has_started(context);
+}
+
+/* No more files, and its connections are reset: it cannot make them again. One that is being started when that happens
+ * may give up. */
 static void inject_files(struct world *world, struct strike *strike)
 {
     struct rlimit none = {.rlim_cur = 3, .rlim_max = 4096};
-    if (prlimit(choose(world, strike)->process.pid, RLIMIT_NOFILE, &none, NULL) != 0) {
+    struct daemon *daemon = choose(world, strike);
+    if (!wait_until(has_started, daemon, START_MS)) {
+        return; /* the servers are away, too */
+    }
+    if (prlimit(daemon->process.pid, RLIMIT_NOFILE, &none, NULL) != 0) {
         die("prlimit fails");
     }
     proxy_reset(world->proxy, world->postgres_door);

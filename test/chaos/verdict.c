@@ -10,15 +10,12 @@ enum { AT_ONCE = 100, ANSWER_MS = 10000 };
 static const char prefix[] = "customer:";
 static const char marker[] = "cachepusher:marker:";
 
-/* Rows: id, document. Of one snapshot. Whoever comes between it and Redis is none of ours: the writers have stopped. */
+/* Rows: id, document. */
 static PGresult *read_postgres(struct world *world)
 {
-    PGconn *connection = cluster_connect(&world->cluster);
-    PGresult *rows = PQexec(connection, "select id_customer, customer_get(id_customer) from customer order by 1");
-    if (PQresultStatus(rows) != PGRES_TUPLES_OK) {
-        die("cannot read the customers: %s", PQerrorMessage(connection));
-    }
-    PGresult *versions = PQexec(connection, "select id, version from chaos_version");
+    PGresult *rows =
+        cluster_query(&world->cluster, "select id_customer, customer_get(id_customer) from customer order by 1");
+    PGresult *versions = cluster_query(&world->cluster, "select id, version from chaos_version");
     for (int row = 0; row < PQntuples(versions); row++) {
         int id = atoi(PQgetvalue(versions, row, 0));
         uint64_t version = strtoull(PQgetvalue(versions, row, 1), NULL, 10);
@@ -27,7 +24,6 @@ static PGresult *read_postgres(struct world *world)
         }
     }
     PQclear(versions);
-    PQfinish(connection);
     return rows;
 }
 
