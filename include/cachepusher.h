@@ -104,9 +104,15 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *     postgres            libpq connection string or URI. Default "": libpq's own defaults and PG* variables
  *     redis               HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:PATH. Default 127.0.0.1:6379
  *     prefix              what {prefix} in key templates stands for. Default "customer"
+ *     name                of all syncers of one name in one database, one writes and the others stand by. What writes
+ *                         the same keys needs the same name; what writes other keys, or to another Redis, another one.
+ *                         Default: the prefix
+ *     standby             true or false: while another syncer of the name writes, wait for its end or fail to start.
+ *                         Default true
  *     threads             workers, 1 to 64, each with a connection to either server. Default 4
  *     warmup              scan, touch or none: how documents are filled in at start. Default scan
- *     flush               true or false: delete every key under each entity's prefix at start. Default false
+ *     flush               true or false: delete every key under each entity's prefix first, and fail to start while
+ *                         another syncer of the name writes. Default false
  *     batch               documents to a fetch, 1 to 10000. Default 256
  *     max_pending         distinct ids held while a server is away or they fail, 1000 to 100000000; past it they are
  *                         forgotten and a resync is made instead. Default 1000000
@@ -147,44 +153,63 @@ typedef struct cp_syncer cp_syncer;
  * config; on failure (NULL) the caller still does. callbacks may be NULL and are copied. */
 CP_API cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp_error *err);
 
-/* Connects once to both servers to see that they answer and hold what the configuration names, flushes if asked to, and
- * starts the threads. Blocks meanwhile; cp_syncer_stop() in another thread cuts it short. When it fails for want of a
- * server, a table or a function, nothing runs and it may be called again: that is how to wait for servers that come up
- * later. Once it has succeeded, lost connections are made again for ever, in the background. */
+/* Connects once to both servers to see that they answer and hold what the configuration names, and starts the threads.
+ * Blocks meanwhile; cp_syncer_stop() in another thread cuts it short. When it fails for want of a server, a table or a
+ * function, nothing runs and it may be called again: that is how to wait for servers that come up later. Once it has
+ * succeeded, lost connections are made again for ever, in the background. */
 CP_API cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err);
 
 /* Waits until every document that existed when the warm-up began has settled (with warmup "none": until changes are
  * listened for), timeout_ms at most; -1 waits for ever. CP_ERR_TIMEOUT: not yet. An id whose own fetch fails does not
- * hold this up: it is retried for ever and counted in cp_stats.failing. */
+ * hold this up: it is retried for ever and counted in cp_stats.failing. While another syncer of the name writes, and
+ * this one stands by, it is not ready. */
 CP_API cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err);
 
 /* Has a document read and stored again, as a notification would: for writes that no trigger sees. `id` is text in the
- * form of the entity's id type. Returns at once; the work is done by the workers, once the syncer runs. */
+ * form of the entity's id type. Returns at once; the work is done by the workers, once the syncer runs, or, while it
+ * stands by, by the syncer that writes. */
 CP_API cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err);
 
 /* Has every document of an entity (NULL: of all) read and stored again and keys without a row removed, beside live
  * changes. Returns at once; a request made while a resync runs is served by one more run after it. */
 CP_API cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err);
 
+/* Why everything was read again. */
+typedef enum cp_cause {
+    CP_CAUSE_START,    /* it listened for the first time: the warm-up, as configured */
+    CP_CAUSE_LISTENER, /* it listened again, and may have missed changes */
+    CP_CAUSE_TRUNCATE, /* a notification of "*" */
+    CP_CAUSE_OVERFLOW, /* max_pending was passed, or memory ran out */
+    CP_CAUSE_REDIS,    /* Redis has lost data, or may have */
+    CP_CAUSE_REQUEST,  /* cp_syncer_resync() */
+    CP_CAUSE_RETRY,    /* what had failed in the run before */
+    CP_CAUSES
+} cp_cause;
+
+/* In words, such as "Redis has lost data". Never NULL; the string is static. */
+CP_API const char *cp_cause_name(cp_cause cause);
+
 typedef struct cp_stats {
     /* Since the start: */
-    uint64_t events;       /* ids named by notifications and cp_syncer_enqueue() */
-    uint64_t resync_ids;   /* ids put through the lanes by resyncs, warm-up included */
-    uint64_t coalesced;    /* of these two, folded into an id that was waiting already */
-    uint64_t bad_payloads; /* notifications that were no id, no array of ids and not '*' */
-    uint64_t fetches;      /* statements sent to read documents */
-    uint64_t stored;       /* documents settled by SET */
-    uint64_t deleted;      /* ids settled by DEL: no such document */
-    uint64_t bytes;        /* of the documents stored */
-    uint64_t failures;     /* tries to settle an id that failed and put it back */
-    uint64_t reconnects;   /* connections lost and made again */
-    uint64_t overflows;    /* times that max_pending was passed and a resync asked for */
-    uint64_t resyncs;      /* completed, warm-up included */
+    uint64_t events;            /* ids named by notifications and cp_syncer_enqueue() */
+    uint64_t resync_ids;        /* ids put through the lanes by resyncs, warm-up included */
+    uint64_t coalesced;         /* of these two, folded into an id that was waiting already */
+    uint64_t bad_payloads;      /* notifications that were no id, no array of ids and not '*' */
+    uint64_t fetches;           /* statements sent to read documents */
+    uint64_t stored;            /* documents settled by SET */
+    uint64_t deleted;           /* ids settled by DEL: no such document */
+    uint64_t bytes;             /* of the documents stored */
+    uint64_t failures;          /* tries to settle an id that failed and put it back */
+    uint64_t reconnects;        /* connections lost and made again */
+    uint64_t overflows;         /* times that max_pending was passed and a resync asked for */
+    uint64_t resyncs;           /* completed, warm-up included */
+    uint64_t causes[CP_CAUSES]; /* runs begun for each; one run may have several */
     /* Now: */
     uint64_t pending;         /* distinct ids known to the workers that have not settled */
     uint64_t failing;         /* of these, ids set aside since their own fetch or store fails; retried for ever */
     uint64_t resync_estimate; /* documents that the running or last resync expects to list; the planner's estimate */
     bool ready;               /* what cp_syncer_wait_ready() waits for */
+    bool writer;              /* false: not connected, or another syncer of this name writes and this one stands by */
 } cp_stats;
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */

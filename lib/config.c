@@ -18,6 +18,8 @@ static const struct cpi_setting settings[] = {
     {"postgres", CPI_SETTING_POSTGRES, 0, 0, 0, ""},
     {"redis", CPI_SETTING_REDIS, 0, 0, 0, "127.0.0.1:6379"},
     {"prefix", CPI_SETTING_PREFIX, 0, 0, 0, "customer"},
+    {"name", CPI_SETTING_STRING, AT(name), 0, 0, ""},
+    {"standby", CPI_SETTING_FLAG, AT(standby), 0, 0, "true"},
     {"threads", CPI_SETTING_COUNT, AT(threads), 1, 64, "4"},
     {"warmup", CPI_SETTING_WARMUP, 0, 0, 0, "scan"},
     {"flush", CPI_SETTING_FLAG, AT(flush), 0, 0, "false"},
@@ -196,6 +198,8 @@ cp_code cpi_setting_set(struct cp_config *config, const struct cpi_setting *sett
         return set_prefix(config, value, err);
     case CPI_SETTING_WARMUP:
         return set_warmup(config, setting, value, err);
+    case CPI_SETTING_STRING:
+        return replace_string((char **)(void *)member, value, err);
     case CPI_SETTING_FLAG:
         return set_flag((bool *)member, setting, value, err);
     case CPI_SETTING_COUNT:
@@ -310,6 +314,11 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err)
     return code;
 }
 
+const char *cpi_config_name(const struct cp_config *config)
+{
+    return config->name[0] != '\0' ? config->name : config->prefix;
+}
+
 const struct cpi_entity *cpi_config_entity(const struct cp_config *config, const char *name)
 {
     for (size_t i = 0; i < config->entity_count; i++) {
@@ -344,6 +353,7 @@ void cpi_config_fini(struct cp_config *config)
     free(config->postgres);
     free(config->redis);
     free(config->prefix);
+    free(config->name);
     cpi_redis_address_fini(&config->redis_address);
     *config = (struct cp_config){0};
 }

@@ -40,6 +40,8 @@ struct cp_config {
     bool prefix_set;                        /* by cp_config_set() or a file, not by default */
     struct cpi_redis_address redis_address; /* of redis; made when redis is set */
     unsigned threads;
+    char *name; /* "": the prefix; see cpi_config_name() */
+    bool standby;
     enum cpi_warmup warmup;
     bool flush;
     unsigned batch;
@@ -58,6 +60,9 @@ struct cp_config {
  * prefix that no template uses, touch without a procedure, libpq's view of the connection string) and makes each
  * entity's key. Called by cp_syncer_create(). */
 cp_code cpi_config_finish(struct cp_config *config, cp_error *err);
+
+/* The name under which one syncer at a time writes. */
+const char *cpi_config_name(const struct cp_config *config);
 
 /* The entity called name, or NULL. */
 const struct cpi_entity *cpi_config_entity(const struct cp_config *config, const char *name);

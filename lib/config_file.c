@@ -34,6 +34,7 @@ static cp_code read_setting(struct cpi_reader *reader, const json_t *value, cons
     case CPI_SETTING_REDIS:
     case CPI_SETTING_PREFIX:
     case CPI_SETTING_WARMUP:
+    case CPI_SETTING_STRING:
         if (!json_is_string(value)) {
             return cpi_reader_reject_type(reader, value, "a string");
         }
@@ -120,8 +121,9 @@ static cp_code draft_init(struct cp_config *draft, const struct cp_config *confi
     draft->postgres = strdup(config->postgres);
     draft->redis = strdup(config->redis);
     draft->prefix = strdup(config->prefix);
+    draft->name = strdup(config->name);
     cp_code code = cpi_redis_address_parse(&draft->redis_address, config->redis, err);
-    if (draft->postgres == NULL || draft->redis == NULL || draft->prefix == NULL) {
+    if (draft->postgres == NULL || draft->redis == NULL || draft->prefix == NULL || draft->name == NULL) {
         return cpi_error_memory(err);
     }
     return code;

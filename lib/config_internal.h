@@ -17,6 +17,7 @@ enum cpi_setting_kind {
     CPI_SETTING_REDIS,    /* char *, and the address made of it */
     CPI_SETTING_PREFIX,   /* char * and whether it was ever set */
     CPI_SETTING_WARMUP,   /* enum cpi_warmup */
+    CPI_SETTING_STRING,   /* char * */
     CPI_SETTING_FLAG,     /* bool */
     CPI_SETTING_COUNT,    /* unsigned, from min to max */
     CPI_SETTING_TIME      /* int, from min to max */

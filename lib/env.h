@@ -4,6 +4,7 @@
 
 #include "config.h"
 #include "lane.h"
+#include "lease.h"
 #include "log.h"
 #include "stats.h"
 #include "stop.h"
@@ -16,6 +17,7 @@ struct cpi_env {
     uint64_t seed;       /* random, for backoffs */
     const char *channel; /* a Postgres channel of this syncer alone, on which it sends notifications to itself */
     struct cpi_stats *stats;
+    struct cpi_lease *lease;
     struct cpi_stop *stop;
     struct cpi_lane *lanes; /* config->threads of them */
 };

@@ -3,8 +3,12 @@
 #include "backoff.h"
 #include "clock.h"
 #include "error.h"
+#include "flush.h"
+#include "heartbeat.h"
 #include "pg.h"
+#include "relay.h"
 #include "spill.h"
+#include "subscribe.h"
 #include "thread.h"
 
 #include <poll.h>
@@ -17,15 +21,9 @@ enum {
     RETRY_CAP_MS = 5000,
     /* Between looks at full rings: a worker empties one in about the time of a batch. */
     SPILL_LOOK_MS = 5,
-    /* A connection can look healthy and bring nothing: a peer that is gone without a word, a frozen server, a pooler
-     * that took our LISTEN elsewhere. So the listener notifies itself and expects to hear it. */
-    BEAT_EVERY_MS = 3000,
-    DEAF_AFTER_MS = 9000,
+    LEASE_LOOK_MS = 1000, /* at whether whoever has it is gone */
     LISTEN_TIMEOUT_MS = 5000
 };
-
-/* The payload of a heartbeat; those of fences are numbers. */
-static const char BEAT[] = "beat";
 
 struct cpi_listener {
     const struct cpi_env *env;
@@ -38,13 +36,16 @@ struct cpi_listener {
     struct cpi_pg pg;
     struct cpi_backoff backoff;
     int64_t retry_at_ms;
-    int64_t heard_at_ms;          /* the last notification */
-    int64_t beat_at_ms;           /* when the next is to be sent */
-    struct cpi_log_limit bad;     /* payloads */
-    struct cpi_log_limit held_up; /* notifications */
+    struct cpi_heartbeat heartbeat;
+    struct cpi_log_limit bad; /* payloads */
     struct cpi_log_limit overflowing;
-    bool has_listened; /* at least once */
-    bool away;         /* an outage has been logged */
+    bool is_listening;    /* the connection is open, holds the lease and listens */
+    bool has_listened;    /* at least once */
+    bool standing_by;     /* has been logged */
+    bool away;            /* an outage has been logged */
+    bool flushed;         /* or need not */
+    uint64_t unannounced; /* ids enqueued here of which the syncer that writes, if it is another, may not know */
+    struct cpi_relay relay;
     struct cpi_spill *spill;
     struct cpi_events events; /* received and not yet routed; empty between turns */
     bool spilled;             /* the spill holds something */
@@ -61,7 +62,7 @@ static void route(struct cpi_listener *listener)
     if (!cpi_spill_put(listener->spill, &listener->events)) {
         cpi_log_limited(&listener->env->log, &listener->overflowing, CP_LOG_WARN,
                         "more ids are waiting than max_pending allows: forgetting them in favour of a resync");
-        cpi_resync_request(listener->resync, CPI_ALL_ENTITIES, CPI_CAUSE_OVERFLOW);
+        cpi_resync_request(listener->resync, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
     }
     listener->spilled = true; /* perhaps; the next flush tells */
 }
@@ -74,7 +75,7 @@ static void receive_for(struct cpi_listener *listener, uint32_t index, const PGn
     case CPI_PAYLOAD_IDS:
         break;
     case CPI_PAYLOAD_EVERYTHING:
-        cpi_resync_request(listener->resync, index, CPI_CAUSE_TRUNCATE);
+        cpi_resync_request(listener->resync, index, CP_CAUSE_TRUNCATE);
         break;
     case CPI_PAYLOAD_BAD:
         cpi_stats_add(listener->env->stats, CPI_STAT_BAD_PAYLOADS, 1);
@@ -86,7 +87,7 @@ static void receive_for(struct cpi_listener *listener, uint32_t index, const PGn
     case CPI_PAYLOAD_NO_MEMORY:
         cpi_stats_add(listener->env->stats, CPI_STAT_OVERFLOWS, 1);
         cpi_log(&listener->env->log, CP_LOG_ERROR, "out of memory for a notification: a resync takes its place");
-        cpi_resync_request(listener->resync, index, CPI_CAUSE_OVERFLOW);
+        cpi_resync_request(listener->resync, index, CP_CAUSE_OVERFLOW);
         break;
     }
 }
@@ -94,9 +95,9 @@ static void receive_for(struct cpi_listener *listener, uint32_t index, const PGn
 static void receive(struct cpi_listener *listener, const PGnotify *notification)
 {
     const struct cp_config *config = listener->env->config;
-    listener->heard_at_ms = cpi_now_ms(); /* of any: behind a long queue the heartbeat itself comes late */
+    cpi_heartbeat_heard(&listener->heartbeat);
     if (strcmp(notification->relname, listener->env->channel) == 0) {
-        if (strcmp(notification->extra, BEAT) == 0) {
+        if (cpi_heartbeat_is(notification->extra)) {
             return;
         }
         route(listener); /* what came before the fence has to be before it */
@@ -129,6 +130,9 @@ static void receive_all(struct cpi_listener *listener)
 static void lose(struct cpi_listener *listener, const cp_error *why)
 {
     cpi_pg_close(&listener->pg);
+    cpi_lease_lose(listener->env->lease);
+    cpi_stats_set(listener->env->stats, CPI_STAT_WRITER, 0);
+    listener->is_listening = false;
     int wait_ms = cpi_backoff_next(&listener->backoff);
     listener->retry_at_ms = cpi_now_ms() + wait_ms;
     if (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
@@ -138,96 +142,47 @@ static void lose(struct cpi_listener *listener, const cp_error *why)
     }
 }
 
-static bool listen_to(struct cpi_listener *listener, const char *channel, cp_error *err)
+/* Another syncer writes. The connection is kept, to ask again and to pass on what is enqueued here. */
+static void stand_by(struct cpi_listener *listener, const char *holder)
 {
-    char *quoted = PQescapeIdentifier(listener->pg.connection, channel, strlen(channel));
-    char sql[256];
-    bool fits = quoted != NULL && snprintf(sql, sizeof sql, "listen %s", quoted) < (int)sizeof sql;
-    PQfreemem(quoted);
-    if (!fits) {
-        cpi_error_memory(err);
-        return false;
+    if (!listener->standing_by) {
+        cpi_log(&listener->env->log, CP_LOG_INFO,
+                "standing by: another cachepusher named \"%s\" writes (%s); one that writes other keys, or to another "
+                "Redis, needs another name",
+                cpi_config_name(listener->env->config), holder);
     }
-    PGresult *result = cpi_pg_query(&listener->pg, sql, NULL, 0, false, err);
-    PQclear(result);
-    return result != NULL;
+    listener->standing_by = true;
 }
 
-static bool listen_to_all(struct cpi_listener *listener, cp_error *err)
+static bool flush_once(struct cpi_listener *listener, cp_error *err)
 {
-    const struct cp_config *config = listener->env->config;
-    for (uint32_t e = 0; e < config->entity_count; e++) {
-        for (size_t c = 0; c < config->entities[e].channel_count; c++) {
-            if (!listen_to(listener, config->entities[e].channels[c], err)) {
-                return false;
-            }
-        }
-    }
-    /* A heartbeat needs no durability, and must not wait for a standby. */
-    PGresult *result = cpi_pg_query(&listener->pg, "set synchronous_commit = off", NULL, 0, false, err);
-    PQclear(result);
-    return result != NULL && listen_to(listener, listener->env->channel, err);
+    listener->flushed =
+        listener->flushed || !listener->env->config->flush || cpi_flush(listener->env, &listener->pg, err) == CP_OK;
+    return listener->flushed;
 }
 
-/* Whether our notification waits for a lock: all notifying commits queue up behind one that waits for a synchronous
- * standby, say. Then the connection is not deaf, and connecting again would be no cure. Asked on another connection,
- * once every DEAF_AFTER_MS. */
-static bool is_held_up(struct cpi_listener *listener)
+/* The order matters: the lease, so that nothing is done that another syncer does; LISTEN; and only then the resync. */
+static bool take_over(struct cpi_listener *listener, cp_error *err)
 {
-    if (PQtransactionStatus(listener->pg.connection) != PQTRANS_ACTIVE) {
+    if (!flush_once(listener, err) || cpi_subscribe(&listener->pg, listener->env, err) != CP_OK) {
         return false;
     }
-    char pid[16];
-    snprintf(pid, sizeof pid, "%d", PQbackendPID(listener->pg.connection));
-    struct cpi_pg_parameter parameter = {.value = pid};
-    struct cpi_pg other = listener->pg;
-    other.connection = NULL;
-    PGresult *result = cpi_pg_open(&other, NULL) != CP_OK
-                           ? NULL
-                           : cpi_pg_query(&other,
-                                          "select from pg_catalog.pg_stat_activity where pid = $1::int and"
-                                          " state = 'active' and wait_event_type in ('Lock', 'IPC')",
-                                          &parameter, 1, false, NULL);
-    bool held_up = PQntuples(result) > 0;
-    PQclear(result);
-    cpi_pg_close(&other);
-    return held_up;
-}
-
-/* Sends a heartbeat when one is due. Only the notification tells that it has arrived; its result is thrown away. False:
- * the connection is lost or deaf. */
-static bool beat(struct cpi_listener *listener, cp_error *err)
-{
-    PGconn *connection = listener->pg.connection;
-    while (PQisBusy(connection) == 0) {
-        PGresult *result = PQgetResult(connection);
-        if (result == NULL) {
-            break;
-        }
-        PQclear(result);
+    const struct cpi_env *env = listener->env;
+    cpi_backoff_reset(&listener->backoff);
+    if (listener->away || listener->standing_by) {
+        cpi_log(&env->log, CP_LOG_INFO, "listener: %s", listener->standing_by ? "taking over" : "listening again");
     }
-    int64_t now_ms = cpi_now_ms();
-    if (now_ms - listener->heard_at_ms >= DEAF_AFTER_MS && is_held_up(listener)) {
-        cpi_log_limited(&listener->env->log, &listener->held_up, CP_LOG_WARN,
-                        "listener: notifications are held up in Postgres, by a commit that waits");
-        listener->heard_at_ms = now_ms;
-    }
-    if (now_ms - listener->heard_at_ms >= DEAF_AFTER_MS) {
-        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no notification has come back for %d s", DEAF_AFTER_MS / 1000);
-        return false;
-    }
-    if (now_ms < listener->beat_at_ms) {
-        return true;
-    }
-    listener->beat_at_ms = now_ms + BEAT_EVERY_MS;
-    if (PQtransactionStatus(connection) == PQTRANS_ACTIVE) {
-        return true; /* the one before is still under way */
-    }
-    char sql[64];
-    snprintf(sql, sizeof sql, "notify %s, '%s'", listener->env->channel, BEAT);
-    if (PQsendQuery(connection, sql) == 0) {
-        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(connection));
-        return false;
+    listener->away = false;
+    listener->standing_by = false;
+    listener->is_listening = true;
+    listener->unannounced = 0; /* a resync follows */
+    cpi_heartbeat_reset(&listener->heartbeat);
+    cpi_stats_set(env->stats, CPI_STAT_WRITER, 1);
+    cpi_stats_add(env->stats, CPI_STAT_RECONNECTS, listener->has_listened);
+    cpi_resync_request(listener->resync, CPI_ALL_ENTITIES, listener->has_listened ? CP_CAUSE_LISTENER : CP_CAUSE_START);
+    listener->has_listened = true;
+    for (uint32_t i = 0; i < env->config->threads; i++) {
+        cpi_bell_ring(&env->lanes[i].bell); /* workers rest while another syncer writes */
     }
     return true;
 }
@@ -235,38 +190,95 @@ static bool beat(struct cpi_listener *listener, cp_error *err)
 static void connect_and_listen(struct cpi_listener *listener)
 {
     cp_error err;
-    if (cpi_pg_open(&listener->pg, &err) != CP_OK || !listen_to_all(listener, &err)) {
+    enum cpi_lease_state state;
+    char holder[CPI_HOLDER_BYTES];
+    if ((!cpi_pg_is_open(&listener->pg) && cpi_pg_open(&listener->pg, &err) != CP_OK) ||
+        cpi_lease_take(listener->env->lease, &listener->pg, &state, holder, &err) != CP_OK) {
         lose(listener, &err);
         return;
     }
-    cpi_backoff_reset(&listener->backoff);
-    if (listener->away) {
-        cpi_log(&listener->env->log, CP_LOG_INFO, "listener: listening again");
-        listener->away = false;
+    listener->retry_at_ms = cpi_now_ms() + LEASE_LOOK_MS;
+    if (state == CPI_LEASE_TAKEN) {
+        stand_by(listener, holder);
+    } else if (state != CPI_LEASE_NONE && !take_over(listener, &err)) {
+        lose(listener, &err);
     }
-    cpi_stats_add(listener->env->stats, CPI_STAT_RECONNECTS, listener->has_listened);
-    cpi_resync_request(listener->resync, CPI_ALL_ENTITIES,
-                       listener->has_listened ? CPI_CAUSE_LISTENER : CPI_CAUSE_START);
-    listener->has_listened = true;
-    listener->heard_at_ms = cpi_now_ms();
-    listener->beat_at_ms = listener->heard_at_ms;
 }
 
-/* ---- the thread ---- */
+/* While a former session has the lease, it may go to another syncer any time. False: it has, or the connection is lost.
+ * The one query for which the listener waits, on a connection that has nothing else under way. */
+static bool secure_lease(struct cpi_listener *listener, cp_error *err)
+{
+    enum cpi_lease_state state = cpi_lease_state(listener->env->lease);
+    char holder[CPI_HOLDER_BYTES];
+    if (state != CPI_LEASE_INHERITED || cpi_now_ms() < listener->retry_at_ms ||
+        PQtransactionStatus(listener->pg.connection) == PQTRANS_ACTIVE) {
+        return true;
+    }
+    listener->retry_at_ms = cpi_now_ms() + LEASE_LOOK_MS;
+    if (cpi_lease_take(listener->env->lease, &listener->pg, &state, holder, err) != CP_OK) {
+        return false;
+    }
+    if (state == CPI_LEASE_TAKEN) {
+        cpi_error(err, CP_ERR_POSTGRES, true, "another cachepusher has taken over");
+    }
+    return state != CPI_LEASE_TAKEN;
+}
+
+/* ---- what is enqueued by hand ---- */
+
+/* Tells the syncer that writes. What was enqueued while it was not known who that is may have come after the resync
+ * with which the other one has taken over, and an announcement may fail: then it is to read everything. */
+static void pass_on(struct cpi_listener *listener)
+{
+    cp_error err = {0};
+    size_t count = listener->events.count;
+    if (count > 0 && (!cpi_pg_is_open(&listener->pg) ||
+                      cpi_relay_events(&listener->relay, &listener->pg, &listener->events, &err) != CP_OK)) {
+        listener->unannounced += count;
+        cpi_events_truncate(&listener->events, 0, listener->env->config->entities);
+    }
+    if (listener->unannounced > 0 && cpi_pg_is_open(&listener->pg) &&
+        cpi_relay_everything(&listener->relay, &listener->pg, &err) == CP_OK) {
+        listener->unannounced = 0;
+    }
+    if (err.code != CP_OK) {
+        lose(listener, &err);
+    }
+}
+
+static void deal_with_enqueued(struct cpi_listener *listener)
+{
+    switch (cpi_lease_state(listener->env->lease)) {
+    case CPI_LEASE_TAKEN:
+        pass_on(listener);
+        break;
+    case CPI_LEASE_NONE:
+        listener->unannounced += listener->events.count;
+        route(listener);
+        break;
+    case CPI_LEASE_HELD:
+    case CPI_LEASE_INHERITED:
+        route(listener);
+        break;
+    }
+}
 
 static void take_inbox(struct cpi_listener *listener)
 {
     cpi_inbox_take(listener->inbox, &listener->events);
-    route(listener);
+    deal_with_enqueued(listener);
 }
+
+/* ---- the thread ---- */
 
 static void read_source(struct cpi_listener *listener)
 {
-    if (!cpi_pg_is_open(&listener->pg)) {
+    if (!listener->is_listening) {
         if (cpi_now_ms() >= listener->retry_at_ms) {
             connect_and_listen(listener);
         }
-        if (!cpi_pg_is_open(&listener->pg)) {
+        if (!listener->is_listening) {
             return;
         }
     }
@@ -276,7 +288,7 @@ static void read_source(struct cpi_listener *listener)
         cpi_error(&err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(listener->pg.connection));
     }
     receive_all(listener);
-    if (!alive || !beat(listener, &err)) {
+    if (!alive || !cpi_heartbeat_beat(&listener->heartbeat, &listener->pg, &err) || !secure_lease(listener, &err)) {
         lose(listener, &err);
     }
 }
@@ -284,14 +296,17 @@ static void read_source(struct cpi_listener *listener)
 /* Sleeps until Postgres has sent something, somebody has rung, or it is time to look again. */
 static void rest(struct cpi_listener *listener)
 {
-    bool open = cpi_pg_is_open(&listener->pg);
-    int timeout_ms = cpi_left_ms(open ? listener->beat_at_ms : listener->retry_at_ms);
+    bool listening = listener->is_listening;
+    int timeout_ms = cpi_left_ms(listening ? listener->heartbeat.beat_at_ms : listener->retry_at_ms);
+    if (cpi_lease_state(listener->env->lease) == CPI_LEASE_INHERITED && timeout_ms > LEASE_LOOK_MS) {
+        timeout_ms = LEASE_LOOK_MS;
+    }
     if (listener->spilled && timeout_ms > SPILL_LOOK_MS) {
         timeout_ms = SPILL_LOOK_MS;
     }
     cpi_bell_arm(&listener->bell);
     if (cpi_inbox_is_empty(listener->inbox) && cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
-        cpi_bell_sleep(&listener->bell, open ? PQsocket(listener->pg.connection) : -1, timeout_ms);
+        cpi_bell_sleep(&listener->bell, listening ? PQsocket(listener->pg.connection) : -1, timeout_ms);
     }
     cpi_bell_disarm(&listener->bell);
 }
@@ -305,11 +320,11 @@ static void *run(void *context)
         listener->spilled = listener->spilled && !cpi_spill_flush(listener->spill);
         rest(listener);
     }
-    cpi_pg_close(&listener->pg);
-
-    /* What has been received is settled; nothing more is received. */
+    /* What has been received is settled; nothing more is received. The connection stays, and the lease with it, until
+     * the workers have ended. */
+    listener->pg.cancel_fd = listener->env->stop->grace_fd;
     cpi_inbox_close(listener->inbox, &listener->events);
-    route(listener);
+    deal_with_enqueued(listener);
     while (!cpi_spill_flush(listener->spill) && !cpi_stop_grace_passed(listener->env->stop)) {
         poll(NULL, 0, SPILL_LOOK_MS);
     }
@@ -330,6 +345,8 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     listener->inbox = inbox;
     listener->resync = resync;
     listener->bell.fd = -1;
+    listener->heartbeat.env = env;
+    cpi_relay_init(&listener->relay, env->config);
     listener->pg = (struct cpi_pg){.config = env->config,
                                    .log = &env->log,
                                    .role = "cachepusher listener",
@@ -367,11 +384,23 @@ uint64_t cpi_listener_unsettled(const struct cpi_listener *listener)
     return cpi_spill_count(listener->spill);
 }
 
+uint64_t cpi_listener_unannounced(const struct cpi_listener *listener)
+{
+    return listener->unannounced;
+}
+
+void cpi_listener_release(struct cpi_listener *listener)
+{
+    cpi_pg_close(&listener->pg);
+}
+
 void cpi_listener_destroy(struct cpi_listener *listener)
 {
     if (listener == NULL) {
         return;
     }
+    cpi_pg_close(&listener->pg);
+    cpi_relay_fini(&listener->relay);
     cpi_spill_destroy(listener->spill);
     cpi_events_fini(&listener->events, listener->env->config->entities);
     cpi_bell_fini(&listener->bell);

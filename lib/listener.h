@@ -4,8 +4,9 @@
  * It reads its socket whatever happens: a listener that stops reading makes Postgres' notification queue grow until the
  * application's commits fail. So it never waits for a worker, for Redis or for a query.
  *
- * On every new connection it first has LISTEN committed and only then asks for a resync: what is committed after the
- * LISTEN is announced, what was committed before is listed.
+ * On every new connection it first takes the lease (lease.h), and stands by while another syncer has it. Then it has
+ * LISTEN committed and only then asks for a resync: what is committed after the LISTEN is announced, what was committed
+ * before is listed.
  */
 #ifndef CPI_LISTENER_H
 #define CPI_LISTENER_H
@@ -27,8 +28,13 @@ void cpi_listener_wake(struct cpi_listener *listener);
 /* Returns when the thread has ended: what it had received is in the lanes, unless the grace time has passed. */
 void cpi_listener_join(struct cpi_listener *listener);
 
-/* After join: how many ids did not reach a lane. */
+/* After join: how many ids did not reach a lane; and how many, enqueued while another syncer writes, did not reach
+ * that one. */
 uint64_t cpi_listener_unsettled(const struct cpi_listener *listener);
+uint64_t cpi_listener_unannounced(const struct cpi_listener *listener);
+
+/* After the workers have ended: lets go of the lease. */
+void cpi_listener_release(struct cpi_listener *listener);
 void cpi_listener_destroy(struct cpi_listener *listener);
 
 #endif

@@ -36,6 +36,11 @@ static bool is_connected(struct cpi_marker *marker, cp_error *err)
     return cpi_redis_is_open(&marker->redis) || cpi_redis_open(&marker->redis, err) == CP_OK;
 }
 
+static bool is_admitted(struct cpi_marker *marker, struct cpi_pg *pg, cp_error *err)
+{
+    return marker->redis.may_write || cpi_lease_admit(marker->env->lease, pg, &marker->redis, err) == CP_OK;
+}
+
 /* True: a failure that time may cure. Each kind is said once. */
 static bool should_retry(struct cpi_marker *marker, const cp_error *err)
 {
@@ -82,11 +87,11 @@ static bool write_epoch(struct cpi_marker *marker, cp_error *err)
     return true;
 }
 
-bool cpi_marker_plant(struct cpi_marker *marker)
+bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg)
 {
     cp_error err = {0};
     char epoch[24] = "";
-    bool done = is_connected(marker, &err) && read_epoch(marker, epoch, &err);
+    bool done = is_connected(marker, &err) && is_admitted(marker, pg, &err) && read_epoch(marker, epoch, &err);
     if (done && epoch[0] == '\0') {
         done = write_epoch(marker, &err) && read_epoch(marker, epoch, &err);
     }

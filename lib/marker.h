@@ -29,9 +29,9 @@ struct cpi_marker {
 void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env);
 void cpi_marker_fini(struct cpi_marker *marker);
 
-/* Plants one unless there is one. False: Redis is away, try again. Where Redis refuses for good (an ACL), does with the
- * run_id alone, and says so once. */
-bool cpi_marker_plant(struct cpi_marker *marker);
+/* Plants one unless there is one; pg is asked whether we may write, and opened for it if need be. False: Redis is away,
+ * try again. Where Redis refuses for good (an ACL), does with the run_id alone, and says so once. */
+bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg);
 
 /* Milliseconds until a look is due. */
 int cpi_marker_due_ms(const struct cpi_marker *marker);

@@ -2,7 +2,7 @@
 
 #include "error.h"
 #include "fetch.h"
-#include "keyspace.h"
+#include "lease.h"
 #include "listing.h"
 #include "pg.h"
 #include "redis.h"
@@ -29,6 +29,10 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
                         .cancel_fd = env->stop->drain_fd,
                         .statement_timeout_ms = config->fetch_timeout_ms};
     cp_code code = cpi_pg_open(&pg, err);
+    /* A flush when another one's turn has ended, in the middle of the night, is not what was asked for. */
+    if (code == CP_OK && (config->flush || !config->standby)) {
+        code = cpi_lease_check_free(config, &pg, err);
+    }
     for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
         const struct cpi_entity *entity = &config->entities[e];
         code = cpi_fetch_check(&pg, entity, e, err);
@@ -43,27 +47,10 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
     return code;
 }
 
-static cp_code flush_entity(const struct cpi_env *env, struct cpi_redis *redis, const struct cpi_entity *entity,
-                            cp_error *err)
-{
-    uint64_t count = 0;
-    cp_code code = cpi_keyspace_flush(redis, entity, &count, err);
-    if (code == CP_OK) {
-        cpi_log(&env->log, CP_LOG_INFO, "flush: %llu keys under \"%s\" deleted", (unsigned long long)count,
-                entity->key.before);
-    }
-    return code;
-}
-
 static cp_code check_redis(const struct cpi_env *env, cp_error *err)
 {
-    const struct cp_config *config = env->config;
-    struct cpi_redis redis = {.config = config, .role = "cachepusher-start", .cancel_fd = env->stop->drain_fd};
+    struct cpi_redis redis = {.config = env->config, .role = "cachepusher-start", .cancel_fd = env->stop->drain_fd};
     cp_code code = cpi_redis_open(&redis, err);
-    /* Here, where no thread writes yet, a flush can take nothing away that is newer than itself. */
-    for (uint32_t e = 0; e < config->entity_count && code == CP_OK && config->flush; e++) {
-        code = flush_entity(env, &redis, &config->entities[e], err);
-    }
     cpi_redis_close(&redis);
     return code;
 }

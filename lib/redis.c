@@ -71,6 +71,9 @@ static cp_code append_raw(struct cpi_redis *redis, const char *bytes, size_t len
 static cp_code append_head(struct cpi_redis *redis, const char *head, const struct cpi_key *key, const char *id,
                            cp_error *err)
 {
+    if (!redis->may_write) {
+        return cpi_error(err, CP_ERR_REDIS, true, "Redis: this connection has not been admitted to write");
+    }
     size_t id_length = strlen(id);
     char start[64];
     int start_length =
@@ -301,6 +304,7 @@ static cp_code take_over(struct cpi_redis *redis, cp_error *err)
 cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
 {
     cpi_redis_close(redis);
+    redis->may_write = false;
 
     const struct cpi_redis_address *address = &redis->config->redis_address;
     int timeout_ms = redis->config->connect_timeout_ms;

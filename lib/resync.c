@@ -29,7 +29,7 @@ struct cpi_resync {
     struct cpi_pass pass;
     bool *running; /* by entity: to be listed and swept */
     bool touching; /* every entity's warm-up procedure is called, and all are swept */
-    bool warming;  /* CPI_CAUSE_START had come before this run began, so that its end means ready */
+    bool warming;  /* CP_CAUSE_START had come before this run began, so that its end means ready */
     bool *failed;  /* by entity: in this run; to be done again at retry_at_ms */
     bool any_failed;
     int64_t retry_at_ms;
@@ -43,32 +43,32 @@ struct cpi_resync {
     pthread_cond_t became_ready;
     bool *wanted; /* by entity */
     bool touch_wanted;
-    bool started; /* CPI_CAUSE_START has come */
+    bool started; /* CP_CAUSE_START has come */
     unsigned causes;
     bool ready; /* written by the thread alone, which may thus read it without */
 };
 
 /* ---- requests ---- */
 
-static const char *cause_name(enum cpi_cause cause)
+const char *cp_cause_name(cp_cause cause)
 {
-    static const char *const names[CPI_CAUSES] = {
+    static const char *const names[CP_CAUSES] = {
         "start",   "listener connected again", "truncate", "overflow", "Redis has lost data",
         "request", "again what failed"};
-    return names[cause];
+    return cause >= 0 && cause < CP_CAUSES ? names[cause] : "unknown";
 }
 
-void cpi_resync_request(struct cpi_resync *resync, uint32_t entity, enum cpi_cause cause)
+void cpi_resync_request(struct cpi_resync *resync, uint32_t entity, cp_cause cause)
 {
     enum cpi_warmup warmup = resync->env->config->warmup;
     pthread_mutex_lock(&resync->mutex);
     resync->causes |= 1u << cause;
-    if (cause == CPI_CAUSE_START) {
+    if (cause == CP_CAUSE_START) {
         resync->started = true;
         resync->touch_wanted = warmup == CPI_WARMUP_TOUCH;
     }
     for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
-        if ((entity == CPI_ALL_ENTITIES || entity == e) && (cause != CPI_CAUSE_START || warmup == CPI_WARMUP_SCAN)) {
+        if ((entity == CPI_ALL_ENTITIES || entity == e) && (cause != CP_CAUSE_START || warmup == CPI_WARMUP_SCAN)) {
             resync->wanted[e] = true;
         }
     }
@@ -82,6 +82,16 @@ static bool has_requests(struct cpi_resync *resync)
     bool any = resync->causes != 0;
     pthread_mutex_unlock(&resync->mutex);
     return any;
+}
+
+/* Nothing is listed before the listener has listened for the first time; nor while another syncer writes, whose resyncs
+ * are then what counts. */
+static bool can_run(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    bool wanted = resync->causes != 0 && resync->started;
+    pthread_mutex_unlock(&resync->mutex);
+    return wanted && cpi_lease_is_held(resync->env->lease);
 }
 
 /* Takes over what has been asked for. */
@@ -114,7 +124,7 @@ static uint64_t settled_so_far(const struct cpi_resync *resync)
 static void look_after_redis(struct cpi_resync *resync)
 {
     if (cpi_marker_has_changed(&resync->marker)) {
-        cpi_resync_request(resync, CPI_ALL_ENTITIES, CPI_CAUSE_REDIS);
+        cpi_resync_request(resync, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
     }
 }
 
@@ -184,7 +194,7 @@ static bool plant_marker(struct cpi_resync *resync)
 {
     struct cpi_backoff backoff;
     cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
-    while (!cpi_marker_plant(&resync->marker)) {
+    while (!cpi_marker_plant(&resync->marker, &resync->pass.pg)) {
         if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff))) {
             return false;
         }
@@ -238,7 +248,8 @@ static void announce(struct cpi_resync *resync)
     cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, 1);
 
     pthread_mutex_lock(&resync->mutex);
-    resync->ready = resync->ready || resync->warming;
+    /* An id of this very run may have been forgotten for want of memory: then the next one makes ready. */
+    resync->ready = resync->ready || (resync->warming && (resync->causes & (1u << CP_CAUSE_OVERFLOW)) == 0);
     cpi_stats_set(resync->env->stats, CPI_STAT_READY, resync->ready);
     pthread_cond_broadcast(&resync->became_ready);
     pthread_mutex_unlock(&resync->mutex);
@@ -269,23 +280,24 @@ static void request_due(struct cpi_resync *resync)
     resync->any_failed = false;
     for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
         if (resync->failed[e]) {
-            cpi_resync_request(resync, e, CPI_CAUSE_RETRY);
+            cpi_resync_request(resync, e, CP_CAUSE_RETRY);
         }
     }
 }
 
-static void log_causes(struct cpi_resync *resync, unsigned causes)
+static void note_causes(struct cpi_resync *resync, unsigned causes)
 {
-    for (int cause = 0; cause < CPI_CAUSES; cause++) {
+    for (int cause = 0; cause < CP_CAUSES; cause++) {
         if ((causes & (1u << cause)) != 0) {
-            cpi_log(&resync->env->log, CP_LOG_INFO, "resync: %s", cause_name((enum cpi_cause)cause));
+            cpi_stats_add(resync->env->stats, (enum cpi_stat)(CPI_STAT_CAUSE + cause), 1);
+            cpi_log(&resync->env->log, CP_LOG_INFO, "resync: %s", cp_cause_name((cp_cause)cause));
         }
     }
 }
 
 static void run_once(struct cpi_resync *resync)
 {
-    log_causes(resync, take_requests(resync));
+    note_causes(resync, take_requests(resync));
     resync->began_ms = cpi_now_ms();
     resync->reported_ms = resync->began_ms;
     resync->settled_before = 0;
@@ -312,13 +324,13 @@ static void *run(void *context)
 {
     struct cpi_resync *resync = context;
     while (!is_stopping(resync)) {
-        if (has_requests(resync)) {
+        if (can_run(resync)) {
             run_once(resync);
             continue;
         }
         request_due(resync);
         cpi_bell_arm(&resync->bell);
-        if (!has_requests(resync) && !is_stopping(resync)) {
+        if (!can_run(resync) && !is_stopping(resync)) {
             cpi_bell_sleep(&resync->bell, resync->env->stop->drain_fd, due_ms(resync));
         }
         cpi_bell_disarm(&resync->bell);

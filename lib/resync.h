@@ -14,17 +14,6 @@
 
 struct cpi_resync;
 
-enum cpi_cause {
-    CPI_CAUSE_START,    /* the listener listens for the first time: warm up as configured */
-    CPI_CAUSE_LISTENER, /* it listens again, and may have missed events */
-    CPI_CAUSE_TRUNCATE, /* a payload of "*" */
-    CPI_CAUSE_OVERFLOW, /* max_pending was passed, or memory ran out */
-    CPI_CAUSE_REDIS,    /* Redis has lost data, or may have */
-    CPI_CAUSE_REQUEST,  /* cp_syncer_resync() */
-    CPI_CAUSE_RETRY,    /* what had failed in the run before */
-    CPI_CAUSES
-};
-
 #define CPI_ALL_ENTITIES UINT32_MAX
 
 /* env has to outlive it. */
@@ -32,7 +21,7 @@ struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err);
 cp_code cpi_resync_start(struct cpi_resync *resync, cp_error *err);
 
 /* Any thread, never blocks. What is asked for while a resync runs is done by one more run. */
-void cpi_resync_request(struct cpi_resync *resync, uint32_t entity, enum cpi_cause cause);
+void cpi_resync_request(struct cpi_resync *resync, uint32_t entity, cp_cause cause);
 
 /* Any thread: waits until the first run (or none, as configured) is through. timeout_ms -1: for ever. False: the time
  * has passed, or the syncer is stopping. */

@@ -329,6 +329,12 @@ static bool open_redis(struct cpi_settler *settler, cp_error *err)
     return true;
 }
 
+static bool is_admitted(struct cpi_settler *settler, cp_error *err)
+{
+    return settler->redis.may_write ||
+           cpi_lease_admit(settler->env->lease, &settler->pg, &settler->redis, err) == CP_OK;
+}
+
 /* ---- the public part ---- */
 
 /* Over a document that is too large, or that crashes the server, a connection is lost each time: find it. */
@@ -352,7 +358,7 @@ static void learn_from_success(struct cpi_settler *settler)
 bool cpi_settler_work(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err)
 {
     /* Redis first: a document that cannot be stored need not be read. */
-    if (!open_redis(settler, err) || !open_postgres(settler, err)) {
+    if (!open_redis(settler, err) || !open_postgres(settler, err) || !is_admitted(settler, err)) {
         return false;
     }
     uint32_t before = cpi_idset_total(settler->set) - cpi_idset_count(settler->set, CPI_PARKED);

@@ -43,5 +43,9 @@ void cpi_stats_read(const struct cpi_stats *stats, cp_stats *out)
         .failing = cpi_stats_get(stats, CPI_STAT_FAILING),
         .resync_estimate = cpi_stats_get(stats, CPI_STAT_RESYNC_ESTIMATE),
         .ready = cpi_stats_get(stats, CPI_STAT_READY) != 0,
+        .writer = cpi_stats_get(stats, CPI_STAT_WRITER) != 0,
     };
+    for (int cause = 0; cause < CP_CAUSES; cause++) {
+        out->causes[cause] = cpi_stats_get(stats, (enum cpi_stat)(CPI_STAT_CAUSE + cause));
+    }
 }

@@ -21,11 +21,13 @@ struct cp_syncer {
     struct cpi_env env;
     struct cpi_stats stats;
     struct cpi_stop stop;
+    struct cpi_lease lease;
     struct cpi_inbox inbox;
     struct cpi_lane *lanes;
     struct cpi_worker **workers;
     struct cpi_listener *listener;
     struct cpi_resync *resync;
+    char token[20]; /* random: tells this syncer from every other one */
     char channel[40];
 
     /* start and stop against each other, and against callers that need to know which it is. Never held by the library's
@@ -37,14 +39,15 @@ struct cp_syncer {
 
 /* ---- create, destroy ---- */
 
-static bool name_channel(struct cp_syncer *syncer, cp_error *err)
+static bool choose_token(struct cp_syncer *syncer, cp_error *err)
 {
     unsigned long long random[2] = {0};
     if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
         cpi_error(err, CP_ERR_SYSTEM, true, "getrandom: %s", strerror(errno));
         return false;
     }
-    snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%016llx", random[0]);
+    snprintf(syncer->token, sizeof syncer->token, "%016llx", random[0]);
+    snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%s", syncer->token);
     syncer->env.seed = random[1];
     return true;
 }
@@ -86,7 +89,7 @@ static bool create_workers(struct cp_syncer *syncer, cp_error *err)
 
 static bool create_parts(struct cp_syncer *syncer, cp_error *err)
 {
-    if (!name_channel(syncer, err) || cpi_stop_init(&syncer->stop, err) != CP_OK || !create_lanes(syncer, err)) {
+    if (!choose_token(syncer, err) || cpi_stop_init(&syncer->stop, err) != CP_OK || !create_lanes(syncer, err)) {
         return false;
     }
     syncer->resync = cpi_resync_create(&syncer->env, err);
@@ -108,6 +111,7 @@ static void free_syncer(struct cp_syncer *syncer)
         cpi_lane_fini(&syncer->lanes[i], syncer->config->entities);
     }
     cpi_inbox_fini(&syncer->inbox);
+    cpi_lease_fini(&syncer->lease);
     cpi_stop_fini(&syncer->stop);
     pthread_mutex_destroy(&syncer->lifecycle);
     free(syncer->workers);
@@ -132,14 +136,18 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
     syncer->config = config;
     syncer->stop.drain_fd = -1;
     syncer->stop.grace_fd = -1;
-    syncer->env =
-        (struct cpi_env){.config = config, .stats = &syncer->stats, .stop = &syncer->stop, .channel = syncer->channel};
+    syncer->env = (struct cpi_env){.config = config,
+                                   .stats = &syncer->stats,
+                                   .stop = &syncer->stop,
+                                   .lease = &syncer->lease,
+                                   .channel = syncer->channel};
     if (callbacks != NULL) {
         syncer->env.log = (struct cpi_log){.write = callbacks->log, .context = callbacks->context};
         syncer->env.settled = callbacks->settled;
         syncer->env.settled_context = callbacks->context;
     }
     cpi_stats_init(&syncer->stats);
+    cpi_lease_init(&syncer->lease, config, syncer->token);
     cpi_inbox_init(&syncer->inbox, config->entities);
     pthread_mutex_init(&syncer->lifecycle, NULL);
 
@@ -202,6 +210,7 @@ static void end_threads(struct cp_syncer *syncer)
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         cpi_worker_join(syncer->workers[i]);
     }
+    cpi_listener_release(syncer->listener);
 }
 
 static cp_code start_threads(struct cp_syncer *syncer, cp_error *err)
@@ -241,7 +250,11 @@ cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
 
 static uint64_t count_unsettled(const struct cp_syncer *syncer)
 {
-    uint64_t unsettled = cpi_listener_unsettled(syncer->listener);
+    uint64_t unsettled = cpi_listener_unannounced(syncer->listener);
+    if (cpi_lease_state(syncer->env.lease) == CPI_LEASE_TAKEN) {
+        return unsettled; /* the syncer that took over has read everything else again */
+    }
+    unsettled += cpi_listener_unsettled(syncer->listener);
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         unsettled += cpi_worker_unsettled(syncer->workers[i]);
     }
@@ -328,7 +341,7 @@ cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
         (entity != NULL && find_entity(syncer, entity, &index, err) != CP_OK)) {
         return CP_ERR_ARGUMENT;
     }
-    cpi_resync_request(syncer->resync, index, CPI_CAUSE_REQUEST);
+    cpi_resync_request(syncer->resync, index, CP_CAUSE_REQUEST);
     return CP_OK;
 }
 

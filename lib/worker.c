@@ -77,7 +77,7 @@ static void add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_rin
         count(worker, CPI_STAT_OVERFLOWS, 1);
         cpi_log(&worker->env->log, CP_LOG_ERROR, "worker %u: out of memory for an id; a resync will find it",
                 worker->index);
-        cpi_resync_request(worker->resync, CPI_ALL_ENTITIES, CPI_CAUSE_OVERFLOW);
+        cpi_resync_request(worker->resync, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
         break;
     }
 }
@@ -210,7 +210,7 @@ static void unpark_some(struct cpi_worker *worker)
     }
     if (worker->has_forgotten) {
         worker->has_forgotten = false;
-        cpi_resync_request(worker->resync, CPI_ALL_ENTITIES, CPI_CAUSE_OVERFLOW);
+        cpi_resync_request(worker->resync, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
     }
 }
 
@@ -245,12 +245,18 @@ static uint32_t choose_batch(struct cpi_worker *worker)
     return n > 0 ? n : cpi_idset_peek(worker->set, CPI_BULK, worker->batch, limit);
 }
 
+/* Another syncer writes. What waits here is read by that one's resync, or by ours if its turn ends. */
+static bool is_standing_by(const struct cpi_worker *worker)
+{
+    return cpi_lease_state(worker->env->lease) == CPI_LEASE_TAKEN;
+}
+
 /* Milliseconds until there is something to do by itself; -1: never. */
 static int idle_ms(const struct cpi_worker *worker)
 {
     bool waiting = cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) > 0;
     bool parked = cpi_idset_count(worker->set, CPI_PARKED) > 0;
-    if (!waiting && !parked) {
+    if ((!waiting && !parked) || is_standing_by(worker)) {
         return -1;
     }
     int64_t at_ms = waiting ? worker->retry_at_ms
@@ -264,17 +270,18 @@ static bool is_finished(const struct cpi_worker *worker)
         return true;
     }
     return cpi_stop_phase(worker->env->stop) == CPI_CLOSED && cpi_lane_is_empty(worker->lane) &&
-           cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) == 0;
+           (cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) == 0 ||
+            is_standing_by(worker));
 }
 
 static void rest(struct cpi_worker *worker)
 {
-    int timeout_ms = idle_ms(worker);
-    if (timeout_ms == 0) {
+    if (idle_ms(worker) == 0) {
         return;
     }
     cpi_bell_arm(&worker->lane->bell);
-    if (!can_drain(worker) && !is_finished(worker)) {
+    int timeout_ms = idle_ms(worker); /* after arming: taking over the lease rings */
+    if (timeout_ms != 0 && !can_drain(worker) && !is_finished(worker)) {
         cpi_bell_sleep(&worker->lane->bell, worker->env->stop->grace_fd, timeout_ms);
     }
     cpi_bell_disarm(&worker->lane->bell);
@@ -287,7 +294,7 @@ static void *run(void *context)
         drain(worker);
         pass_fences(worker);
         report_levels(worker);
-        if (cpi_now_ms() >= worker->retry_at_ms) {
+        if (cpi_now_ms() >= worker->retry_at_ms && !is_standing_by(worker)) {
             uint32_t n = choose_batch(worker);
             if (n > 0) {
                 work_on(worker, n);

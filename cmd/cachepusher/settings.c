@@ -91,9 +91,11 @@ static enum options_verdict load_file(cp_config *config, const struct options *o
             return verdict_of(code);
         }
     }
-    /* What a file says of warm-ups is about those of the daemon, where "none" makes sense. */
+    /* What a file says of these is about a daemon: there "none" makes sense, and so does waiting for another one's end.
+     */
     if (options->command == COMMAND_WARMUP) {
-        return verdict_of(cp_config_set(config, "warmup", "scan", &err));
+        enum options_verdict verdict = verdict_of(cp_config_set(config, "warmup", "scan", &err));
+        return verdict == OPTIONS_GO ? verdict_of(cp_config_set(config, "standby", "false", &err)) : verdict;
     }
     return OPTIONS_GO;
 }

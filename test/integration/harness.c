@@ -83,6 +83,9 @@ static void write_log(void *context, cp_level level, const char *message)
         f->log_length += used;
     }
     pthread_mutex_unlock(&f->log_mutex);
+    if (f->logged != NULL) {
+        f->logged(f, message);
+    }
 }
 
 size_t count_logged(struct fixture *f, const char *text)

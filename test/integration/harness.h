@@ -41,6 +41,7 @@ struct fixture {
     _Atomic int thread_fault;                                    /* how many of them saw something wrong */
     void (*settled)(void *context, const cp_document *document); /* set before make_syncer() */
     void *settled_context;
+    void (*logged)(struct fixture *f, const char *message); /* in the thread that logs, which it may hold up */
 
     pthread_mutex_t log_mutex;
     char *log;

@@ -15,7 +15,7 @@ static const struct {
     {"lifecycle", lifecycle_suite},   {"threads", threads_suite},   {"connections", connections_suite},
     {"redis_away", redis_away_suite}, {"triggers", triggers_suite}, {"listing", listing_suite},
     {"isolation", isolation_suite},   {"refusals", refusals_suite}, {"repairs", repairs_suite},
-    {"contract", contract_suite},
+    {"contract", contract_suite},     {"standby", standby_suite},
 };
 
 static const size_t suite_count = sizeof suites / sizeof *suites;

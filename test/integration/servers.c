@@ -114,6 +114,21 @@ int terminate_backends(struct fixture *f, const char *name_like)
     return count;
 }
 
+void keep_customer_get(struct fixture *f)
+{
+    /* It names itself in its text. */
+    sql(f, "do $$ begin execute replace(pg_get_functiondef('customer_get(integer)'::regprocedure),"
+           " 'customer_get', 'customer_good'); end $$");
+}
+
+void define_customer_get(struct fixture *f, const char *statements)
+{
+    sqlf(f,
+         "create or replace function customer_get(id integer) returns json language plpgsql stable as"
+         " $$ begin %s return customer_good(id); end $$",
+         statements);
+}
+
 /* ---- Redis ---- */
 
 redisContext *connect_redis(const char *address)

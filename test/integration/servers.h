@@ -26,6 +26,12 @@ long long sql_number(struct fixture *f, const char *statement);
 void hold_fetches(PGconn *pg);
 void release_fetches(PGconn *pg);
 
+/* From then on customer_good() is the function as it was, whatever customer_get() becomes. */
+void keep_customer_get(struct fixture *f);
+
+/* customer_get() with these statements of PL/pgSQL in front of what customer_good() returns. */
+void define_customer_get(struct fixture *f, const char *statements);
+
 /* ---- Redis ---- */
 
 redisContext *connect_redis(const char *address);

@@ -23,5 +23,6 @@ Suite *isolation_suite(void);
 Suite *refusals_suite(void);
 Suite *repairs_suite(void);
 Suite *contract_suite(void);
+Suite *standby_suite(void);
 
 #endif

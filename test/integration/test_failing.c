@@ -11,18 +11,7 @@ static void insert_customers(struct fixture *f)
 {
     sqlf(f, "insert into customer (id_customer, name) select i, 'customer ' || i from generate_series(1, %d) i",
          CUSTOMERS);
-    /* The function as it is, for other ones to call; it names itself in its text. */
-    sql(f, "do $$ begin execute replace(pg_get_functiondef('customer_get(integer)'::regprocedure),"
-           " 'customer_get', 'customer_good'); end $$");
-}
-
-/* customer_get() with this in front of the document. */
-static void define_get(struct fixture *f, const char *statement)
-{
-    sqlf(f,
-         "create or replace function customer_get(id integer) returns json language plpgsql stable as"
-         " $$ begin %s return customer_good(id); end $$",
-         statement);
+    keep_customer_get(f);
 }
 
 static const struct kind good_customers = {":", "", "select id_customer, customer_good(id_customer) from customer"};
@@ -48,8 +37,9 @@ START_TEST(null_means_no_key)
 {
     struct fixture *f = fixture_open();
     insert_customers(f);
-    define_get(f, "if id % 3 = 0 or exists (select from customer c where c.id_customer = id and c.name = 'hidden')"
-                  " then return null; end if;");
+    define_customer_get(
+        f, "if id % 3 = 0 or exists (select from customer c where c.id_customer = id and c.name = 'hidden')"
+           " then return null; end if;");
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
     require_customers(f);
     REQUIRE_INT(count_keys(f), ==, CUSTOMERS - CUSTOMERS / 3);
@@ -69,9 +59,9 @@ START_TEST(some_fail_and_the_others_are_served)
 {
     struct fixture *f = fixture_open();
     insert_customers(f);
-    define_get(f,
-               "if id % 250 = 0 then raise exception 'no % today', id using errcode ="
-               " (array['P0001', 'XX000', 'XX001', '0A000', '53200', '26000', '40001', '25001'])[id / 250]; end if;");
+    define_customer_get(
+        f, "if id % 250 = 0 then raise exception 'no % today', id using errcode ="
+           " (array['P0001', 'XX000', 'XX001', '0A000', '53200', '26000', '40001', '25001'])[id / 250]; end if;");
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
     cp_stats stats = stats_of(syncer);
     REQUIRE(stats.ready);
@@ -87,7 +77,7 @@ START_TEST(some_fail_and_the_others_are_served)
     expect_document(f, 251, "{\"id_customer\":251,\"name\":\"changed\",\"addresses\":[]}");
     expect_document(f, 249, "{\"id_customer\":249,\"name\":\"changed\",\"addresses\":[]}");
 
-    define_get(f, "");
+    define_customer_get(f, "");
     expect_customers(f);
     WAIT_UNTIL(stats_of(syncer).failing == 0 && stats_of(syncer).pending == 0);
     REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
@@ -101,15 +91,15 @@ START_TEST(failing_documents_stay)
 {
     struct fixture *f = fixture_open();
     insert_customers(f);
-    define_get(f, "");
+    define_customer_get(f, "");
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
     require_customers(f);
-    define_get(f, "if id % 100 = 0 then perform 1 / (id - id); end if;");
+    define_customer_get(f, "if id % 100 = 0 then perform 1 / (id - id); end if;");
     sql(f, "update customer set name = 'changed ' || id_customer");
     expect_stale(f, "id_customer % 100 = 0");
     WAIT_UNTIL(stats_of(syncer).failing == CUSTOMERS / 100);
     REQUIRE_INT(stats_of(syncer).deleted, ==, 0);
-    define_get(f, "");
+    define_customer_get(f, "");
     expect_customers(f);
     WAIT_UNTIL(stats_of(syncer).failing == 0);
     stop_syncer(f, syncer);
@@ -122,13 +112,13 @@ START_TEST(many_fail)
 {
     struct fixture *f = fixture_open();
     insert_customers(f);
-    define_get(f, "if id % 20 = 0 then raise exception 'no'; end if;");
+    define_customer_get(f, "if id % 20 = 0 then raise exception 'no'; end if;");
     int64_t began_ms = now_ms();
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
     REQUIRE_INT(now_ms() - began_ms, <, 5000 * slowness());
     REQUIRE_INT(stats_of(syncer).failing, ==, CUSTOMERS / 20);
     REQUIRE_INT(count_keys(f), ==, CUSTOMERS - CUSTOMERS / 20);
-    define_get(f, "");
+    define_customer_get(f, "");
     expect_customers(f);
     stop_syncer(f, syncer);
     fixture_close(f);
@@ -140,13 +130,13 @@ START_TEST(function_goes_and_comes_back)
 {
     struct fixture *f = fixture_open();
     insert_customers(f);
-    define_get(f, "");
+    define_customer_get(f, "");
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
     sql(f, "drop function customer_get");
     sql(f, "update customer set name = 'changed ' || id_customer; delete from customer where id_customer > 1990");
     WAIT_UNTIL(stats_of(syncer).failures > 0);
     REQUIRE_INT(count_keys(f), ==, CUSTOMERS);
-    define_get(f, "");
+    define_customer_get(f, "");
     expect_customers(f);
     REQUIRE_INT(stats_of(syncer).deleted, >=, 10); /* "updated" and "deleted" may have been read one by one */
     stop_syncer(f, syncer);
@@ -159,7 +149,7 @@ START_TEST(function_changes_its_type)
 {
     struct fixture *f = fixture_open();
     insert_customers(f);
-    define_get(f, "");
+    define_customer_get(f, "");
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
     static const char *const types[] = {"jsonb", "json", "text", "jsonb", "varchar"};
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
@@ -183,7 +173,7 @@ START_TEST(fetches_time_out)
 {
     struct fixture *f = fixture_open();
     insert_customers(f);
-    define_get(f, "");
+    define_customer_get(f, "");
     cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("fetch_timeout_ms", "100"));
     PGconn *holder = connect_again(f);
     hold_fetches(holder);

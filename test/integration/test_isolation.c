@@ -8,20 +8,10 @@
 
 enum { CUSTOMERS = 2000, BAD = 400, SOON_MS = 5000 };
 
-/* customer_good() is the function as it was; customer_get() calls it, unless it raises an error first. */
 static void insert_customers(struct fixture *f, int count)
 {
     sqlf(f, "insert into customer (id_customer, name) select i, 'customer ' || i from generate_series(1, %d) i", count);
-    sql(f, "do $$ begin execute replace(pg_get_functiondef('customer_get(integer)'::regprocedure),"
-           " 'customer_get', 'customer_good'); end $$");
-}
-
-static void define_get(struct fixture *f, const char *statement)
-{
-    sqlf(f,
-         "create or replace function customer_get(id integer) returns json language plpgsql stable as"
-         " $$ begin %s return customer_good(id); end $$",
-         statement);
+    keep_customer_get(f);
 }
 
 static void expect_name(struct fixture *f, int id, const char *name)
@@ -38,7 +28,7 @@ START_TEST(a_block_of_ids_fails)
 {
     struct fixture *f = fixture_open();
     insert_customers(f, CUSTOMERS);
-    define_get(f, "if id <= 400 then raise exception 'bad row'; end if;");
+    define_customer_get(f, "if id <= 400 then raise exception 'bad row'; end if;");
     int64_t began_ms = now_ms();
     cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("threads", "1"));
     REQUIRE_INT(now_ms() - began_ms, <, SOON_MS * slowness());
@@ -49,7 +39,7 @@ START_TEST(a_block_of_ids_fails)
     expect_name(f, 2000, "changed");
 
     uint64_t events = stats_of(syncer).events;
-    define_get(f, "");
+    define_customer_get(f, "");
     expect_customers(f);
     WAIT_UNTIL(stats_of(syncer).failing == 0 && stats_of(syncer).pending == 0);
     REQUIRE_INT(stats_of(syncer).events, ==, events);
@@ -64,9 +54,9 @@ START_TEST(good_ids_among_many_bad_ones)
 {
     struct fixture *f = fixture_open();
     insert_customers(f, CUSTOMERS);
-    define_get(f, "");
+    define_customer_get(f, "");
     cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("threads", "1"));
-    define_get(f, "if id <= 400 then raise exception 'bad row'; end if;");
+    define_customer_get(f, "if id <= 400 then raise exception 'bad row'; end if;");
     for (int round = 0; round < 3; round++) {
         char name[16];
         snprintf(name, sizeof name, "round %d", round);
@@ -74,7 +64,7 @@ START_TEST(good_ids_among_many_bad_ones)
         expect_name(f, 401, name);
         expect_name(f, 410, name);
     }
-    define_get(f, "");
+    define_customer_get(f, "");
     expect_customers(f);
     stop_syncer(f, syncer);
     fixture_close(f);
@@ -86,8 +76,8 @@ START_TEST(errors_that_look_like_an_outage)
 {
     struct fixture *f = fixture_open();
     insert_customers(f, CUSTOMERS);
-    define_get(f, "if id % 500 = 0 then raise exception 'as if' using errcode ="
-                  " (array['08001', '57P01', '25006', '0A000'])[id / 500]; end if;");
+    define_customer_get(f, "if id % 500 = 0 then raise exception 'as if' using errcode ="
+                           " (array['08001', '57P01', '25006', '0A000'])[id / 500]; end if;");
     int64_t began_ms = now_ms();
     cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("threads", "1"));
     REQUIRE_INT(now_ms() - began_ms, <, SOON_MS * slowness());
@@ -97,7 +87,7 @@ START_TEST(errors_that_look_like_an_outage)
         sqlf(f, "update customer set name = 'changed' where id_customer between %d and %d", id - 1, id);
         expect_name(f, id - 1, "changed");
     }
-    define_get(f, "");
+    define_customer_get(f, "");
     expect_customers(f);
     WAIT_UNTIL(stats_of(syncer).failing == 0);
     stop_syncer(f, syncer);
@@ -141,14 +131,14 @@ START_TEST(another_entity_is_broken)
 {
     struct fixture *f = fixture_open();
     insert_customers(f, CUSTOMERS);
-    define_get(f, "");
+    define_customer_get(f, "");
     sql(f, "create table item (id integer primary key, title text);"
            "create function item_get(id integer) returns text language sql stable as"
            " $$ select i.title from item i where i.id = $1 $$;"
            "select cachepusher.watch('item', 'id', 'item_changed');"
            "insert into item select i, 'item' from generate_series(1, 50) i");
     cp_syncer *syncer = run_syncer(f, entities, SETTINGS("threads", "1"));
-    define_get(f, "raise exception 'broken migration';");
+    define_customer_get(f, "raise exception 'broken migration';");
     sql(f, "update customer set name = 'raised' where id_customer <= 300");
     expect_items_soon(f, "raised");
 
@@ -160,7 +150,7 @@ START_TEST(another_entity_is_broken)
     sql(f, "update customer set name = 'dropped, new connection' where id_customer between 200 and 600");
     expect_items_soon(f, "still");
 
-    define_get(f, "");
+    define_customer_get(f, "");
     expect_equal(f, kinds, 2);
     WAIT_UNTIL(stats_of(syncer).failing == 0 && stats_of(syncer).pending == 0);
     REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
@@ -177,8 +167,9 @@ START_TEST(mended_during_the_warm_up)
     struct fixture *f = fixture_open();
     insert_customers(f, 10 * CUSTOMERS);
     sql(f, "create table bad (id integer); insert into bad values (1), (2)");
-    define_get(f, "if exists (select from bad b where b.id = customer_get.id) then raise exception 'bad row'; end if;"
-                  " perform pg_sleep(0.002);");
+    define_customer_get(
+        f, "if exists (select from bad b where b.id = customer_get.id) then raise exception 'bad row'; end if;"
+           " perform pg_sleep(0.002);");
     cp_syncer *syncer = make_syncer(f, NULL, SETTINGS("threads", "1", "batch", "100"));
     start_syncer(syncer);
     WAIT_UNTIL(stats_of(syncer).failing == 2 && stats_of(syncer).stored > 0);
@@ -219,7 +210,7 @@ START_TEST(mended_under_load)
 {
     struct fixture *f = fixture_open();
     insert_customers(f, CUSTOMERS);
-    define_get(f, "");
+    define_customer_get(f, "");
     cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("threads", "1"));
     static struct load load;
     load.f = f;
@@ -227,11 +218,11 @@ START_TEST(mended_under_load)
     REQUIRE(load.pg != NULL);
     atomic_store(&load.stop, false);
     fixture_thread(f, update_without_pause, &load);
-    define_get(f, "if id <= 3 then raise exception 'bad row'; end if;"
-                  " if id > 1900 then perform pg_sleep(0.002); end if;");
+    define_customer_get(f, "if id <= 3 then raise exception 'bad row'; end if;"
+                           " if id > 1900 then perform pg_sleep(0.002); end if;");
     sql(f, "update customer set name = 'mended' where id_customer <= 3");
     WAIT_UNTIL(stats_of(syncer).failing == 3);
-    define_get(f, "if id > 1900 then perform pg_sleep(0.002); end if;");
+    define_customer_get(f, "if id > 1900 then perform pg_sleep(0.002); end if;");
     expect_name(f, 1, "mended");
     expect_name(f, 2, "mended");
     expect_name(f, 3, "mended");
@@ -249,9 +240,9 @@ START_TEST(more_fail_than_may_wait)
 {
     struct fixture *f = fixture_open();
     insert_customers(f, CUSTOMERS);
-    define_get(f, "");
+    define_customer_get(f, "");
     cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("threads", "1", "max_pending", "1000"));
-    define_get(f, "if id <= 900 then raise exception 'bad row'; end if;");
+    define_customer_get(f, "if id <= 900 then raise exception 'bad row'; end if;");
     for (int round = 0; round < 5; round++) {
         char name[16];
         snprintf(name, sizeof name, "round %d", round);
@@ -262,7 +253,7 @@ START_TEST(more_fail_than_may_wait)
         REQUIRE_INT(stats_of(syncer).pending, <=, 1000);
     }
     WAIT_UNTIL(stats_of(syncer).overflows > 0);
-    define_get(f, "");
+    define_customer_get(f, "");
     expect_customers(f);
     WAIT_UNTIL(stats_of(syncer).failing == 0);
     stop_syncer(f, syncer);

@@ -165,7 +165,7 @@ static const struct {
     {"redis", "h:hunter2", "redis: the port is not a number"},
     {"redis", "", "redis: the host is missing"},
     {"thread", "4",
-     "unknown setting \"thread\"; expected one of: postgres, redis, prefix, threads, warmup, "
+     "unknown setting \"thread\"; expected one of: postgres, redis, prefix, name, standby, threads, warmup, "
      "flush, batch, "
      "max_pending, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms"},
     {"", "4", "unknown setting \"\""},

@@ -1,0 +1,30 @@
+#include "flush.h"
+
+#include "keyspace.h"
+
+static cp_code flush_entity(const struct cpi_env *env, struct cpi_redis *redis, const struct cpi_entity *entity,
+                            cp_error *err)
+{
+    uint64_t count = 0;
+    cp_code code = cpi_keyspace_flush(redis, entity, &count, err);
+    if (code == CP_OK) {
+        cpi_log(&env->log, CP_LOG_INFO, "flush: %llu keys under \"%s\" deleted", (unsigned long long)count,
+                entity->key.before);
+    }
+    return code;
+}
+
+cp_code cpi_flush(const struct cpi_env *env, struct cpi_pg *pg, cp_error *err)
+{
+    const struct cp_config *config = env->config;
+    struct cpi_redis redis = {.config = config, .role = "cachepusher-flush", .cancel_fd = env->stop->drain_fd};
+    cp_code code = cpi_redis_open(&redis, err);
+    if (code == CP_OK) {
+        code = cpi_lease_admit(env->lease, pg, &redis, err);
+    }
+    for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
+        code = flush_entity(env, &redis, &config->entities[e], err);
+    }
+    cpi_redis_close(&redis);
+    return code;
+}

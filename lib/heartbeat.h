@@ -1,0 +1,39 @@
+/*
+ * The heartbeat: the listener notifies itself and expects to hear it.
+ *
+ * A connection can look healthy and bring nothing: a peer that is gone without a word, a frozen server, a pooler that
+ * took our LISTEN elsewhere. It works the other way, too: Postgres ends the session of a listener that has not sent
+ * anything for CPI_LEASE_MS, a frozen process say, so that another one can take over (lease.h).
+ */
+#ifndef CPI_HEARTBEAT_H
+#define CPI_HEARTBEAT_H
+
+#include "env.h"
+#include "pg.h"
+
+enum {
+    CPI_BEAT_EVERY_MS = 3000,
+    CPI_DEAF_AFTER_MS = 9000,
+    CPI_LEASE_MS = 9000 /* of the server, from version 14 on; older ones wait until TCP notices */
+};
+
+struct cpi_heartbeat {
+    const struct cpi_env *env;
+    int64_t heard_at_ms;          /* the last notification */
+    int64_t beat_at_ms;           /* when the next is to be sent */
+    struct cpi_log_limit held_up; /* notifications */
+};
+
+/* The connection has just been made. */
+void cpi_heartbeat_reset(struct cpi_heartbeat *heartbeat);
+
+/* A notification has arrived, on any channel: behind a long queue the heartbeat itself comes late. */
+void cpi_heartbeat_heard(struct cpi_heartbeat *heartbeat);
+
+/* Whether a notification on the syncer's own channel is a heartbeat. */
+bool cpi_heartbeat_is(const char *payload);
+
+/* Sends one when it is due, without waiting for anything. False: the connection is lost or deaf. */
+bool cpi_heartbeat_beat(struct cpi_heartbeat *heartbeat, struct cpi_pg *pg, cp_error *err);
+
+#endif

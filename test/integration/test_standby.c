@@ -1,0 +1,355 @@
+/* Of several syncers of one name one writes, and what it writes is never overwritten by one that wrote before. */
+#include "equal.h"
+#include "servers.h"
+#include "suites.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { CUSTOMERS = 500, TAKE_OVER_MS = 5000, LOCK = 4711 };
+
+static void insert_customers(struct fixture *f)
+{
+    sqlf(f, "insert into customer (id_customer, name) select i, 'customer ' || i from generate_series(1, %d) i",
+         CUSTOMERS);
+}
+
+/* One that writes, and one that stands by. */
+static void start_both(struct fixture *f, cp_syncer **first, cp_syncer **second)
+{
+    *first = run_syncer(f, NULL, NO_SETTINGS);
+    *second = make_syncer(f, NULL, NO_SETTINGS);
+    start_syncer(*second);
+    WAIT_UNTIL(count_logged(f, "standing by") == 1);
+    REQUIRE(stats_of(*first).writer);
+    REQUIRE(!stats_of(*second).writer);
+}
+
+static void require_takeover(cp_syncer *syncer, int64_t since_ms)
+{
+    wait_ready(syncer);
+    REQUIRE(stats_of(syncer).writer);
+    REQUIRE_INT(now_ms() - since_ms, <, TAKE_OVER_MS * slowness());
+}
+
+/* ---- a turn that ends ---- */
+
+START_TEST(takes_over_when_the_first_stops)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    insert_customers(f);
+    start_both(f, &first, &second);
+    sql(f, "update customer set name = 'followed' where id_customer % 2 = 0");
+    expect_customers(f);
+    REQUIRE_INT(stats_of(second).stored, ==, 0);
+
+    /* Missed by both. */
+    sql(f, "set session_replication_role = replica; update customer set name = 'unheard' where id_customer < 100;"
+           "delete from customer where id_customer = 500; reset session_replication_role");
+    int64_t stopped_ms = now_ms();
+    stop_syncer(f, first);
+    require_takeover(second, stopped_ms);
+    require_customers(f);
+    sql(f, "update customer set name = 'followed again'");
+    expect_customers(f);
+    REQUIRE_INT(stats_of(second).causes[CP_CAUSE_START], ==, 1);
+    stop_syncer(f, second);
+    fixture_close(f);
+}
+END_TEST
+
+/* What the first has received it settles; the second waits for that. */
+START_TEST(a_stop_keeps_the_lease_until_all_has_settled)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    insert_customers(f);
+    start_both(f, &first, &second);
+    PGconn *holder = connect_again(f);
+    hold_fetches(holder);
+    sql(f, "update customer set name = 'held'");
+    WAIT_UNTIL(stats_of(first).pending == CUSTOMERS);
+    cp_error err = {0};
+    /* Its grace time passes, and then the second takes over. */
+    REQUIRE_INT(cp_syncer_stop(first, 2000, &err), ==, CP_ERR_TIMEOUT);
+    REQUIRE_INT(count_logged(f, "taking over"), ==, 0);
+    int64_t stopped_ms = now_ms();
+    release_fetches(holder);
+    destroy_syncer(f, first);
+    require_takeover(second, stopped_ms);
+    require_customers(f);
+    stop_syncer(f, second);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(several_stand_by)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncers[FIXTURE_SYNCERS];
+    insert_customers(f);
+    syncers[0] = run_syncer(f, NULL, NO_SETTINGS);
+    for (int i = 1; i < FIXTURE_SYNCERS; i++) {
+        syncers[i] = make_syncer(f, NULL, NO_SETTINGS);
+        start_syncer(syncers[i]);
+    }
+    for (int left = FIXTURE_SYNCERS; left > 0; left--) {
+        int writer = -1;
+        for (int i = 0; i < FIXTURE_SYNCERS; i++) {
+            if (syncers[i] != NULL && stats_of(syncers[i]).writer) {
+                REQUIRE_INT(writer, ==, -1);
+                writer = i;
+            }
+        }
+        REQUIRE_INT(writer, >=, 0);
+        sqlf(f, "update customer set name = 'with %d left'", left);
+        expect_customers(f);
+        int64_t stopped_ms = now_ms();
+        stop_syncer(f, syncers[writer]);
+        syncers[writer] = NULL;
+        if (left > 1) {
+            int writers = 0;
+            WAIT_UNTIL((writers = 0, syncers[0] != NULL && (writers += stats_of(syncers[0]).writer),
+                        syncers[1] != NULL && (writers += stats_of(syncers[1]).writer),
+                        syncers[2] != NULL && (writers += stats_of(syncers[2]).writer),
+                        syncers[3] != NULL && (writers += stats_of(syncers[3]).writer), writers > 0));
+            REQUIRE_INT(now_ms() - stopped_ms, <, TAKE_OVER_MS * slowness());
+        }
+    }
+    fixture_close(f);
+}
+END_TEST
+
+/* ---- a former owner that does not know yet ---- */
+
+/* customer_get() of a document that is called 'old' has read it when it waits for the lock. */
+static void hold_old_documents(struct fixture *f, PGconn *holder)
+{
+    keep_customer_get(f);
+    sqlf(f,
+         "create or replace function customer_get(id integer) returns json language plpgsql as $$"
+         " declare document json := customer_good(id);"
+         " begin"
+         " if document->>'name' = 'old' then perform pg_advisory_xact_lock_shared(%d); end if;"
+         " return document; end $$",
+         LOCK);
+    char statement[64];
+    snprintf(statement, sizeof statement, "select pg_advisory_lock(%d)", LOCK);
+    sql_on(holder, statement);
+}
+
+/* The listener that connects next is not ready before the second lock is released. */
+static void hold_listeners(struct fixture *f, PGconn *holder)
+{
+    sqlf(f,
+         "create schema slow;"
+         "create function slow.pg_is_in_recovery() returns boolean language plpgsql as $$ begin"
+         " if current_setting('application_name') = 'cachepusher listener' then"
+         " perform pg_advisory_xact_lock_shared(%d); end if; return false; end $$;"
+         "alter database %s set search_path = slow, pg_catalog, public",
+         LOCK + 1, f->database);
+    char statement[64];
+    snprintf(statement, sizeof statement, "select pg_advisory_lock(%d)", LOCK + 1);
+    sql_on(holder, statement);
+}
+
+static void wait_for_fetch_of_old(struct fixture *f)
+{
+    WAIT_UNTIL(sql_number(f, "select count(*) from pg_locks join pg_stat_activity using (pid) where locktype ="
+                             " 'advisory' and not granted and application_name = 'cachepusher worker' and database ="
+                             " (select oid from pg_database where datname = current_database())") > 0);
+}
+
+/* The owner of the lease, of which backends are terminated; the session that stands by is left alone. */
+static void terminate_owner(struct fixture *f)
+{
+    REQUIRE_INT(sql_number(f, "select count(pg_terminate_backend(pid)) from pg_locks join pg_stat_activity using (pid)"
+                              " where locktype = 'advisory' and granted and application_name = 'cachepusher listener'"
+                              " and database = (select oid from pg_database where datname = current_database())"),
+                ==, 1);
+}
+
+/* The first has read an old document when it loses its session. The second takes over and stores the new one. Then the
+ * first gets on: what it has in its hands must not be stored. */
+START_TEST(a_read_from_before_is_not_written_after)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    insert_customers(f);
+    PGconn *documents = connect_again(f);
+    PGconn *listeners = connect_again(f);
+    hold_old_documents(f, documents);
+    start_both(f, &first, &second);
+    hold_listeners(f, listeners);
+
+    sql(f, "update customer set name = 'old' where id_customer = 17");
+    wait_for_fetch_of_old(f);
+    terminate_owner(f);
+    sql(f, "update customer set name = 'new' where id_customer = 17");
+    wait_ready(second);
+    expect_customers(f);
+    sql_on(documents, "select pg_advisory_unlock_all()");
+    /* It tries, and fails for want of its connection or of the lease. */
+    WAIT_UNTIL(stats_of(first).failures > 0);
+    require_customers(f);
+    sql_on(listeners, "select pg_advisory_unlock_all()");
+    WAIT_UNTIL(count_logged(f, "standing by") == 2);
+    sql(f, "update customer set name = 'newer'");
+    expect_customers(f);
+    stop_syncer(f, first);
+    require_customers(f);
+    stop_syncer(f, second);
+    fixture_close(f);
+}
+END_TEST
+
+/* The same with a listener that does not even know that its session is gone, like that of a frozen process: the worker
+ * finds its connection to Redis closed, makes another one, and is told by Postgres. */
+static atomic_bool frozen;
+
+static void freeze(struct fixture *f, const char *message)
+{
+    while (strstr(message, "freeze!") != NULL && atomic_load(&frozen) && !atomic_load(&f->abandoned)) {
+        poll(NULL, 0, 10);
+    }
+}
+
+START_TEST(a_frozen_owner_is_told_by_postgres)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    insert_customers(f);
+    f->logged = freeze;
+    PGconn *documents = connect_again(f);
+    hold_old_documents(f, documents);
+    start_both(f, &first, &second);
+
+    sql(f, "update customer set name = 'old' where id_customer = 17");
+    wait_for_fetch_of_old(f);
+    atomic_store(&frozen, true);
+    sql(f, "select pg_notify('customer_updated', 'freeze!')"); /* no id: the listener logs it */
+    WAIT_UNTIL(count_logged(f, "freeze!") == 1);
+    terminate_owner(f);
+    sql(f, "update customer set name = 'new' where id_customer = 17");
+    wait_ready(second);
+    expect_customers(f);
+    sql_on(documents, "select pg_advisory_unlock_all()");
+    WAIT_UNTIL(count_logged(f, "the right to write has been lost") > 0);
+    require_customers(f);
+    atomic_store(&frozen, false);
+    WAIT_UNTIL(count_logged(f, "standing by") == 2);
+    sql(f, "update customer set name = 'newer'");
+    expect_customers(f);
+    stop_syncer(f, first);
+    stop_syncer(f, second);
+    fixture_close(f);
+}
+END_TEST
+
+/* ---- while standing by ---- */
+
+/* Writes that no trigger sees are told to the one that writes. */
+START_TEST(what_is_enqueued_with_a_standby_reaches_the_writer)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    cp_error err = {0};
+    insert_customers(f);
+    start_both(f, &first, &second);
+    sql(f, "set session_replication_role = replica; update customer set name = 'enqueued' where id_customer in (3, 4);"
+           "delete from customer where id_customer = 5; reset session_replication_role");
+    REQUIRE_OK(cp_syncer_enqueue(second, "customer", "3", &err), err);
+    REQUIRE_OK(cp_syncer_enqueue(second, "customer", "4", &err), err);
+    REQUIRE_OK(cp_syncer_enqueue(second, "customer", "5", &err), err);
+    expect_customers(f);
+    REQUIRE_INT(stats_of(first).events, ==, 3);
+    REQUIRE_INT(stats_of(second).events, ==, 0);
+
+    /* The very last moment counts, too. */
+    sql(f, "set session_replication_role = replica; update customer set name = 'at last' where id_customer = 6;"
+           "reset session_replication_role");
+    REQUIRE_OK(cp_syncer_enqueue(second, "customer", "6", &err), err);
+    stop_syncer(f, second);
+    expect_customers(f);
+    stop_syncer(f, first);
+    fixture_close(f);
+}
+END_TEST
+
+/* A standby whose session dies while nobody knows who writes: the other one reads everything again. */
+START_TEST(what_is_enqueued_in_between_reaches_the_writer)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    cp_error err = {0};
+    insert_customers(f);
+    start_both(f, &first, &second);
+    PGconn *listeners = connect_again(f);
+    hold_listeners(f, listeners);
+    REQUIRE_INT(sql_number(f, "select count(pg_terminate_backend(pid)) from pg_stat_activity a where application_name ="
+                              " 'cachepusher listener' and datname = current_database() and not exists (select from"
+                              " pg_locks l where l.pid = a.pid and locktype = 'advisory')"),
+                ==, 1);
+    WAIT_UNTIL(count_logged(f, "connecting again") == 1);
+    sql(f, "set session_replication_role = replica; update customer set name = 'enqueued' where id_customer = 3;"
+           "reset session_replication_role");
+    REQUIRE_OK(cp_syncer_enqueue(second, "customer", "3", &err), err);
+    WAIT_UNTIL(stats_of(second).events == 1);
+    sql_on(listeners, "select pg_advisory_unlock_all()");
+    expect_customers(f);
+    REQUIRE_INT(stats_of(first).causes[CP_CAUSE_TRUNCATE], ==, 1);
+    stop_syncer(f, second);
+    stop_syncer(f, first);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(a_standby_can_be_refused)
+{
+    struct fixture *f = fixture_open();
+    cp_error err = {0};
+    insert_customers(f);
+    cp_syncer *first = run_syncer(f, NULL, NO_SETTINGS);
+    const char *const *settings[] = {SETTINGS("standby", "false"), SETTINGS("flush", "true")};
+    for (int i = 0; i < 2; i++) {
+        cp_syncer *other = make_syncer(f, NULL, settings[i]);
+        REQUIRE_INT(cp_syncer_start(other, &err), ==, CP_ERR_POSTGRES);
+        REQUIRE(err.retriable);
+        REQUIRE_CONTAINS(err.message, "writes already");
+        destroy_syncer(f, other);
+    }
+    require_customers(f);
+    /* Of another name it is none of its business. */
+    cp_syncer *other = make_syncer(f, NULL, SETTINGS("standby", "false", "name", "another"));
+    start_syncer(other);
+    wait_ready(other);
+    stop_syncer(f, other);
+    stop_syncer(f, first);
+    fixture_close(f);
+}
+END_TEST
+
+Suite *standby_suite(void)
+{
+    Suite *suite = suite_create("standby");
+    TCase *tcase = tcase_create("standby");
+    tcase_set_timeout(tcase, 240);
+    tcase_add_test(tcase, takes_over_when_the_first_stops);
+    tcase_add_test(tcase, a_stop_keeps_the_lease_until_all_has_settled);
+    tcase_add_test(tcase, several_stand_by);
+    tcase_add_test(tcase, a_read_from_before_is_not_written_after);
+    tcase_add_test(tcase, a_frozen_owner_is_told_by_postgres);
+    tcase_add_test(tcase, what_is_enqueued_with_a_standby_reaches_the_writer);
+    tcase_add_test(tcase, what_is_enqueued_in_between_reaches_the_writer);
+    tcase_add_test(tcase, a_standby_can_be_refused);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
