@@ -48,7 +48,7 @@ void daemon_start(struct daemon *daemon)
 
 bool daemon_has_started(const struct daemon *daemon)
 {
-    return log_has(daemon->process.log, (const char *const[]){"resync: start", NULL}, NULL, 0);
+    return log_has(daemon->process.log, (const char *const[]){"resync: start", "standing by", NULL}, NULL, 0);
 }
 
 void daemon_kill(struct daemon *daemon)

@@ -22,7 +22,7 @@ static const char usage[] = "usage: chaos --daemon PROGRAM [OPTION...]\n"
                             "  --faults A,B       draw from these alone\n"
                             "  --each [PART/OF]   instead of drawing: every fault once, each after the one before has "
                             "healed; or a part of them\n"
-                            "  --daemons N        on the same servers (default 1)\n"
+                            "  --daemons N        on the same servers (default 1 or 2, by the seed)\n"
                             "  --log-level L      of the daemon (default info)\n"
                             "  --template DIR     of Postgres: copy it instead of making a new one\n"
                             "  --prepare DIR      only make such a template, in DIR\n"
@@ -69,7 +69,7 @@ static bool parse(int argc, char **argv, struct options *options)
                                           {"list", no_argument, NULL, 'L'},
                                           {"daemons", required_argument, NULL, 'n'},
                                           {0}};
-    *options = (struct options){.seed = 1, .seconds = 30, .daemons = 1, .log_level = "info"};
+    *options = (struct options){.seed = 1, .seconds = 30, .log_level = "info"};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
         case 'd':
@@ -107,6 +107,9 @@ static bool parse(int argc, char **argv, struct options *options)
         default:
             return false;
         }
+    }
+    if (options->daemons == 0) {
+        options->daemons = 1 + (int)(options->seed % 2);
     }
     return optind == argc && (options->program != NULL || options->prepare != NULL) && options->seconds > 0 &&
            options->daemons >= 1 && options->daemons <= DAEMONS_MAX;
