@@ -63,6 +63,9 @@ begin
         with done as (update address set fk_customer = ids[2] where fk_customer = ids[1]
                       and exists (select from customer where id_customer = ids[2]) returning 1)
         select ids[1:2] where exists (select from done) into touched;
+    when 'truncate' then
+        select array_agg(distinct fk_customer) from address into touched;
+        truncate address;
     end case;
 
     update chaos_version set version = new_version where id = any (touched);

@@ -23,8 +23,8 @@ bool daemon_has_started(const struct daemon *daemon);
 /* kill -9. */
 void daemon_kill(struct daemon *daemon);
 
-/* SIGTERM: it has to settle what it has and end well. */
-void daemon_stop(struct daemon *daemon);
+/* SIGTERM: it has to settle what it has, unless it may fail to, and to end by itself. */
+void daemon_stop(struct daemon *daemon, bool may_fail);
 
 /* Blames it for having ended by itself. */
 void daemon_watch(struct daemon *daemon);

@@ -1,6 +1,7 @@
 /* What happens to the daemon's own process. */
 #include "fault.h"
 
+#include <signal.h>
 #include <sys/resource.h>
 
 enum { START_MS = 3000 };
@@ -17,6 +18,22 @@ static void inject_kill(struct world *world, struct strike *strike)
     struct daemon *daemon = choose(world, strike);
     daemon_kill(daemon);
     daemon_start(daemon);
+}
+
+/* A restart as an operator would do it. Where servers are away ids may be left, and it tells. */
+static void inject_restart(struct world *world, struct strike *strike)
+{
+    struct daemon *daemon = choose(world, strike);
+    daemon_stop(daemon, true);
+    daemon_start(daemon);
+}
+
+static void inject_resync(struct world *world, struct strike *strike)
+{
+    struct daemon *daemon = choose(world, strike);
+    if (daemon_has_started(daemon)) { /* before, the signal may still have its usual effect */
+        process_signal(&daemon->process, SIGHUP);
+    }
 }
 
 static void inject_stop(struct world *world, struct strike *strike)
@@ -61,6 +78,8 @@ static void heal_files(struct world *world, struct strike *strike)
 
 const struct fault daemon_faults[] = {
     {"daemon-kill", TARGET_DAEMON, 0, 0, inject_kill, NULL, false},
+    {"daemon-restart", TARGET_DAEMON, 0, 0, inject_restart, NULL, false},
+    {"daemon-resync", TARGET_DAEMON, 0, 0, inject_resync, NULL, false},
     {"daemon-stop", TARGET_DAEMON, 100, 4000, inject_stop, heal_stop, false},
     {"daemon-files", TARGET_DAEMON, 500, 3000, inject_files, heal_files, false},
     {0},

@@ -231,7 +231,7 @@ static int run(struct world *world, const struct options *options, struct schedu
         say("equal after %.3f s", equal_s);
     }
     for (int i = 0; i < world->daemon_count && !is_blamed(); i++) {
-        daemon_stop(&world->daemons[i]);
+        daemon_stop(&world->daemons[i], false);
     }
     expect_equal(world, 0, "after the daemon has stopped");
     if (!is_blamed()) {

@@ -21,7 +21,7 @@ struct writer {
     pthread_t thread;
     uint64_t random;
     PGconn *connection;
-    int ids[MANY];
+    int ids[CUSTOMERS];
     int id_count;
     char text[TEXT_BYTES];
 };
@@ -40,6 +40,9 @@ struct writers {
 static void choose_ids(struct writer *writer, int count)
 {
     writer->id_count = 0;
+    for (int id = 1; count == CUSTOMERS && id <= CUSTOMERS; id++) {
+        writer->ids[writer->id_count++] = id;
+    }
     while (writer->id_count < count) {
         uint32_t range = roll(&writer->random, 2) == 0 && count <= FEW ? HOT : CUSTOMERS;
         int id = 1 + (int)roll(&writer->random, range);
@@ -56,6 +59,9 @@ static void choose_ids(struct writer *writer, int count)
 static int choose_count(struct writer *writer)
 {
     uint32_t n = roll(&writer->random, 100);
+    if (n == 1 && roll(&writer->random, 4) == 0) {
+        return CUSTOMERS;
+    }
     return n == 0 ? MANY : n < 8 ? 20 : 1 + (int)(n % FEW);
 }
 
@@ -76,6 +82,9 @@ static const char *choose_operation(struct writer *writer)
     static const char *const operations[] = {"insert", "insert", "insert", "rename", "rename", "rename",
                                              "rename", "edit",   "edit",   "add",    "add",    "drop",
                                              "move",   "move",   "delete", "replace"};
+    if (writer->id_count == CUSTOMERS) {
+        return "truncate"; /* whose customers nobody names: it announces everything */
+    }
     return operations[roll(&writer->random, sizeof operations / sizeof *operations)];
 }
 
@@ -120,8 +129,8 @@ static bool execute(struct writer *writer, const char *statement, int count, con
 
 /* What is about to be committed. One entry for each customer, in the version that the transaction has drawn last. */
 struct intent {
-    int ids[MANY];
-    bool stays[MANY];
+    int ids[CUSTOMERS];
+    bool stays[CUSTOMERS];
     int count;
     uint64_t version;
 };
@@ -143,7 +152,7 @@ static void remember(struct intent *intent, const PGresult *changed)
 /* Locks the customers, and changes them up to three times; all changes of a transaction share one version. */
 static bool prepare(struct writer *writer, struct intent *intent)
 {
-    char array[MANY * 8];
+    char array[CUSTOMERS * 8];
     char version[24];
     format_ids(writer, array, sizeof array);
     if (!execute(writer, "begin", 0, NULL) ||
