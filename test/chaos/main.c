@@ -194,8 +194,12 @@ static int conclude(struct world *world, const struct options *options, const ch
         printf("seed %" PRIu64 ": ok, %s\n", options->seed, figures);
         return 0;
     }
-    printf("all logs are in %s; to repeat it: --seed %" PRIu64 " --seconds %d\n", world->dir, options->seed,
-           options->seconds);
+    printf("all logs are in %s; to repeat it: test/chaos/run --seed %" PRIu64 " --seconds %d -- --daemons %d",
+           world->dir, options->seed, options->seconds, options->daemons);
+    if (options->part > 0) {
+        printf(" --each=%d/%d", options->part, options->parts);
+    }
+    printf("%s%s\n", options->names != NULL ? " --faults " : "", options->names != NULL ? options->names : "");
     printf("seed %" PRIu64 ": FAILED: %s\n", options->seed, reason());
     fflush(stdout);
     _exit(1); /* threads may hang; what was started dies with us */
