@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { STOP_MS = 30000 };
+enum { START_MS = 5000, STOP_MS = 30000 };
 
 static void name_log(const struct daemon *daemon, int incarnation, char *log, size_t size)
 {
@@ -82,10 +82,17 @@ void daemon_watch(struct daemon *daemon)
     }
 }
 
+static bool has_said_something(void *context)
+{
+    const struct daemon *daemon = context;
+    return log_has(daemon->process.log, (const char *const[]){"", NULL}, NULL, 0);
+}
+
 void daemon_stop(struct daemon *daemon, bool may_fail)
 {
     static const int unsettled = 1 << 8; /* exit code 1, as waitpid() has it */
     char how[64];
+    wait_until(has_said_something, daemon, START_MS); /* sooner, the signal still has its usual effect */
     daemon_watch(daemon);
     if (daemon->process.pid == 0) {
         return;
