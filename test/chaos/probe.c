@@ -15,11 +15,12 @@ enum {
 };
 
 struct probe {
-    const char *fault;
+    const char *fault; /* NULL: a mark, nobody waits for it */
     int64_t from_ms;
     bool is_clean;
     bool is_written;
-    int id; /* of the first row */
+    int id;   /* of the first row */
+    int mark; /* the same of the last mark before */
 };
 
 struct probes {
@@ -31,6 +32,7 @@ struct probes {
     struct probe pending[PENDING];
     int count;
     int next_id;
+    int mark;
 
     /* Of the thread. */
     PGconn *postgres;
@@ -67,7 +69,7 @@ static void disconnect_redis(struct probes *probes)
     }
 }
 
-static bool have_arrived(struct probes *probes, int id)
+static bool have_arrived(struct probes *probes, const struct probe *probe)
 {
     if (probes->node != cache_primary(probes->cache)) {
         disconnect_redis(probes);
@@ -76,17 +78,18 @@ static bool have_arrived(struct probes *probes, int id)
         probes->node = cache_primary(probes->cache);
         probes->redis = cache_connect(probes->node, ANSWER_MS);
     }
-    char command[24 * (ROWS + 1)] = "EXISTS";
-    for (int i = 0; i < ROWS; i++) {
+    char command[24 * (3 * ROWS + 1)] = "EXISTS";
+    const int firsts[] = {FIRST_ID, probe->mark, probe->id};
+    for (int i = 0; i < 3 * ROWS; i++) {
         size_t length = strlen(command);
-        snprintf(command + length, sizeof command - length, " customer:%d", id + i);
+        snprintf(command + length, sizeof command - length, " customer:%d", firsts[i / ROWS] + i % ROWS);
     }
     redisReply *reply = probes->redis != NULL ? redisCommand(probes->redis, command) : NULL;
     if (reply == NULL) {
         disconnect_redis(probes);
         return false;
     }
-    bool arrived = reply->type == REDIS_REPLY_INTEGER && reply->integer == ROWS;
+    bool arrived = reply->type == REDIS_REPLY_INTEGER && reply->integer == 3 * ROWS;
     freeReplyObject(reply);
     return arrived;
 }
@@ -97,7 +100,7 @@ static void look_after(struct probes *probes, int index)
     struct probe probe = probes->pending[index];
     pthread_mutex_unlock(&probes->mutex);
     bool is_written = probe.is_written || write_rows(probes, probe.id);
-    bool arrived = is_written && have_arrived(probes, probe.id);
+    bool arrived = is_written && have_arrived(probes, &probe);
 
     pthread_mutex_lock(&probes->mutex); /* only this thread removes any */
     probes->pending[index].is_written = is_written;
@@ -106,7 +109,7 @@ static void look_after(struct probes *probes, int index)
         probes->pending[index] = probes->pending[--probes->count];
     }
     pthread_mutex_unlock(&probes->mutex);
-    if (arrived) {
+    if (arrived && probe.fault != NULL) {
         say("healed %s after %.3f s%s", probe.fault, (double)(now_ms() - probe.from_ms) / 1000.0,
             probe.is_clean ? "" : " (among others)");
     }
@@ -138,23 +141,36 @@ struct probes *probes_start(const struct cluster *cluster, struct cache *cache)
     }
     probes->cluster = cluster;
     probes->cache = cache;
-    probes->next_id = FIRST_ID;
+    probes->next_id = probes->mark = FIRST_ID;
     pthread_mutex_init(&probes->mutex, NULL);
     if (pthread_create(&probes->thread, NULL, work, probes) != 0) {
         die("cannot start the probes");
     }
+    probes_mark(probes);
     return probes;
+}
+
+static void add(struct probes *probes, struct probe probe)
+{
+    pthread_mutex_lock(&probes->mutex);
+    if (probes->count < PENDING) {
+        probe.id = probes->next_id;
+        probe.mark = probes->mark;
+        probes->pending[probes->count++] = probe;
+        probes->mark = probe.fault == NULL ? probe.id : probes->mark;
+        probes->next_id += ROWS;
+    }
+    pthread_mutex_unlock(&probes->mutex);
+}
+
+void probes_mark(struct probes *probes)
+{
+    add(probes, (struct probe){.fault = NULL});
 }
 
 void probes_ask(struct probes *probes, const char *fault, int64_t from_ms, bool is_clean)
 {
-    pthread_mutex_lock(&probes->mutex);
-    if (probes->count < PENDING) {
-        probes->pending[probes->count++] =
-            (struct probe){.fault = fault, .from_ms = from_ms, .is_clean = is_clean, .id = probes->next_id};
-        probes->next_id += ROWS;
-    }
-    pthread_mutex_unlock(&probes->mutex);
+    add(probes, (struct probe){.fault = fault, .from_ms = from_ms, .is_clean = is_clean});
 }
 
 void probes_disturb(struct probes *probes)
@@ -169,7 +185,10 @@ void probes_disturb(struct probes *probes)
 int probes_pending(struct probes *probes)
 {
     pthread_mutex_lock(&probes->mutex);
-    int count = probes->count;
+    int count = 0;
+    for (int i = 0; i < probes->count; i++) {
+        count += probes->pending[i].fault != NULL;
+    }
     pthread_mutex_unlock(&probes->mutex);
     return count;
 }

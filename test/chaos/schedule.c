@@ -113,6 +113,8 @@ static void inject(struct course *course, struct strike *strike)
     say("%s%s", strike->fault->name, strike->fault->heal != NULL ? " begins" : "");
     if (strike->fault->never_heals) {
         probes_ask(course->probes, strike->fault->name, from_ms, is_clean);
+    } else if (strike->fault->heal != NULL) {
+        probes_mark(course->probes);
     }
 }
 
