@@ -216,9 +216,9 @@ typedef struct cp_stats {
 CP_API void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats);
 
 /* Stops listening, settles what is queued within grace_ms, and ends the threads. CP_OK: everything received has
- * settled. CP_ERR_TIMEOUT: the message says how many ids had not; the next warm-up repairs them. May take a
- * connection's timeout longer than grace_ms when a server hangs. Stopped stays stopped; calling it again is harmless.
- */
+ * settled. CP_ERR_TIMEOUT: the message says how many ids had not, or that a resync was cut short which an overflow or
+ * '*' had called for; the next warm-up repairs them. May take a connection's timeout longer than grace_ms when a server
+ * hangs. Stopped stays stopped; calling it again is harmless. */
 CP_API cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err);
 
 /* Stops without grace if still running, and frees. NULL is allowed. */

@@ -1,5 +1,7 @@
 #include "error.h"
 
+#include "id.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -29,6 +31,10 @@ void cpi_fold(char *out, size_t size, const char *text)
         } else {
             piece_length = character_length(text);
             text += piece_length;
+            if (!cpi_utf8_valid(piece, piece_length)) {
+                piece = "?";
+                piece_length = 1;
+            }
         }
         if (length + piece_length >= size) {
             break;

@@ -19,7 +19,8 @@ cp_code cpi_error_memory(cp_error *err);
 int cpi_shown(const char *text);
 
 /* One line of a formatted text: runs of newlines in it become "; ", one at either end goes, and what is too long is cut
- * at a character's boundary. For messages: servers and users write newlines. */
+ * at a character's boundary; what is not UTF-8 becomes "?". For messages: servers and users write newlines, and names
+ * of files and ids that are refused may hold any byte. */
 void cpi_format(char *out, size_t size, const char *format, va_list arguments);
 void cpi_fold(char *out, size_t size, const char *text);
 

@@ -73,7 +73,9 @@ static enum cpi_payload add_array(const struct cpi_entity *entity, uint32_t inde
     json_error_t error;
     json_t *array = json_loads(payload, 0, &error);
     if (array == NULL) {
-        return json_error_code(&error) == json_error_out_of_memory ? CPI_PAYLOAD_NO_MEMORY : CPI_PAYLOAD_BAD;
+        /* jansson gives neither reason nor code when it has no memory to begin with. */
+        bool out_of_memory = error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory;
+        return out_of_memory ? CPI_PAYLOAD_NO_MEMORY : CPI_PAYLOAD_BAD;
     }
     enum cpi_payload result = CPI_PAYLOAD_IDS;
     for (size_t i = 0; i < json_array_size(array) && result == CPI_PAYLOAD_IDS; i++) {

@@ -154,8 +154,12 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
     statement_name(index, name);
 
     Oid type = 0;
-    if (prepare(pg, "", entity, "", err) != CP_OK || cpi_pg_column_type(pg, "", 1, &type, err) != CP_OK) {
-        return CP_ERR_POSTGRES;
+    cp_code code = prepare(pg, "", entity, "", err);
+    if (code == CP_OK) {
+        code = cpi_pg_column_type(pg, "", 1, &type, err);
+    }
+    if (code != CP_OK) {
+        return code;
     }
     switch (type) {
     case JSON_OID:
@@ -174,8 +178,9 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
 
 cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err)
 {
-    if (cpi_fetch_prepare(pg, entity, index, err) != CP_OK) {
-        return CP_ERR_POSTGRES;
+    cp_code code = cpi_fetch_prepare(pg, entity, index, err);
+    if (code != CP_OK) {
+        return code;
     }
     /* to_regproc() is null for a name with several functions; then the first fetch has to show it. */
     struct cpi_pg_parameter parameter = {.value = entity->fetch};

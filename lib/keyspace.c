@@ -40,13 +40,12 @@ redisReply *cpi_scan_next(struct cpi_redis *redis, struct cpi_scan *scan, cp_err
     return reply;
 }
 
-bool cpi_keyspace_id(const struct cpi_entity *entity, const redisReply *key, union cpi_id *id)
+bool cpi_keyspace_id(const struct cpi_entity *entity, const redisReply *key, union cpi_id *id, bool *out_of_memory)
 {
     const char *text = NULL;
     size_t length = 0;
-    bool out_of_memory = false;
     if (key->type != REDIS_REPLY_STRING || !cpi_key_match(&entity->key, key->str, key->len, &text, &length) ||
-        !cpi_id_parse(entity->id_type, text, length, id, &out_of_memory)) {
+        !cpi_id_parse(entity->id_type, text, length, id, out_of_memory)) {
         return false;
     }
     char digits[CPI_ID_NUMBER_BYTES];

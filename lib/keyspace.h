@@ -24,8 +24,9 @@ void cpi_scan_fini(struct cpi_scan *scan);
 redisReply *cpi_scan_next(struct cpi_redis *redis, struct cpi_scan *scan, cp_error *err);
 
 /* The id that a key of the entity stands for; false for a key that is no document of it: another shape, no id of the
- * type, or an id spelled as we would not (007). The id owns its text. */
-bool cpi_keyspace_id(const struct cpi_entity *entity, const redisReply *key, union cpi_id *id);
+ * type, or an id spelled as we would not (007). The id owns its text. *out_of_memory is set when false is returned for
+ * want of memory and left alone otherwise. */
+bool cpi_keyspace_id(const struct cpi_entity *entity, const redisReply *key, union cpi_id *id, bool *out_of_memory);
 
 /* Deletes every key that begins with the entity's prefix; *count is how many there were. */
 cp_code cpi_keyspace_flush(struct cpi_redis *redis, const struct cpi_entity *entity, uint64_t *count, cp_error *err);

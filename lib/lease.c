@@ -35,6 +35,19 @@ enum cpi_lease_state cpi_lease_state(struct cpi_lease *lease)
     return state;
 }
 
+void cpi_lease_set_bell(struct cpi_lease *lease, struct cpi_bell *bell)
+{
+    lease->bell = bell;
+}
+
+uint64_t cpi_lease_generation(struct cpi_lease *lease)
+{
+    pthread_mutex_lock(&lease->mutex);
+    uint64_t generation = lease->generation;
+    pthread_mutex_unlock(&lease->mutex);
+    return generation;
+}
+
 bool cpi_lease_is_held(struct cpi_lease *lease)
 {
     enum cpi_lease_state state = cpi_lease_state(lease);
@@ -44,7 +57,7 @@ bool cpi_lease_is_held(struct cpi_lease *lease)
 void cpi_lease_lose(struct cpi_lease *lease)
 {
     pthread_mutex_lock(&lease->mutex);
-    lease->state = CPI_LEASE_NONE;
+    lease->state = lease->state == CPI_LEASE_TAKEN ? CPI_LEASE_TAKEN : CPI_LEASE_NONE;
     pthread_mutex_unlock(&lease->mutex);
 }
 
@@ -99,6 +112,7 @@ static void note_held(struct cpi_lease *lease, const PGresult *session)
     pthread_mutex_lock(&lease->mutex);
     lease->session = now;
     lease->state = CPI_LEASE_HELD;
+    lease->generation++;
     pthread_mutex_unlock(&lease->mutex);
 }
 
@@ -215,19 +229,35 @@ static cp_code evict(const struct cpi_lease *lease, const struct cpi_lease_sessi
     return code;
 }
 
-static cp_code confirm(const struct cpi_lease *lease, const struct cpi_lease_session *session, struct cpi_pg *pg,
+/* The session is gone and its owner has not noticed, unless it has another one by now. */
+static void tell_listener(struct cpi_lease *lease, const struct cpi_lease_session *session, bool taken)
+{
+    pthread_mutex_lock(&lease->mutex);
+    if (strcmp(lease->session.pid, session->pid) == 0 && strcmp(lease->session.since, session->since) == 0) {
+        lease->state = taken ? CPI_LEASE_TAKEN : CPI_LEASE_NONE;
+    }
+    pthread_mutex_unlock(&lease->mutex);
+    cpi_bell_ring(lease->bell);
+}
+
+static cp_code confirm(struct cpi_lease *lease, const struct cpi_lease_session *session, struct cpi_pg *pg,
                        cp_error *err)
 {
     struct cpi_pg_parameter parameters[] = {
         {.value = cpi_config_name(lease->config)}, {.value = session->pid}, {.value = session->since}};
-    PGresult *held =
-        cpi_pg_query(pg, "select" HOLDERS " and l.pid = $2::int and " BEGAN " = $3::bigint", parameters, 3, false, err);
-    if (held == NULL) {
+    PGresult *holder =
+        cpi_pg_query(pg, "select l.pid = $2::int and " BEGAN " = $3::bigint" HOLDERS, parameters, 3, false, err);
+    if (holder == NULL) {
         return CP_ERR_POSTGRES;
     }
-    bool ours = PQntuples(held) > 0;
-    PQclear(held);
-    return ours ? CP_OK : cpi_error(err, CP_ERR_POSTGRES, true, "the right to write has been lost");
+    bool taken = PQntuples(holder) > 0;
+    bool ours = taken && strcmp(PQgetvalue(holder, 0, 0), "t") == 0;
+    PQclear(holder);
+    if (!ours) {
+        tell_listener(lease, session, taken);
+        return cpi_error(err, CP_ERR_POSTGRES, true, "the right to write has been lost");
+    }
+    return CP_OK;
 }
 
 cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_redis *redis, cp_error *err)
@@ -242,10 +272,7 @@ cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_r
                                                   : "the listener is not connected, which the right to write "
                                                     "hangs on");
     }
-    cp_code code = cpi_pg_is_open(pg) ? CP_OK : cpi_pg_open(pg, err);
-    if (code == CP_OK) {
-        code = set_name(lease, &session, redis, err);
-    }
+    cp_code code = set_name(lease, &session, redis, err);
     if (code == CP_OK) {
         code = evict(lease, &session, redis, err);
     }

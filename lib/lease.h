@@ -18,6 +18,7 @@
 #ifndef CPI_LEASE_H
 #define CPI_LEASE_H
 
+#include "bell.h"
 #include "config.h"
 #include "pg.h"
 #include "redis.h"
@@ -45,6 +46,8 @@ struct cpi_lease {
     pthread_mutex_t mutex; /* over both below: written by the listener, read by whoever is to be admitted */
     enum cpi_lease_state state;
     struct cpi_lease_session session;
+    uint64_t generation;   /* how many sessions have held the lock */
+    struct cpi_bell *bell; /* the listener's */
 };
 
 /* Room for one line about a session. */
@@ -52,6 +55,9 @@ enum { CPI_HOLDER_BYTES = 160 };
 
 /* Both arguments have to outlive it. */
 void cpi_lease_init(struct cpi_lease *lease, const struct cp_config *config, const char *token);
+
+/* Before any thread runs: the bell by which the listener hears that somebody has found the lease gone. */
+void cpi_lease_set_bell(struct cpi_lease *lease, struct cpi_bell *bell);
 void cpi_lease_fini(struct cpi_lease *lease);
 
 /* Any thread. */
@@ -59,6 +65,10 @@ enum cpi_lease_state cpi_lease_state(struct cpi_lease *lease);
 
 /* Any thread: whether this syncer writes. */
 bool cpi_lease_is_held(struct cpi_lease *lease);
+
+/* Any thread: changes whenever the listener has made its connection again. Whatever made it do that, a path to Postgres
+ * that has gone silent for instance, is likely to be true for every other connection that is as old. */
+uint64_t cpi_lease_generation(struct cpi_lease *lease);
 
 /* The listener: tries to get the lock for the session of pg, which from then on is the one that holds it. With CP_OK
  * *state tells what has come of it and, where it is taken, holder who has it. A former session of our own that still
@@ -68,11 +78,11 @@ bool cpi_lease_is_held(struct cpi_lease *lease);
 cp_code cpi_lease_take(struct cpi_lease *lease, struct cpi_pg *pg, enum cpi_lease_state *state,
                        char holder[CPI_HOLDER_BYTES], cp_error *err);
 
-/* The listener: the session is gone. */
+/* The listener: the session is gone. What another syncer has taken counts as taken until we have asked again. */
 void cpi_lease_lose(struct cpi_lease *lease);
 
-/* Any thread, for connections of its own, of which pg is opened if need be: the three steps. Afterwards
- * redis->may_write is true. */
+/* Any thread, for connections of its own that are both open: the three steps. Afterwards redis->may_write is true. When
+ * Postgres says no, the listener is told, whose session must be gone. */
 cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_redis *redis, cp_error *err);
 
 /* Before anything runs: an error, retriable, that names the syncer that has the lock; CP_OK when none has. */

@@ -18,7 +18,7 @@
 
 enum {
     RETRY_BASE_MS = 50,
-    RETRY_CAP_MS = 5000,
+    RETRY_CAP_MS = 2000,
     /* Between looks at full rings: a worker empties one in about the time of a batch. */
     SPILL_LOOK_MS = 5,
     LEASE_LOOK_MS = 1000, /* at whether whoever has it is gone */
@@ -272,6 +272,16 @@ static void take_inbox(struct cpi_listener *listener)
 
 /* ---- the thread ---- */
 
+/* A worker that asked Postgres may know more than this connection, which looks healthy. */
+static bool has_lease(struct cpi_listener *listener, cp_error *err)
+{
+    bool held = cpi_lease_is_held(listener->env->lease);
+    if (!held) {
+        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the session that held the right to write is gone");
+    }
+    return held;
+}
+
 static void read_source(struct cpi_listener *listener)
 {
     if (!listener->is_listening) {
@@ -288,7 +298,8 @@ static void read_source(struct cpi_listener *listener)
         cpi_error(&err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(listener->pg.connection));
     }
     receive_all(listener);
-    if (!alive || !cpi_heartbeat_beat(&listener->heartbeat, &listener->pg, &err) || !secure_lease(listener, &err)) {
+    if (!alive || !has_lease(listener, &err) || !cpi_heartbeat_beat(&listener->heartbeat, &listener->pg, &err) ||
+        !secure_lease(listener, &err)) {
         lose(listener, &err);
     }
 }
@@ -305,7 +316,8 @@ static void rest(struct cpi_listener *listener)
         timeout_ms = SPILL_LOOK_MS;
     }
     cpi_bell_arm(&listener->bell);
-    if (cpi_inbox_is_empty(listener->inbox) && cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
+    bool doubted = listening && !cpi_lease_is_held(listener->env->lease);
+    if (!doubted && cpi_inbox_is_empty(listener->inbox) && cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
         cpi_bell_sleep(&listener->bell, listening ? PQsocket(listener->pg.connection) : -1, timeout_ms);
     }
     cpi_bell_disarm(&listener->bell);
@@ -324,6 +336,9 @@ static void *run(void *context)
      * the workers have ended. */
     listener->pg.cancel_fd = listener->env->stop->grace_fd;
     cpi_inbox_close(listener->inbox, &listener->events);
+    if (listener->standing_by && !cpi_pg_is_open(&listener->pg) && listener->events.count + listener->unannounced > 0) {
+        cpi_pg_open(&listener->pg, NULL); /* it may have been given up just now, because we are stopping */
+    }
     deal_with_enqueued(listener);
     while (!cpi_spill_flush(listener->spill) && !cpi_stop_grace_passed(listener->env->stop)) {
         poll(NULL, 0, SPILL_LOOK_MS);
@@ -361,6 +376,7 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
         cpi_listener_destroy(listener);
         return NULL;
     }
+    cpi_lease_set_bell(env->lease, &listener->bell);
     return listener;
 }
 

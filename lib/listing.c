@@ -66,7 +66,7 @@ cp_code cpi_listing_estimate(struct cpi_pg *pg, const struct cpi_entity *entity,
 {
     char *sql = NULL;
     if (asprintf(&sql, "explain (format json) %s", entity->list) < 0) {
-        sql = NULL;
+        return cpi_error_memory(err);
     }
     PGresult *result = query(pg, sql, NULL, false, err);
     if (result == NULL) {

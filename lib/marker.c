@@ -101,7 +101,7 @@ bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg)
     memcpy(marker->epoch, epoch, sizeof marker->epoch); /* "" when refused: what is left is the run_id */
     marker->planted = true;
     marker->away = false;
-    marker->redis.server_restarted = false; /* what follows reads and writes everything again */
+    marker->redis.data_may_differ = false; /* what follows reads and writes everything again */
     marker->look_at_ms = cpi_now_ms() + LOOK_EVERY_MS;
     return true;
 }
@@ -120,7 +120,8 @@ bool cpi_marker_has_changed(struct cpi_marker *marker)
 
     cp_error err = {0};
     char epoch[24] = "";
-    bool read = is_connected(marker, &err) && read_epoch(marker, epoch, &err);
+    bool read = is_connected(marker, &err) && cpi_redis_check_primary(&marker->redis, &err) == CP_OK &&
+                read_epoch(marker, epoch, &err);
     if (!read && should_retry(marker, &err)) {
         return false;
     }
@@ -128,8 +129,8 @@ bool cpi_marker_has_changed(struct cpi_marker *marker)
         memcpy(epoch, marker->epoch, sizeof epoch);
     }
     marker->away = false;
-    bool changed = marker->redis.server_restarted || strcmp(epoch, marker->epoch) != 0;
-    marker->redis.server_restarted = false;
+    bool changed = marker->redis.data_may_differ || strcmp(epoch, marker->epoch) != 0;
+    marker->redis.data_may_differ = false;
     memcpy(marker->epoch, epoch, sizeof marker->epoch);
     return changed;
 }

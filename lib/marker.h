@@ -4,7 +4,8 @@
  * FLUSHALL, an eviction, an empty restart: they take the marker along with the documents. It is planted before a resync
  * lists anything and looked at every second from then on; when it is gone or another one, a resync is due. A loss in
  * the middle of a resync is thus noticed as well. What a marker cannot show, a server that came back with older data,
- * shows in the server's run_id (redis.h).
+ * shows in the server's run_id; a replica that was promoted, and the primary before it that lives on as a replica, in
+ * what INFO says of replication (redis.h).
  *
  * Syncers that serve the same keys share one marker: it belongs to the data, so whoever finds one leaves it as it is.
  * All of this belongs to the resync thread.
@@ -29,7 +30,7 @@ struct cpi_marker {
 void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env);
 void cpi_marker_fini(struct cpi_marker *marker);
 
-/* Plants one unless there is one; pg is asked whether we may write, and opened for it if need be. False: Redis is away,
+/* Plants one unless there is one; pg is open, and asked whether we may write. False: Redis is away,
  * try again. Where Redis refuses for good (an ACL), does with the run_id alone, and says so once. */
 bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg);
 

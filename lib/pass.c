@@ -10,7 +10,7 @@
 
 enum {
     RETRY_BASE_MS = 100,
-    RETRY_CAP_MS = 5000,
+    RETRY_CAP_MS = 2000,
     LOOK_LAST_MS = 50 /* while nothing moves, since a server may be away for hours */
 };
 
@@ -74,9 +74,23 @@ enum cpi_step cpi_pass_settle(struct cpi_pass *pass)
 
 /* ---- listing: ids from Postgres ---- */
 
-static bool open_postgres(struct cpi_pass *pass, cp_error *err)
+/* A listing takes its time, and whatever else the resync thread looks after does not wait for it. False: see
+ * cpi_lease_generation(). */
+static bool watch(void *context)
 {
-    return cpi_pg_is_open(&pass->pg) || cpi_pg_open(&pass->pg, err) == CP_OK;
+    struct cpi_pass *pass = context;
+    pass->report(pass->report_context);
+    return pass->generation == cpi_lease_generation(pass->env->lease);
+}
+
+cp_code cpi_pass_open(struct cpi_pass *pass, cp_error *err)
+{
+    uint64_t generation = cpi_lease_generation(pass->env->lease);
+    if (cpi_pg_is_open(&pass->pg) && pass->generation == generation) {
+        return CP_OK;
+    }
+    pass->generation = generation;
+    return cpi_pg_open(&pass->pg, err);
 }
 
 /* Stages an id that is the caller's: a text id is copied. */
@@ -117,7 +131,8 @@ static PGresult *next_page(struct cpi_pass *pass, const struct cpi_entity *entit
     if (last != NULL) {
         after = cpi_fetch_id(entity, last, PQntuples(last) - 1, 0);
     }
-    return open_postgres(pass, err) ? cpi_listing_page(&pass->pg, entity, last != NULL ? &after : NULL, err) : NULL;
+    return cpi_pass_open(pass, err) == CP_OK ? cpi_listing_page(&pass->pg, entity, last != NULL ? &after : NULL, err)
+                                             : NULL;
 }
 
 /* Puts every listed id through the lanes. A page that was lost is asked for again; it does not start over. */
@@ -154,7 +169,8 @@ static bool stage_missing(struct cpi_pass *pass, uint32_t index, cp_error *err)
     if (pass->probe.count == 0) {
         return true;
     }
-    PGresult *missing = open_postgres(pass, err) ? cpi_listing_missing(&pass->pg, entity, &pass->probe, err) : NULL;
+    PGresult *missing =
+        cpi_pass_open(pass, err) == CP_OK ? cpi_listing_missing(&pass->pg, entity, &pass->probe, err) : NULL;
     bool staged = missing != NULL && stage_rows(pass, index, missing, err);
     PQclear(missing);
     return staged;
@@ -169,7 +185,12 @@ static bool collect_ids(struct cpi_pass *pass, const struct cpi_entity *entity, 
     }
     for (size_t i = 0; i < keys->elements; i++) {
         union cpi_id id;
-        if (!cpi_keyspace_id(entity, keys->element[i], &id)) {
+        bool out_of_memory = false;
+        if (!cpi_keyspace_id(entity, keys->element[i], &id, &out_of_memory)) {
+            if (out_of_memory) {
+                cpi_error_memory(err);
+                return false;
+            }
             ++*strangers;
             continue;
         }
@@ -229,27 +250,32 @@ enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index)
 
 /* ---- touching: let the triggers announce every document ---- */
 
+/* On a connection of its own, since it may take as long as it likes. */
 static bool run_procedure(struct cpi_pass *pass, const char *name, cp_error *err)
 {
     struct cpi_pg_parameter parameter = {.value = name};
-    PGresult *result = open_postgres(pass, err)
-                           ? cpi_pg_query(&pass->pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc",
-                                          &parameter, 1, false, err)
-                           : NULL;
-    if (result == NULL) {
+    PGresult *kind = cpi_pass_open(pass, err) == CP_OK
+                         ? cpi_pg_query(&pass->pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc",
+                                        &parameter, 1, false, err)
+                         : NULL;
+    if (kind == NULL) {
         return false;
     }
-    bool is_procedure = PQntuples(result) == 1 && strcmp(PQgetvalue(result, 0, 0), "p") == 0;
-    PQclear(result);
+    bool is_procedure = PQntuples(kind) == 1 && strcmp(PQgetvalue(kind, 0, 0), "p") == 0;
+    PQclear(kind);
 
     char *sql = NULL;
     if (asprintf(&sql, "%s %s()", is_procedure ? "call" : "select", name) < 0) {
         cpi_error_memory(err);
         return false;
     }
-    result = cpi_pg_query(&pass->pg, sql, NULL, 0, false, err);
+    struct cpi_pg untimed = pass->pg;
+    untimed.connection = NULL;
+    untimed.statement_timeout_ms = 0;
+    PGresult *result = cpi_pg_open(&untimed, err) == CP_OK ? cpi_pg_query(&untimed, sql, NULL, 0, false, err) : NULL;
     free(sql);
     PQclear(result);
+    cpi_pg_close(&untimed);
     return result != NULL;
 }
 
@@ -259,7 +285,7 @@ static bool notify_fence(struct cpi_pass *pass, int64_t number, cp_error *err)
     char digits[24];
     snprintf(digits, sizeof digits, "%lld", (long long)number);
     struct cpi_pg_parameter parameters[] = {{.value = pass->env->channel}, {.value = digits}};
-    PGresult *result = open_postgres(pass, err)
+    PGresult *result = cpi_pass_open(pass, err) == CP_OK
                            ? cpi_pg_query(&pass->pg, "select pg_notify($1, $2)", parameters, 2, false, err)
                            : NULL;
     PQclear(result);
@@ -300,7 +326,7 @@ bool cpi_pass_announced_settled(const struct cpi_pass *pass, int64_t fence)
 uint64_t cpi_pass_estimate(struct cpi_pass *pass, uint32_t index)
 {
     uint64_t estimate = 0;
-    if (open_postgres(pass, NULL)) {
+    if (cpi_pass_open(pass, NULL) == CP_OK) {
         cpi_listing_estimate(&pass->pg, &pass->env->config->entities[index], &estimate, NULL);
     }
     return estimate;
@@ -312,8 +338,13 @@ cp_code cpi_pass_init(struct cpi_pass *pass, const struct cpi_env *env, void (*r
                       void *report_context, cp_error *err)
 {
     *pass = (struct cpi_pass){.env = env, .report = report, .report_context = report_context};
-    pass->pg = (struct cpi_pg){
-        .config = env->config, .log = &env->log, .role = "cachepusher resync", .cancel_fd = env->stop->drain_fd};
+    pass->pg = (struct cpi_pg){.config = env->config,
+                               .log = &env->log,
+                               .role = "cachepusher resync",
+                               .cancel_fd = env->stop->drain_fd,
+                               .statement_timeout_ms = env->config->fetch_timeout_ms,
+                               .watch = watch,
+                               .watch_context = pass};
     pass->redis =
         (struct cpi_redis){.config = env->config, .role = "cachepusher-resync", .cancel_fd = env->stop->drain_fd};
     cpi_backoff_init(&pass->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 2);

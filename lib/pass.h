@@ -25,6 +25,7 @@ struct cpi_pass {
     void (*report)(void *context); /* called every little while */
     void *report_context;
     struct cpi_pg pg;
+    uint64_t generation; /* of the lease when pg was opened */
     struct cpi_redis redis;
     struct cpi_backoff backoff;
     struct cpi_feeder feeder;
@@ -38,6 +39,9 @@ void cpi_pass_fini(struct cpi_pass *pass);
 
 /* Closes the connections; the steps make them again. */
 void cpi_pass_close(struct cpi_pass *pass);
+
+/* Opens the Postgres connection, pg, unless it is. */
+cp_code cpi_pass_open(struct cpi_pass *pass, cp_error *err);
 
 /* How many documents the entity has, by the planner's estimate; 0 when that is not to be had. */
 uint64_t cpi_pass_estimate(struct cpi_pass *pass, uint32_t index);

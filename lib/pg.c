@@ -9,7 +9,7 @@
 #include <string.h>
 
 /* The server is given this much longer than its own timeout before it counts as gone. */
-enum { TIMEOUT_MARGIN_MS = 5000, MAX_PARAMETERS = 4 };
+enum { TIMEOUT_MARGIN_MS = 1000, WATCH_EVERY_MS = 500, MAX_PARAMETERS = 4 };
 
 bool cpi_pg_is_open(const struct cpi_pg *pg)
 {
@@ -28,7 +28,15 @@ void cpi_pg_close(struct cpi_pg *pg)
 static cp_code wait_socket(struct cpi_pg *pg, short events, int64_t deadline_ms, cp_error *err)
 {
     struct pollfd fds[] = {{.fd = PQsocket(pg->connection), .events = events}, {.fd = pg->cancel_fd, .events = POLLIN}};
-    int ready = poll(fds, 2, deadline_ms < 0 ? -1 : cpi_left_ms(deadline_ms));
+    int ready;
+    do {
+        int left_ms = deadline_ms < 0 ? -1 : cpi_left_ms(deadline_ms);
+        bool watching = pg->watch != NULL && (left_ms < 0 || left_ms > WATCH_EVERY_MS);
+        ready = poll(fds, 2, watching ? WATCH_EVERY_MS : left_ms);
+        if (ready != 0 || !watching) {
+            break;
+        }
+    } while (pg->watch(pg->watch_context));
     if (ready < 0 && errno != EINTR) {
         return cpi_error(err, CP_ERR_SYSTEM, true, "poll: %s", strerror(errno));
     }

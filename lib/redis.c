@@ -241,20 +241,52 @@ static cp_code authenticate(struct cpi_redis *redis, cp_error *err)
     return address->database != 0 ? greet(redis, 2, select, err) : CP_OK;
 }
 
-/* The id of the server process, "" where INFO is not to be had. */
+/* A section of INFO, to be freed by the caller; NULL in *info where it is not to be had. */
+static cp_code read_info(struct cpi_redis *redis, const char *section, redisReply **info, cp_error *err)
+{
+    const char *command[] = {"INFO", section};
+    *info = cpi_redis_command(redis, 2, command, NULL, err);
+    if (*info != NULL && (*info)->type != REDIS_REPLY_STRING) {
+        freeReplyObject(*info);
+        *info = NULL;
+    }
+    return *info != NULL || cpi_redis_is_open(redis) ? CP_OK : CP_ERR_REDIS;
+}
+
+/* A value of INFO, such as that of "run_id:"; "" when there is none. */
+static void copy_value(const redisReply *info, const char *name, char value[41])
+{
+    const char *at = info != NULL ? strstr(info->str, name) : NULL;
+    at = at != NULL ? at + strlen(name) : "";
+    snprintf(value, 41, "%.*s", (int)strcspn(at, "\r\n"), at);
+}
+
 static cp_code read_run_id(struct cpi_redis *redis, char run_id[41], cp_error *err)
 {
-    const char *info[] = {"INFO", "server"};
-    redisReply *reply = cpi_redis_command(redis, 2, info, NULL, err);
-    run_id[0] = '\0';
-    if (reply == NULL) {
-        return cpi_redis_is_open(redis) ? CP_OK : CP_ERR_REDIS;
+    redisReply *info = NULL;
+    cp_code code = read_info(redis, "server", &info, err);
+    copy_value(info, "run_id:", run_id);
+    freeReplyObject(info);
+    return code;
+}
+
+cp_code cpi_redis_check_primary(struct cpi_redis *redis, cp_error *err)
+{
+    redisReply *info = NULL;
+    char role[41];
+    char history[41];
+    if (read_info(redis, "replication", &info, err) != CP_OK) {
+        return CP_ERR_REDIS;
     }
-    const char *at = reply->type == REDIS_REPLY_STRING ? strstr(reply->str, "run_id:") : NULL;
-    if (at != NULL) {
-        snprintf(run_id, 41, "%.*s", (int)strcspn(at + 7, "\r\n"), at + 7);
+    copy_value(info, "role:", role);
+    copy_value(info, "master_replid:", history);
+    freeReplyObject(info);
+    if (strcmp(role, "slave") == 0) {
+        return lost(redis, "the server is a replica; the primary is needed", err);
     }
-    freeReplyObject(reply);
+    bool known = redis->history[0] != '\0' && history[0] != '\0';
+    redis->data_may_differ = redis->data_may_differ || (known && strcmp(history, redis->history) != 0);
+    memcpy(redis->history, history, sizeof redis->history);
     return CP_OK;
 }
 
@@ -295,7 +327,7 @@ static cp_code take_over(struct cpi_redis *redis, cp_error *err)
     if (read_client_id(redis, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
-    redis->server_restarted = redis->server_restarted || (!first && !same);
+    redis->data_may_differ = redis->data_may_differ || (!first && !same);
     redis->left_unanswered = false;
     memcpy(redis->run_id, run_id, sizeof redis->run_id);
     return CP_OK;
@@ -328,7 +360,7 @@ cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
 
     const char *set_name[] = {"CLIENT", "SETNAME", redis->role};
     if (authenticate(redis, err) != CP_OK || take_over(redis, err) != CP_OK ||
-        greet(redis, 3, set_name, err) != CP_OK) {
+        cpi_redis_check_primary(redis, err) != CP_OK || greet(redis, 3, set_name, err) != CP_OK) {
         cpi_redis_close(redis);
         return CP_ERR_REDIS;
     }

@@ -21,16 +21,24 @@ struct cpi_redis {
     bool may_write;      /* has been admitted since it was opened (lease.h): SET and DEL are refused before */
 
     /* Of the connection before this one, to find out what has become of it. */
-    char run_id[41];       /* of the server process; "" when unknown */
-    long long client_id;   /* 0: unknown */
-    bool left_unanswered;  /* it was closed with commands under way */
-    bool server_restarted; /* set by open: another process answers than before, whose data may be older. The caller
-                              clears it when it has acted on it */
+    char run_id[41];      /* of the server process; "" when unknown */
+    char history[41];     /* of its data: the replication id, a new one for each primary; "" when unknown */
+    long long client_id;  /* 0: unknown */
+    bool left_unanswered; /* it was closed with commands under way */
+    bool data_may_differ; /* set by open and check_primary: another process answers than before, or another primary's
+                             data, which may be older. The caller clears it when it has acted on it */
 };
 
-/* Connects, authenticates, selects the database and names the connection. When the connection before was lost with
- * commands unanswered, has the server kill it first: a SET that comes through late must not overwrite a newer one. */
+/* Connects, authenticates, selects the database and names the connection. Refuses a replica. When the connection before
+ * was lost with commands unanswered, has the server kill it first: a SET that comes through late must not overwrite a
+ * newer one. */
 cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err);
+
+/* Whether the server is still the primary it was: after a failover the one before lives on as a replica, with its
+ * connections, and reading from it goes on working. Closes when it is a replica. A server that does not tell (INFO is
+ * not allowed) passes. */
+cp_code cpi_redis_check_primary(struct cpi_redis *redis, cp_error *err);
+
 bool cpi_redis_is_open(const struct cpi_redis *redis);
 void cpi_redis_close(struct cpi_redis *redis);
 

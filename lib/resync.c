@@ -45,7 +45,8 @@ struct cpi_resync {
     bool touch_wanted;
     bool started; /* CP_CAUSE_START has come */
     unsigned causes;
-    bool ready; /* written by the thread alone, which may thus read it without */
+    unsigned taken; /* causes of runs since the last that was completed */
+    bool ready;     /* written by the thread alone, which may thus read it without */
 };
 
 /* ---- requests ---- */
@@ -100,6 +101,7 @@ static unsigned take_requests(struct cpi_resync *resync)
     pthread_mutex_lock(&resync->mutex);
     unsigned causes = resync->causes;
     resync->causes = 0;
+    resync->taken |= causes;
     resync->touching = resync->touch_wanted;
     resync->warming = resync->started;
     resync->any_failed = false;
@@ -194,7 +196,7 @@ static bool plant_marker(struct cpi_resync *resync)
 {
     struct cpi_backoff backoff;
     cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
-    while (!cpi_marker_plant(&resync->marker, &resync->pass.pg)) {
+    while (cpi_pass_open(&resync->pass, NULL) != CP_OK || !cpi_marker_plant(&resync->marker, &resync->pass.pg)) {
         if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff))) {
             return false;
         }
@@ -248,6 +250,7 @@ static void announce(struct cpi_resync *resync)
     cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, 1);
 
     pthread_mutex_lock(&resync->mutex);
+    resync->taken = 0;
     /* An id of this very run may have been forgotten for want of memory: then the next one makes ready. */
     resync->ready = resync->ready || (resync->warming && (resync->causes & (1u << CP_CAUSE_OVERFLOW)) == 0);
     cpi_stats_set(resync->env->stats, CPI_STAT_READY, resync->ready);
@@ -406,6 +409,11 @@ void cpi_resync_wake(struct cpi_resync *resync)
 void cpi_resync_join(struct cpi_resync *resync)
 {
     cpi_thread_join(&resync->thread);
+}
+
+bool cpi_resync_owes(const struct cpi_resync *resync)
+{
+    return ((resync->causes | resync->taken) & (1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE)) != 0;
 }
 
 void cpi_resync_destroy(struct cpi_resync *resync)

@@ -31,6 +31,11 @@ bool cpi_resync_wait_ready(struct cpi_resync *resync, int timeout_ms);
 void cpi_resync_wake(struct cpi_resync *resync);
 
 void cpi_resync_join(struct cpi_resync *resync);
+
+/* After the threads have ended: whether events were received (a "*", or ids that had to be forgotten) in whose place a
+ * resync was asked for that has not been completed. */
+bool cpi_resync_owes(const struct cpi_resync *resync);
+
 void cpi_resync_destroy(struct cpi_resync *resync);
 
 #endif

@@ -31,6 +31,7 @@ struct cpi_settler {
     const struct cpi_env *env;
     struct cpi_idset *set;
     struct cpi_pg pg;
+    uint64_t generation; /* of the lease when pg was opened */
     struct cpi_redis redis;
     struct cpi_id_array ids;
     bool *prepared;  /* by entity: its statement, on this connection */
@@ -302,11 +303,19 @@ static bool push(struct cpi_settler *settler, cp_error *err)
 
 /* ---- connections ---- */
 
+/* See cpi_lease_generation(). */
+static bool is_as_young_as_the_lease(void *context)
+{
+    struct cpi_settler *settler = context;
+    return settler->generation == cpi_lease_generation(settler->env->lease);
+}
+
 static bool open_postgres(struct cpi_settler *settler, cp_error *err)
 {
-    if (cpi_pg_is_open(&settler->pg)) {
+    if (cpi_pg_is_open(&settler->pg) && is_as_young_as_the_lease(settler)) {
         return true;
     }
+    settler->generation = cpi_lease_generation(settler->env->lease);
     if (cpi_pg_open(&settler->pg, err) != CP_OK) {
         return false;
     }
@@ -404,7 +413,9 @@ struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_ids
                                   .log = &env->log,
                                   .role = "cachepusher worker",
                                   .cancel_fd = env->stop->grace_fd,
-                                  .statement_timeout_ms = config->fetch_timeout_ms};
+                                  .statement_timeout_ms = config->fetch_timeout_ms,
+                                  .watch = is_as_young_as_the_lease,
+                                  .watch_context = settler};
     settler->redis =
         (struct cpi_redis){.config = config, .role = "cachepusher-worker", .cancel_fd = env->stop->grace_fd};
     settler->limit = config->batch;

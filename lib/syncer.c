@@ -35,6 +35,7 @@ struct cp_syncer {
     pthread_mutex_t lifecycle;
     enum { CREATED, RUNNING, STOPPED } state;
     uint64_t unsettled; /* when stopped */
+    bool owes_resync;   /* when stopped */
 };
 
 /* ---- create, destroy ---- */
@@ -268,12 +269,18 @@ cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
     if (syncer->state == RUNNING) {
         end_threads(syncer);
         syncer->unsettled = count_unsettled(syncer);
+        syncer->owes_resync = cpi_lease_state(&syncer->lease) != CPI_LEASE_TAKEN && cpi_resync_owes(syncer->resync);
     }
     syncer->state = STOPPED;
     cpi_resync_wake(syncer->resync); /* whoever waits for ready, of a syncer that never ran */
     uint64_t unsettled = syncer->unsettled;
+    bool owes_resync = syncer->owes_resync;
     pthread_mutex_unlock(&syncer->lifecycle);
 
+    if (unsettled == 0 && owes_resync) {
+        return cpi_error(err, CP_ERR_TIMEOUT, false,
+                         "a resync that events called for was cut short; the next warm-up takes its place");
+    }
     if (unsettled == 0) {
         return CP_OK;
     }

@@ -14,7 +14,7 @@ enum {
     DRAIN_CHUNK = 256,
     DRAIN_CHUNKS_PER_TURN = 64, /* so that a flood of events cannot keep a turn from its batch */
     RETRY_BASE_MS = 50,
-    RETRY_CAP_MS = 5000,
+    RETRY_CAP_MS = 2000,
     PARKED_RETRY_CAP_MS = 30000,
     /* Live goes before bulk; but where live never ends, a resync still has to. */
     LIVE_BATCHES_IN_A_ROW = 16,
@@ -269,9 +269,12 @@ static bool is_finished(const struct cpi_worker *worker)
     if (cpi_stop_grace_passed(worker->env->stop)) {
         return true;
     }
-    return cpi_stop_phase(worker->env->stop) == CPI_CLOSED && cpi_lane_is_empty(worker->lane) &&
-           (cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) == 0 ||
-            is_standing_by(worker));
+    if (cpi_stop_phase(worker->env->stop) != CPI_CLOSED) {
+        return false;
+    }
+    bool is_empty = cpi_lane_is_empty(worker->lane) &&
+                    cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) == 0;
+    return is_empty || is_standing_by(worker);
 }
 
 static void rest(struct cpi_worker *worker)

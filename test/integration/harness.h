@@ -74,7 +74,8 @@ cp_syncer *run_syncer(struct fixture *f, const char *entities, const char *const
 void start_syncer(cp_syncer *syncer);
 void wait_ready(cp_syncer *syncer);
 
-/* Stops, which has to succeed, and destroys. */
+/* Stops and destroys. All ids have to settle; a resync after an overflow or "*" may be cut short: Redis can be equal to
+ * Postgres before it has come to its end. */
 void stop_syncer(struct fixture *f, cp_syncer *syncer);
 void destroy_syncer(struct fixture *f, cp_syncer *syncer);
 

@@ -3,6 +3,7 @@
 #include "suites.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum { CUSTOMERS = 5000, MANY = 50000, MAX_PENDING = 1000 };
@@ -149,6 +150,70 @@ START_TEST(more_than_may_wait_while_it_is_down)
 }
 END_TEST
 
+/* ---- replicas ---- */
+
+static void replicate_the_shared_one(struct fixture *f)
+{
+    const char *address = getenv("CP_REDIS_TCP");
+    REQUIRE(address != NULL);
+    redis_run(f, "REPLICAOF 127.0.0.1 %s", strchr(address, ':') + 1);
+}
+
+static bool is_synchronised(struct fixture *f)
+{
+    char *info = redis_text(f, "INFO replication");
+    bool up = strstr(info, "master_link_status:up") != NULL;
+    free(info);
+    return up;
+}
+
+/* A failover after which the primary lives on as a replica, with its connections: what it had acknowledged and the new
+ * one lacks is gone, and so are the documents, here. */
+START_TEST(demoted_and_promoted)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f, CUSTOMERS, NO_SETTINGS);
+    replicate_the_shared_one(f);
+    WAIT_UNTIL(is_synchronised(f));
+    WAIT_UNTIL(count_logged(f, "the server is a replica") > 0);
+    sql(f, "update customer set name = 'meanwhile' where id_customer < 100");
+    redis_run(f, "REPLICAOF NO ONE");
+    expect_customers(f);
+    REQUIRE_INT(stats_of(syncer).causes[CP_CAUSE_REDIS], >, 0);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* It was a primary whenever the syncer looked. */
+START_TEST(data_of_another_primary)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f, CUSTOMERS, NO_SETTINGS);
+    redis_run(f, "SET %s:17 older", f->prefix);
+    redis_run(f, "REPLICAOF 127.0.0.1 1"); /* where there is nothing: it keeps what it has */
+    redis_run(f, "REPLICAOF NO ONE");
+    expect_customers(f);
+    REQUIRE_INT(stats_of(syncer).causes[CP_CAUSE_REDIS], >, 0);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(a_replica_is_refused)
+{
+    struct fixture *f = fixture_open();
+    cp_error err = {0};
+    own_redis_start(f);
+    redis_run(f, "REPLICAOF 127.0.0.1 1");
+    cp_syncer *syncer = make_syncer(f, NULL, NO_SETTINGS);
+    REQUIRE_INT(cp_syncer_start(syncer, &err), ==, CP_ERR_REDIS);
+    REQUIRE_CONTAINS(err.message, "is a replica; the primary is needed");
+    REQUIRE(err.retriable);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *redis_away_suite(void)
 {
     Suite *suite = suite_create("redis_away");
@@ -161,6 +226,9 @@ Suite *redis_away_suite(void)
     tcase_add_test(tcase, out_of_memory);
     tcase_add_test(tcase, more_than_may_wait);
     tcase_add_test(tcase, more_than_may_wait_while_it_is_down);
+    tcase_add_test(tcase, demoted_and_promoted);
+    tcase_add_test(tcase, data_of_another_primary);
+    tcase_add_test(tcase, a_replica_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -42,6 +42,9 @@ static const struct {
     {"\n", ""},
     {"tab\there", "tab\there"},
     {"Z\xC3\xBCrich\nZ\xC3\xBCrich", "Z\xC3\xBCrich; Z\xC3\xBCrich"},
+    {"\xFFthreads", "?threads"},
+    {"caf\xE9 au lait", "caf? au lait"},
+    {"\xED\xA0\x80\n\xC3", "?; ?"},
     /* What libpq says of a host with two addresses. */
     {"connection to ::1 failed: refused\n\tIs the server running?\nconnection to 127.0.0.1 failed\n",
      "connection to ::1 failed: refused; Is the server running?; connection to 127.0.0.1 failed"},
