@@ -67,6 +67,26 @@ bool daemon_has_started(const struct daemon *daemon)
     return log_has(daemon->process.log, (const char *const[]){"resync: start", "standing by", NULL}, NULL, 0);
 }
 
+bool daemon_is_listening(const struct daemon *daemon)
+{
+    static const char *const found[] = {"resync: start", "listening again", "taking over", "standing by", NULL};
+    FILE *file = fopen(daemon->process.log, "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    bool listening = false;
+    while (file != NULL && getline(&line, &capacity, file) > 0) {
+        listening = listening && !(strstr(line, "listener: ") != NULL && strstr(line, "connecting again") != NULL);
+        for (int i = 0; found[i] != NULL && !listening; i++) {
+            listening = strstr(line, found[i]) != NULL;
+        }
+    }
+    free(line);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return listening;
+}
+
 void daemon_kill(struct daemon *daemon)
 {
     daemon_watch(daemon);

@@ -187,6 +187,28 @@ static void expect_equal(struct world *world, int timeout_ms, const char *when)
     }
 }
 
+static bool all_listen(void *context)
+{
+    struct world *world = context;
+    bool all = true;
+    for (int i = 0; i < world->daemon_count; i++) {
+        all = all && daemon_is_listening(&world->daemons[i]);
+    }
+    return all;
+}
+
+/* What a daemon has in hand it can only settle while it is connected. */
+static void stop_daemons(struct world *world)
+{
+    if (!is_blamed() && !wait_until(all_listen, world, heal_timeout_ms())) {
+        blame("a daemon does not listen again within %d s", heal_timeout_ms() / 1000);
+    }
+    for (int i = 0; i < world->daemon_count && !is_blamed(); i++) {
+        daemon_stop(&world->daemons[i], false);
+    }
+    expect_equal(world, 0, "after the daemon has stopped");
+}
+
 static int conclude(struct world *world, const struct options *options, const char *figures)
 {
     if (!is_blamed()) {
@@ -234,10 +256,7 @@ static int run(struct world *world, const struct options *options, struct schedu
         probes_stop(probes);
         say("equal after %.3f s", equal_s);
     }
-    for (int i = 0; i < world->daemon_count && !is_blamed(); i++) {
-        daemon_stop(&world->daemons[i], false);
-    }
-    expect_equal(world, 0, "after the daemon has stopped");
+    stop_daemons(world);
     if (!is_blamed()) {
         reader_stop(reader);
     }
