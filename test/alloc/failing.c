@@ -10,9 +10,11 @@
 
 enum { PLACES = 256 };
 
+enum mode { NONE, NTH, EVERY, EACH_PLACE };
+
 static struct {
     pthread_mutex_t mutex; /* of everything below: any thread allocates */
-    enum { NONE, NTH, EVERY, EACH_PLACE } mode;
+    enum mode mode;
     unsigned n;
     unsigned seen; /* since the mode was chosen */
     unsigned failed;
@@ -20,7 +22,7 @@ static struct {
     size_t place_count;
 } state = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-static void choose(int mode, unsigned n)
+static void choose(enum mode mode, unsigned n)
 {
     pthread_mutex_lock(&state.mutex);
     state.mode = mode;
