@@ -67,24 +67,42 @@ bool daemon_has_started(const struct daemon *daemon)
     return log_has(daemon->process.log, (const char *const[]){"resync: start", "standing by", NULL}, NULL, 0);
 }
 
-bool daemon_is_listening(const struct daemon *daemon)
+struct condition {
+    bool listens;
+    bool stands_by;
+    bool resyncs;
+};
+
+static void learn(struct condition *now, const char *line)
 {
-    static const char *const found[] = {"resync: start", "listening again", "taking over", "standing by", NULL};
+    if (strstr(line, "listener: ") != NULL && strstr(line, "connecting again") != NULL) {
+        now->listens = false;
+    } else if (strstr(line, "standing by") != NULL) {
+        *now = (struct condition){.listens = true, .stands_by = true};
+    } else if (strstr(line, "listening again") != NULL || strstr(line, "taking over") != NULL ||
+               strstr(line, "resync: start") != NULL) {
+        *now = (struct condition){.listens = true, .resyncs = true};
+    } else if (strstr(line, "info  resync: ") != NULL && strstr(line, "documents settled") == NULL) {
+        now->resyncs = true; /* the cause of one that begins */
+    } else if (strstr(line, "resync done:") != NULL || strstr(line, "ready:") != NULL) {
+        now->resyncs = false;
+    }
+}
+
+bool daemon_is_at_rest(const struct daemon *daemon)
+{
     FILE *file = fopen(daemon->process.log, "r");
     char *line = NULL;
     size_t capacity = 0;
-    bool listening = false;
+    struct condition now = {0};
     while (file != NULL && getline(&line, &capacity, file) > 0) {
-        listening = listening && !(strstr(line, "listener: ") != NULL && strstr(line, "connecting again") != NULL);
-        for (int i = 0; found[i] != NULL && !listening; i++) {
-            listening = strstr(line, found[i]) != NULL;
-        }
+        learn(&now, line);
     }
     free(line);
     if (file != NULL) {
         fclose(file);
     }
-    return listening;
+    return now.listens && (now.stands_by || !now.resyncs);
 }
 
 void daemon_kill(struct daemon *daemon)

@@ -20,8 +20,8 @@ void daemon_start(struct daemon *daemon);
 /* Whether its threads run; before, it waits for the servers. */
 bool daemon_has_started(const struct daemon *daemon);
 
-/* Whether it listens, by its log: the last time that it told. One that does not yet know that it is deaf does, too. */
-bool daemon_is_listening(const struct daemon *daemon);
+/* Whether it is connected and through with its resync, or stands by: as far as its log tells. */
+bool daemon_is_at_rest(const struct daemon *daemon);
 
 /* kill -9. */
 void daemon_kill(struct daemon *daemon);

@@ -187,21 +187,21 @@ static void expect_equal(struct world *world, int timeout_ms, const char *when)
     }
 }
 
-static bool all_listen(void *context)
+static bool all_at_rest(void *context)
 {
     struct world *world = context;
     bool all = true;
     for (int i = 0; i < world->daemon_count; i++) {
-        all = all && daemon_is_listening(&world->daemons[i]);
+        all = all && daemon_is_at_rest(&world->daemons[i]);
     }
     return all;
 }
 
-/* What a daemon has in hand it can only settle while it is connected. */
+/* One that is not connected, or in the middle of a resync, could not but tell that something is left undone. */
 static void stop_daemons(struct world *world)
 {
-    if (!is_blamed() && !wait_until(all_listen, world, heal_timeout_ms())) {
-        blame("a daemon does not listen again within %d s", heal_timeout_ms() / 1000);
+    if (!is_blamed() && !wait_until(all_at_rest, world, heal_timeout_ms())) {
+        blame("a daemon is not connected and through with its resync within %d s", heal_timeout_ms() / 1000);
     }
     for (int i = 0; i < world->daemon_count && !is_blamed(); i++) {
         daemon_stop(&world->daemons[i], false);
