@@ -112,6 +112,7 @@ static void inject_kill_kept(struct world *world, struct strike *strike)
     (void)strike;
     struct node *node = primary(world);
     cache_do(node, "CONFIG SET appendonly yes");
+    wait_info(node, "persistence", "aof_rewrite_scheduled:0"); /* behind the snapshot that a replica has asked for */
     wait_info(node, "persistence", "aof_rewrite_in_progress:0");
     kill_primary(world);
 }
