@@ -4,7 +4,7 @@
 #include <signal.h>
 #include <sys/types.h>
 
-enum { BACKENDS = 64 };
+enum { BACKENDS = 64, LOCK_MS = 20000 };
 
 static void inject_fast(struct world *world, struct strike *strike)
 {
@@ -80,17 +80,36 @@ static void heal_refuse(struct world *world, struct strike *strike)
     cluster_do(&world->cluster, "alter role cachepusher login");
 }
 
+struct lock {
+    struct world *world;
+    PGconn *connection;
+};
+
+/* May have to wait for Postgres to be back from a crash. */
+static bool has_locked(void *context)
+{
+    struct lock *lock = context;
+    lock->connection = cluster_connect(&lock->world->cluster);
+    if (lock->connection == NULL) {
+        return false;
+    }
+    PGresult *result = PQexec(lock->connection, "begin; lock table address in access exclusive mode");
+    bool locked = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    if (!locked) {
+        PQfinish(lock->connection);
+    }
+    return locked;
+}
+
 /* Every read waits for a lock, longer than a statement may take. */
 static void inject_lock(struct world *world, struct strike *strike)
 {
-    strike->postgres = cluster_connect(&world->cluster);
-    PGresult *result = strike->postgres != NULL
-                           ? PQexec(strike->postgres, "begin; lock table address in access exclusive mode")
-                           : NULL;
-    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
-        die("cannot lock the table: %s", PQresultErrorMessage(result));
+    struct lock lock = {.world = world};
+    if (!wait_until(has_locked, &lock, LOCK_MS)) {
+        die("cannot lock the table");
     }
-    PQclear(result);
+    strike->postgres = lock.connection;
 }
 
 static void heal_lock(struct world *world, struct strike *strike)
