@@ -119,6 +119,8 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *     connect_timeout_ms  for one attempt, 100 to 600000. Default 5000
  *     fetch_timeout_ms    for one statement of a worker, 100 to 86400000. Default 30000
  *     redis_timeout_ms    for Redis to take and answer one batch, 100 to 600000. Default 5000
+ *     audit_per_second    documents compared with Redis in the background, to find what no trigger has announced, 0 to
+ *                         100000. Default 0: none. In a file also "audit": {"per_second": …}
  */
 CP_API cp_code cp_config_set(cp_config *config, const char *name, const char *value, cp_error *err);
 
@@ -204,6 +206,8 @@ typedef struct cp_stats {
     uint64_t overflows;         /* times that max_pending was passed and a resync asked for */
     uint64_t resyncs;           /* completed, warm-up included */
     uint64_t causes[CP_CAUSES]; /* runs begun for each; one run may have several */
+    uint64_t audited;           /* documents and keys that the auditor has compared; 0 unless audit_per_second is set */
+    uint64_t stale;             /* of these, found to be wrong for seconds on end, and sent to be read again */
     /* Now: */
     uint64_t pending;         /* distinct ids known to the workers that have not settled */
     uint64_t failing;         /* of these, ids set aside since their own fetch or store fails; retried for ever */
@@ -214,6 +218,71 @@ typedef struct cp_stats {
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */
 CP_API void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats);
+
+/* ---- verification ---- */
+
+typedef enum cp_difference_kind {
+    CP_MISSING,   /* a document has no key */
+    CP_DIFFERENT, /* the key holds something else than the document */
+    CP_LEFT_OVER  /* the key has no document */
+} cp_difference_kind;
+
+typedef struct cp_difference {
+    cp_difference_kind kind;
+    const char *entity;
+    const char *key;      /* in Redis */
+    size_t at;            /* the first byte that differs */
+    const char *document; /* short excerpts around that byte of what Postgres gives, */
+    const char *held;     /* and of what Redis holds, whatever bytes that are; "" where there is nothing */
+} cp_difference;
+
+typedef enum cp_verify_stage { CP_VERIFY_COMPARING, CP_VERIFY_RECHECKING, CP_VERIFY_REPAIRING } cp_verify_stage;
+
+typedef struct cp_verify_result {
+    cp_verify_stage stage; /* that it has reached */
+    uint64_t expected;     /* documents to compare; the planner's estimate, or of a sample its size */
+    uint64_t compared;     /* documents that Postgres lists, and keys in Redis without one */
+    uint64_t equal;        /* of these */
+    uint64_t missing;      /* documents without a key: this and the next two are the differences */
+    uint64_t different;    /* documents that are not what their key holds */
+    uint64_t left_over;    /* keys without a document */
+    uint64_t in_flight;    /* changed so often that they were never seen at rest: no differences */
+    uint64_t expired;      /* without a key, which may have expired (ttl_s): no differences */
+    uint64_t unreadable;   /* their fetch function fails: nothing can be said about them */
+    uint64_t strangers;    /* keys under an entity's prefix that cannot be documents of it; they are left alone */
+    uint64_t rechecking;   /* not equal at the first look, and not decided on yet */
+    uint64_t repaired;     /* of the differences: equal now */
+    bool incomplete;       /* it ended early, since more ids were not equal than memory is meant for (a million) */
+} cp_verify_result;
+
+/* Zero is a valid one: everything, without repair. */
+typedef struct cp_verify_options {
+    uint64_t sample; /* compare this many documents and this many keys, picked at random, a million at most; 0: all */
+    bool repair;     /* announce what differs on the entity's first channel, and wait until it is equal */
+    int recheck_ms;  /* how long a difference has to last to count: longer than a change takes to arrive. 0: 2000 */
+    /* Called in the calling thread, ten times a second; it may call cp_syncer_stop() to give up. NULL: not wanted. */
+    void (*progress)(void *context, const cp_verify_result *so_far);
+    /* Called for each difference, one at a time, from threads of the library: return soon, and call no function of the
+     * library. NULL: not wanted. */
+    void (*difference)(void *context, const cp_difference *difference);
+    void *context;
+} cp_verify_options;
+
+/* Compares Redis with Postgres, byte for byte. Reads only, with connections and threads of its own: the syncer may be
+ * started or not, and changes may go on. What is not equal is looked at again and again for recheck_ms; it counts as
+ * a difference when Redis holds the same all the time and Postgres something else at each look, so that what a syncer
+ * is about to bring over does not count.
+ *
+ * To repair it takes a syncer that follows: this one, started, or one in another process. What that has not made equal
+ * within 15 times recheck_ms of the last progress is left: missing + different + left_over - repaired.
+ *
+ * options may be NULL. CP_OK: it has run to its end; *result, which is filled in any case, tells what it found.
+ * Anything else: it could not tell, since a server stayed away for some seconds, a query fails, too many documents
+ * cannot be read, or the syncer is stopping. cp_syncer_stop() in another thread cuts it short. */
+CP_API cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result,
+                                cp_error *err);
+
+/* ---- the end of a syncer ---- */
 
 /* Stops listening, settles what is queued within grace_ms, and ends the threads. CP_OK: everything received has
  * settled. CP_ERR_TIMEOUT: the message says how many ids had not, or that a resync was cut short which an overflow or

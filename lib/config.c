@@ -28,6 +28,7 @@ static const struct cpi_setting settings[] = {
     {"connect_timeout_ms", CPI_SETTING_TIME, AT(connect_timeout_ms), 100, 600000, "5000"},
     {"fetch_timeout_ms", CPI_SETTING_TIME, AT(fetch_timeout_ms), 100, 86400000, "30000"},
     {"redis_timeout_ms", CPI_SETTING_TIME, AT(redis_timeout_ms), 100, 600000, "5000"},
+    {"audit_per_second", CPI_SETTING_COUNT, AT(audit_per_second), 0, 100000, "0"},
 };
 
 static const size_t setting_count = sizeof settings / sizeof *settings;

@@ -49,6 +49,7 @@ struct cp_config {
     int connect_timeout_ms;
     int fetch_timeout_ms;
     int redis_timeout_ms;
+    unsigned audit_per_second; /* 0: off */
     struct cpi_entity *entities;
     size_t entity_count;
 };

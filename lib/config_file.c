@@ -50,6 +50,32 @@ static cp_code read_setting(struct cpi_reader *reader, const json_t *value, cons
     return code == CP_OK ? CP_OK : cpi_error_memory(reader->err);
 }
 
+/* "audit": {"per_second": 100} is "audit_per_second": 100, and what else may come to begin with audit_. */
+static cp_code read_audit(struct cpi_reader *reader, json_t *group, struct cp_config *draft)
+{
+    if (!json_is_object(group)) {
+        return cpi_reader_reject_type(reader, group, "an object");
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(group, name, value)
+    {
+        char full_name[64];
+        if (cpi_is_comment(name)) {
+            continue;
+        }
+        snprintf(reader->path, sizeof reader->path, "audit.%.*s", cpi_shown(name), name);
+        snprintf(full_name, sizeof full_name, "audit_%.40s", name);
+        const struct cpi_setting *setting = cpi_setting_find(full_name);
+        cp_code code = setting != NULL ? read_setting(reader, value, setting, draft)
+                                       : cpi_reader_reject(reader, "unknown; expected per_second");
+        if (code != CP_OK) {
+            return code;
+        }
+    }
+    return CP_OK;
+}
+
 static cp_code read_root(struct cpi_reader *reader, json_t *root, struct cp_config *draft)
 {
     if (!json_is_object(root)) {
@@ -69,10 +95,12 @@ static cp_code read_root(struct cpi_reader *reader, json_t *root, struct cp_conf
             code = read_setting(reader, value, setting, draft);
         } else if (strcmp(name, "entities") == 0) {
             code = cpi_read_entities(reader, value, draft);
+        } else if (strcmp(name, "audit") == 0) {
+            code = read_audit(reader, value, draft);
         } else {
             char names[NAMES_BYTES];
             cpi_setting_names(names, sizeof names);
-            code = cpi_reader_reject(reader, "unknown; expected one of: %s, entities", names);
+            code = cpi_reader_reject(reader, "unknown; expected one of: %s, audit, entities", names);
         }
         if (code != CP_OK) {
             return code;

@@ -9,6 +9,8 @@
 #include "stats.h"
 #include "stop.h"
 
+struct cpi_recent;
+
 struct cpi_env {
     const struct cp_config *config;
     struct cpi_log log;
@@ -17,6 +19,7 @@ struct cpi_env {
     uint64_t seed;       /* random, for backoffs */
     const char *channel; /* a Postgres channel of this syncer alone, on which it sends notifications to itself */
     struct cpi_stats *stats;
+    struct cpi_recent *recent; /* where workers tell what has settled; NULL: nobody audits */
     struct cpi_lease *lease;
     struct cpi_stop *stop;
     struct cpi_lane *lanes; /* config->threads of them */

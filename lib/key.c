@@ -2,6 +2,7 @@
 
 #include "error.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,6 +150,14 @@ void cpi_key_fini(struct cpi_key *key)
     free(key->before);
     free(key->after);
     *key = (struct cpi_key){0};
+}
+
+char *cpi_key_text(const struct cpi_key *key, enum cpi_id_type type, const union cpi_id *id)
+{
+    char digits[CPI_ID_NUMBER_BYTES];
+    char *text = NULL;
+    int length = asprintf(&text, "%s%s%s", key->before, cpi_id_text(type, id, digits), key->after);
+    return length < 0 ? NULL : text;
 }
 
 char *cpi_key_pattern(const struct cpi_key *key, bool whole_prefix)

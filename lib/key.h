@@ -22,6 +22,9 @@ cp_code cpi_key_init(struct cpi_key *key, const char *key_template, const char *
                      cp_error *err);
 void cpi_key_fini(struct cpi_key *key);
 
+/* The key of an id, from malloc; NULL when out of memory. */
+char *cpi_key_text(const struct cpi_key *key, enum cpi_id_type type, const union cpi_id *id);
+
 /* The pattern for SCAN MATCH that finds the template's keys: glob characters (*?[]^-\) in the literal parts escaped by
  * a backslash. whole_prefix: everything that begins with the part before {id}, whatever follows. From malloc; NULL when
  * out of memory. */

@@ -324,6 +324,22 @@ static void rest(struct cpi_listener *listener)
     cpi_bell_disarm(&listener->bell);
 }
 
+/* While the workers have something to settle, they may need the lease, and a connection may have been lost just now. */
+static void finish_lease(struct cpi_listener *listener)
+{
+    const struct cpi_env *env = listener->env;
+    enum cpi_lease_state state = cpi_lease_state(env->lease);
+    while (state == CPI_LEASE_NONE && !cpi_stop_grace_passed(env->stop) &&
+           cpi_stats_get(env->stats, CPI_STAT_PENDING) > cpi_stats_get(env->stats, CPI_STAT_FAILING)) {
+        char holder[CPI_HOLDER_BYTES];
+        if ((!cpi_pg_is_open(&listener->pg) && cpi_pg_open(&listener->pg, NULL) != CP_OK) ||
+            cpi_lease_take(env->lease, &listener->pg, &state, holder, NULL) != CP_OK) {
+            cpi_pg_close(&listener->pg);
+        }
+        poll(NULL, 0, state == CPI_LEASE_NONE ? RETRY_BASE_MS : 0);
+    }
+}
+
 static void *run(void *context)
 {
     struct cpi_listener *listener = context;
@@ -344,6 +360,7 @@ static void *run(void *context)
     while (!cpi_spill_flush(listener->spill) && !cpi_stop_grace_passed(listener->env->stop)) {
         poll(NULL, 0, SPILL_LOOK_MS);
     }
+    finish_lease(listener);
     return NULL;
 }
 

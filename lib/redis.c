@@ -71,9 +71,6 @@ static cp_code append_raw(struct cpi_redis *redis, const char *bytes, size_t len
 static cp_code append_head(struct cpi_redis *redis, const char *head, const struct cpi_key *key, const char *id,
                            cp_error *err)
 {
-    if (!redis->may_write) {
-        return cpi_error(err, CP_ERR_REDIS, true, "Redis: this connection has not been admitted to write");
-    }
     size_t id_length = strlen(id);
     char start[64];
     int start_length =
@@ -87,12 +84,21 @@ static cp_code append_head(struct cpi_redis *redis, const char *head, const stru
     return append_raw(redis, key->after, key->after_length, err);
 }
 
+/* The same of a command that writes. */
+static cp_code append_write(struct cpi_redis *redis, const char *head, const struct cpi_key *key, const char *id,
+                            cp_error *err)
+{
+    return redis->may_write
+               ? append_head(redis, head, key, id, err)
+               : cpi_error(err, CP_ERR_REDIS, true, "Redis: this connection has not been admitted to write");
+}
+
 cp_code cpi_redis_append_set(struct cpi_redis *redis, const struct cpi_key *key, const char *id, const char *value,
                              size_t length, int64_t ttl_s, cp_error *err)
 {
     char size[32];
     int size_length = snprintf(size, sizeof size, "\r\n$%zu\r\n", length);
-    if (append_head(redis, ttl_s > 0 ? "*5\r\n$3\r\nSET\r\n" : "*3\r\n$3\r\nSET\r\n", key, id, err) != CP_OK ||
+    if (append_write(redis, ttl_s > 0 ? "*5\r\n$3\r\nSET\r\n" : "*3\r\n$3\r\nSET\r\n", key, id, err) != CP_OK ||
         append_raw(redis, size, (size_t)size_length, err) != CP_OK || append_raw(redis, value, length, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
@@ -108,7 +114,15 @@ cp_code cpi_redis_append_set(struct cpi_redis *redis, const struct cpi_key *key,
 
 cp_code cpi_redis_append_del(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err)
 {
-    if (append_head(redis, "*2\r\n$3\r\nDEL\r\n", key, id, err) != CP_OK) {
+    if (append_write(redis, "*2\r\n$3\r\nDEL\r\n", key, id, err) != CP_OK) {
+        return CP_ERR_REDIS;
+    }
+    return append_raw(redis, "\r\n", 2, err);
+}
+
+cp_code cpi_redis_append_get(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err)
+{
+    if (append_head(redis, "*2\r\n$3\r\nGET\r\n", key, id, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
     return append_raw(redis, "\r\n", 2, err);

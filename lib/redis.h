@@ -46,6 +46,7 @@ void cpi_redis_close(struct cpi_redis *redis);
 cp_code cpi_redis_append_set(struct cpi_redis *redis, const struct cpi_key *key, const char *id, const char *value,
                              size_t length, int64_t ttl_s, cp_error *err);
 cp_code cpi_redis_append_del(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
+cp_code cpi_redis_append_get(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
 cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths, cp_error *err);
 
 /* Sends everything appended, and reads what comes in meanwhile. From here on Redis has redis_timeout_ms to answer all

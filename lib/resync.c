@@ -45,6 +45,7 @@ struct cpi_resync {
     bool touch_wanted;
     bool started; /* CP_CAUSE_START has come */
     unsigned causes;
+    bool busy;      /* a run is under way */
     unsigned taken; /* causes of runs since the last that was completed */
     bool ready;     /* written by the thread alone, which may thus read it without */
 };
@@ -85,6 +86,21 @@ static bool has_requests(struct cpi_resync *resync)
     return any;
 }
 
+bool cpi_resync_is_idle(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    bool idle = resync->started && !resync->busy && resync->causes == 0;
+    pthread_mutex_unlock(&resync->mutex);
+    return idle;
+}
+
+static void set_idle(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    resync->busy = false;
+    pthread_mutex_unlock(&resync->mutex);
+}
+
 /* Nothing is listed before the listener has listened for the first time; nor while another syncer writes, whose resyncs
  * are then what counts. */
 static bool can_run(struct cpi_resync *resync)
@@ -101,6 +117,7 @@ static unsigned take_requests(struct cpi_resync *resync)
     pthread_mutex_lock(&resync->mutex);
     unsigned causes = resync->causes;
     resync->causes = 0;
+    resync->busy = true;
     resync->taken |= causes;
     resync->touching = resync->touch_wanted;
     resync->warming = resync->started;
@@ -316,6 +333,7 @@ static void run_once(struct cpi_resync *resync)
         }
     }
     cpi_pass_close(&resync->pass); /* until the next run, which may be weeks away */
+    set_idle(resync);
 }
 
 static bool is_stopping(const struct cpi_resync *resync)

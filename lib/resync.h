@@ -23,6 +23,9 @@ cp_code cpi_resync_start(struct cpi_resync *resync, cp_error *err);
 /* Any thread, never blocks. What is asked for while a resync runs is done by one more run. */
 void cpi_resync_request(struct cpi_resync *resync, uint32_t entity, cp_cause cause);
 
+/* Any thread: whether it has been started, does nothing and has nothing to do. */
+bool cpi_resync_is_idle(struct cpi_resync *resync);
+
 /* Any thread: waits until the first run (or none, as configured) is through. timeout_ms -1: for ever. False: the time
  * has passed, or the syncer is stopping. */
 bool cpi_resync_wait_ready(struct cpi_resync *resync, int timeout_ms);

@@ -3,6 +3,7 @@
 #include "clock.h"
 #include "error.h"
 #include "fetch.h"
+#include "recent.h"
 #include "redis.h"
 
 #include <stdio.h>
@@ -229,6 +230,14 @@ static void tell_settled(struct cpi_settler *settler, const struct sent *sent)
     free(key);
 }
 
+static void tell_auditor(struct cpi_settler *settler, const struct sent *sent)
+{
+    if (settler->env->recent != NULL) {
+        struct cpi_event event = cpi_idset_get(settler->set, sent->handle);
+        cpi_recent_offer(settler->env->recent, &event);
+    }
+}
+
 /* Reads one reply. False: the connection is lost. */
 static bool read_answer(struct cpi_settler *settler, struct sent *sent, cp_error *err)
 {
@@ -265,6 +274,7 @@ static bool settle(struct cpi_settler *settler, const cp_error *why)
         const struct sent *sent = &settler->sent[i];
         if (sent->answer == ACKNOWLEDGED) {
             tell_settled(settler, sent);
+            tell_auditor(settler, sent);
             cpi_idset_remove(settler->set, sent->handle);
             stored += sent->exists;
             deleted += !sent->exists;

@@ -39,6 +39,8 @@ void cpi_stats_read(const struct cpi_stats *stats, cp_stats *out)
         .reconnects = cpi_stats_get(stats, CPI_STAT_RECONNECTS),
         .overflows = cpi_stats_get(stats, CPI_STAT_OVERFLOWS),
         .resyncs = cpi_stats_get(stats, CPI_STAT_RESYNCS),
+        .audited = cpi_stats_get(stats, CPI_STAT_AUDITED),
+        .stale = cpi_stats_get(stats, CPI_STAT_STALE),
         .pending = cpi_stats_get(stats, CPI_STAT_PENDING),
         .failing = cpi_stats_get(stats, CPI_STAT_FAILING),
         .resync_estimate = cpi_stats_get(stats, CPI_STAT_RESYNC_ESTIMATE),

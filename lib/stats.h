@@ -21,6 +21,8 @@ enum cpi_stat {
     CPI_STAT_RECONNECTS,
     CPI_STAT_OVERFLOWS,
     CPI_STAT_RESYNCS,
+    CPI_STAT_AUDITED,
+    CPI_STAT_STALE,
     CPI_STAT_PENDING, /* this and the next are levels: each worker adds its changes, negative ones included */
     CPI_STAT_FAILING,
     CPI_STAT_RESYNC_ESTIMATE, /* set, not added to */

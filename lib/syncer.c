@@ -1,12 +1,15 @@
 #include "cachepusher.h"
 
 #include "preflight.h"
+#include "audit.h"
 #include "env.h"
 #include "error.h"
 #include "inbox.h"
 #include "listener.h"
+#include "recent.h"
 #include "resync.h"
 #include "thread.h"
+#include "verify.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -27,7 +30,9 @@ struct cp_syncer {
     struct cpi_worker **workers;
     struct cpi_listener *listener;
     struct cpi_resync *resync;
-    char token[20]; /* random: tells this syncer from every other one */
+    struct cpi_recent recent; /* of use only to the auditor */
+    struct cpi_audit *audit;  /* NULL: off */
+    char token[20];           /* random: tells this syncer from every other one */
     char channel[40];
 
     /* start and stop against each other, and against callers that need to know which it is. Never held by the library's
@@ -88,6 +93,15 @@ static bool create_workers(struct cp_syncer *syncer, cp_error *err)
     return true;
 }
 
+static bool create_audit(struct cp_syncer *syncer, cp_error *err)
+{
+    if (syncer->config->audit_per_second == 0) {
+        return true;
+    }
+    syncer->audit = cpi_audit_create(&syncer->env, &syncer->inbox, syncer->listener, syncer->resync, err);
+    return syncer->audit != NULL;
+}
+
 static bool create_parts(struct cp_syncer *syncer, cp_error *err)
 {
     if (!choose_token(syncer, err) || cpi_stop_init(&syncer->stop, err) != CP_OK || !create_lanes(syncer, err)) {
@@ -98,11 +112,12 @@ static bool create_parts(struct cp_syncer *syncer, cp_error *err)
         return false;
     }
     syncer->listener = cpi_listener_create(&syncer->env, &syncer->inbox, syncer->resync, err);
-    return syncer->listener != NULL;
+    return syncer->listener != NULL && create_audit(syncer, err);
 }
 
 static void free_syncer(struct cp_syncer *syncer)
 {
+    cpi_audit_destroy(syncer->audit);
     cpi_listener_destroy(syncer->listener);
     for (uint32_t i = 0; syncer->workers != NULL && i < syncer->config->threads; i++) {
         cpi_worker_destroy(syncer->workers[i]);
@@ -112,6 +127,7 @@ static void free_syncer(struct cp_syncer *syncer)
         cpi_lane_fini(&syncer->lanes[i], syncer->config->entities);
     }
     cpi_inbox_fini(&syncer->inbox);
+    cpi_recent_fini(&syncer->recent);
     cpi_lease_fini(&syncer->lease);
     cpi_stop_fini(&syncer->stop);
     pthread_mutex_destroy(&syncer->lifecycle);
@@ -150,6 +166,8 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
     cpi_stats_init(&syncer->stats);
     cpi_lease_init(&syncer->lease, config, syncer->token);
     cpi_inbox_init(&syncer->inbox, config->entities);
+    cpi_recent_init(&syncer->recent, config->entities);
+    syncer->env.recent = config->audit_per_second > 0 ? &syncer->recent : NULL;
     pthread_mutex_init(&syncer->lifecycle, NULL);
 
     if (!create_parts(syncer, err)) {
@@ -201,6 +219,7 @@ static void end_threads(struct cp_syncer *syncer)
 {
     cpi_resync_wake(syncer->resync);
     cpi_listener_wake(syncer->listener);
+    cpi_audit_join(syncer->audit);
     cpi_resync_join(syncer->resync);
     cpi_listener_join(syncer->listener);
 
@@ -223,7 +242,10 @@ static cp_code start_threads(struct cp_syncer *syncer, cp_error *err)
     if (code == CP_OK) {
         code = cpi_resync_start(syncer->resync, err);
     }
-    return code == CP_OK ? cpi_listener_start(syncer->listener, err) : code;
+    if (code == CP_OK) {
+        code = cpi_listener_start(syncer->listener, err);
+    }
+    return code == CP_OK && syncer->audit != NULL ? cpi_audit_start(syncer->audit, err) : code;
 }
 
 cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
@@ -350,6 +372,15 @@ cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
     }
     cpi_resync_request(syncer->resync, index, CP_CAUSE_REQUEST);
     return CP_OK;
+}
+
+cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result, cp_error *err)
+{
+    static const cp_verify_options everything = {0};
+    *result = (cp_verify_result){0};
+    return refuse_when_stopping(syncer, err) == CP_OK
+               ? cpi_verify(&syncer->env, options != NULL ? options : &everything, result, err)
+               : CP_ERR_ARGUMENT;
 }
 
 void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats)

@@ -6,5 +6,6 @@
 /* Each takes config and returns the program's exit code. */
 int run(const struct options *options, cp_config *config);
 int warmup(const struct options *options, cp_config *config);
+int verify(const struct options *options, cp_config *config);
 
 #endif

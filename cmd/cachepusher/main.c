@@ -10,6 +10,12 @@
 #include "help.h"
 #include "options.h"
 
+/* 1 would mean: differs. */
+static int exit_code_failed(enum command command)
+{
+    return command == COMMAND_VERIFY ? (int)EXIT_CANNOT_TELL : (int)EXIT_FAILED;
+}
+
 static int execute(const struct options *options)
 {
     cp_config *config = NULL;
@@ -17,9 +23,17 @@ static int execute(const struct options *options)
 
     if (verdict != OPTIONS_GO) {
         cp_config_destroy(config);
-        return verdict == OPTIONS_FAILED ? EXIT_FAILED : EXIT_USAGE;
+        return verdict == OPTIONS_FAILED ? exit_code_failed(options->command) : EXIT_USAGE;
     }
-    return options->command == COMMAND_RUN ? run(options, config) : warmup(options, config);
+    switch (options->command) {
+    case COMMAND_RUN:
+        return run(options, config);
+    case COMMAND_WARMUP:
+        return warmup(options, config);
+    case COMMAND_VERIFY:
+        break;
+    }
+    return verify(options, config);
 }
 
 static int run_command(enum command command, int argc, char **argv)
@@ -36,7 +50,7 @@ static int run_command(enum command command, int argc, char **argv)
         exit_code = EXIT_DONE;
         break;
     case OPTIONS_FAILED:
-        exit_code = EXIT_FAILED;
+        exit_code = exit_code_failed(command);
         break;
     case OPTIONS_WRONG:
         break;
@@ -56,6 +70,9 @@ static int dispatch(int argc, char **argv)
     }
     if (strcmp(first, "warmup") == 0) {
         return run_command(COMMAND_WARMUP, argc - 1, argv + 1);
+    }
+    if (strcmp(first, "verify") == 0) {
+        return run_command(COMMAND_VERIFY, argc - 1, argv + 1);
     }
     if (wants_help || wants_version) {
         if (argc > 2) {
@@ -83,9 +100,9 @@ int main(int argc, char **argv)
 {
     int exit_code = dispatch(argc, argv);
 
-    if (fflush(stdout) == EOF && exit_code == EXIT_DONE) {
+    if ((fflush(stdout) == EOF || ferror(stdout) != 0) && exit_code == EXIT_DONE) {
         complain("cannot write to stdout");
-        exit_code = EXIT_FAILED;
+        exit_code = argc > 1 && strcmp(argv[1], "verify") == 0 ? (int)EXIT_CANNOT_TELL : (int)EXIT_FAILED;
     }
     return exit_code;
 }

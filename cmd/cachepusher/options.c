@@ -11,6 +11,7 @@
 
 #define DEFAULT_GRACE_S 10
 #define MAX_GRACE_S 86400.0
+#define MAX_SAMPLE 1000000
 
 enum flag {
     FLAG_DETACH = 256,
@@ -25,38 +26,66 @@ enum flag {
     FLAG_SET,
     FLAG_WAIT,
     FLAG_GRACE,
+    FLAG_REPAIR,
+    FLAG_SAMPLE,
+    FLAG_JSON,
     FLAG_LOG_LEVEL,
     FLAG_LOG_FORMAT,
     FLAG_LOG_FILE,
     FLAG_HELP
 };
 
-/* Those of `run` alone come first, so that `warmup` can take the rest. */
-enum { FLAGS_OF_RUN = 2 };
+/* Which commands take a flag. */
+enum { BY_RUN = 1, BY_WARMUP = 2, BY_VERIFY = 4, BY_BOTH = BY_RUN | BY_WARMUP, BY_ALL = BY_BOTH | BY_VERIFY };
 
-static const struct option flags[] = {
-    {"detach", no_argument, NULL, FLAG_DETACH},
-    {"pidfile", required_argument, NULL, FLAG_PIDFILE},
-    {"threads", required_argument, NULL, FLAG_THREADS},
-    {"config", required_argument, NULL, FLAG_CONFIG},
-    {"dsn", required_argument, NULL, FLAG_DSN},
-    {"redis", required_argument, NULL, FLAG_REDIS},
-    {"prefix", required_argument, NULL, FLAG_PREFIX},
-    {"warmup", required_argument, NULL, FLAG_WARMUP},
-    {"flush", no_argument, NULL, FLAG_FLUSH},
-    {"set", required_argument, NULL, FLAG_SET},
-    {"wait", no_argument, NULL, FLAG_WAIT},
-    {"grace", required_argument, NULL, FLAG_GRACE},
-    {"log-level", required_argument, NULL, FLAG_LOG_LEVEL},
-    {"log-format", required_argument, NULL, FLAG_LOG_FORMAT},
-    {"log-file", required_argument, NULL, FLAG_LOG_FILE},
-    {"help", no_argument, NULL, FLAG_HELP},
-    {NULL, 0, NULL, 0},
+static const struct {
+    const char *name;
+    int has_argument;
+    enum flag flag;
+    unsigned commands;
+} flags[] = {
+    {"detach", no_argument, FLAG_DETACH, BY_RUN},
+    {"pidfile", required_argument, FLAG_PIDFILE, BY_RUN},
+    {"threads", required_argument, FLAG_THREADS, BY_ALL},
+    {"config", required_argument, FLAG_CONFIG, BY_ALL},
+    {"dsn", required_argument, FLAG_DSN, BY_ALL},
+    {"redis", required_argument, FLAG_REDIS, BY_ALL},
+    {"prefix", required_argument, FLAG_PREFIX, BY_ALL},
+    {"warmup", required_argument, FLAG_WARMUP, BY_BOTH},
+    {"flush", no_argument, FLAG_FLUSH, BY_BOTH},
+    {"set", required_argument, FLAG_SET, BY_ALL},
+    {"wait", no_argument, FLAG_WAIT, BY_BOTH},
+    {"grace", required_argument, FLAG_GRACE, BY_BOTH},
+    {"repair", no_argument, FLAG_REPAIR, BY_VERIFY},
+    {"sample", required_argument, FLAG_SAMPLE, BY_VERIFY},
+    {"json", no_argument, FLAG_JSON, BY_VERIFY},
+    {"log-level", required_argument, FLAG_LOG_LEVEL, BY_ALL},
+    {"log-format", required_argument, FLAG_LOG_FORMAT, BY_ALL},
+    {"log-file", required_argument, FLAG_LOG_FILE, BY_ALL},
+    {"help", no_argument, FLAG_HELP, BY_ALL},
 };
+
+enum { FLAG_COUNT = sizeof flags / sizeof *flags };
+
+/* For getopt_long(). */
+static void select_flags(enum command command, struct option selected[FLAG_COUNT + 1])
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < FLAG_COUNT; i++) {
+        if ((flags[i].commands & (1u << command)) != 0) {
+            selected[count++] = (struct option){flags[i].name, flags[i].has_argument, NULL, (int)flags[i].flag};
+        }
+    }
+    selected[count] = (struct option){0};
+}
 
 const char *command_name(enum command command)
 {
-    return command == COMMAND_RUN ? "run" : "warmup";
+    static const char *const names[] = {
+        [COMMAND_RUN] = "run", [COMMAND_WARMUP] = "warmup", [COMMAND_VERIFY] = "verify"};
+
+    return names[command];
 }
 
 char *path_make_absolute(const char *path)
@@ -109,6 +138,19 @@ static bool parse_grace(const char *value, int *grace_ms)
         return false;
     }
     *grace_ms = (int)(seconds * 1000);
+    return true;
+}
+
+static bool parse_sample(const char *value, uint64_t *sample)
+{
+    size_t digits = strspn(value, "0123456789");
+    unsigned long number = digits > 0 && digits < 10 && value[digits] == '\0' ? strtoul(value, NULL, 10) : 0;
+
+    if (number < 1 || number > MAX_SAMPLE) {
+        complain("--sample: \"%s\" is not a number from 1 to %d", value, MAX_SAMPLE);
+        return false;
+    }
+    *sample = number;
     return true;
 }
 
@@ -182,6 +224,14 @@ static bool parse_flag(int flag, char *value, struct options *options)
         break;
     case FLAG_GRACE:
         return parse_grace(value, &options->grace_ms);
+    case FLAG_REPAIR:
+        options->repair = true;
+        break;
+    case FLAG_SAMPLE:
+        return parse_sample(value, &options->sample);
+    case FLAG_JSON:
+        options->json = true;
+        break;
     case FLAG_LOG_LEVEL:
         return parse_log_level(value, &options->log_level);
     case FLAG_LOG_FORMAT:
@@ -213,11 +263,12 @@ static void complain_unusable(enum command command, const char *argument, int an
 static enum options_verdict parse_all(int argc, char **argv, struct options *options)
 {
     bool is_run = options->command == COMMAND_RUN;
+    struct option selected[FLAG_COUNT + 1];
     int flag;
 
+    select_flags(options->command, selected);
     opterr = 0;
-    while ((flag = getopt_long(argc, argv, is_run ? "+:dht:" : "+:ht:", is_run ? flags : flags + FLAGS_OF_RUN, NULL)) !=
-           -1) {
+    while ((flag = getopt_long(argc, argv, is_run ? "+:dht:" : "+:ht:", selected, NULL)) != -1) {
         if (flag == 'h' || flag == FLAG_HELP) {
             return OPTIONS_HELP;
         }

@@ -3,12 +3,13 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "cachepusher.h"
 
 #include "logger.h"
 
-enum command { COMMAND_RUN, COMMAND_WARMUP };
+enum command { COMMAND_RUN, COMMAND_WARMUP, COMMAND_VERIFY };
 
 enum options_verdict { OPTIONS_GO, OPTIONS_HELP, OPTIONS_WRONG, OPTIONS_FAILED };
 
@@ -23,6 +24,9 @@ struct options {
     enum command command;
     bool wait;
     bool detach;
+    bool repair;
+    bool json;
+    uint64_t sample; /* 0: everything */
     int grace_ms;
     cp_level log_level;
     enum log_format log_format;

@@ -94,11 +94,12 @@ static bool can_draw(void)
     return isatty(STDERR_FILENO) && (terminal == NULL || strcmp(terminal, "dumb") != 0);
 }
 
-void progress_begin(struct progress *progress, struct logger *logger)
+void progress_begin(struct progress *progress, const char *command, struct logger *logger)
 {
     double now_s = clock_now_s();
 
     *progress = (struct progress){
+        .command = command,
         .logger = logger,
         .is_terminal = can_draw(),
         .began_s = now_s,
@@ -131,25 +132,50 @@ static void write_line(const struct progress *progress, uint64_t done, uint64_t 
 
     format_part(part, sizeof part, done, estimate);
     format_left(left, sizeof left, done, estimate, progress->rate);
-    snprintf(line, sizeof line, "warmup: %s, %.0f/s%s", part, progress->rate, left);
+    snprintf(line, sizeof line, "%s: %s, %.0f/s%s", progress->command, part, progress->rate, left);
     logger_progress(progress->logger, line);
 }
 
-void progress_update(struct progress *progress, const cp_stats *stats)
+/* Whether to show something now. */
+static bool is_due(struct progress *progress, double now_s)
+{
+    if (now_s < progress->next_s) {
+        return false;
+    }
+    progress->next_s = now_s + (progress->is_terminal ? DRAW_EVERY_S : LINE_EVERY_S);
+    return true;
+}
+
+void progress_update(struct progress *progress, uint64_t done, uint64_t expected)
 {
     double now_s = clock_now_s();
 
-    if (now_s < progress->next_s) {
+    if (!is_due(progress, now_s)) {
         return;
     }
-    measure(progress, stats->stored, now_s);
-    progress->next_s = now_s + (progress->is_terminal ? DRAW_EVERY_S : LINE_EVERY_S);
+    measure(progress, done, now_s);
     if (progress->is_terminal) {
         char line[STATUS_BYTES];
-        format_bar(line, sizeof line, terminal_width(), stats->stored, stats->resync_estimate, progress->rate);
+        format_bar(line, sizeof line, terminal_width(), done, expected, progress->rate);
         logger_status(progress->logger, line);
     } else {
-        write_line(progress, stats->stored, stats->resync_estimate);
+        write_line(progress, done, expected);
+    }
+}
+
+void progress_tell(struct progress *progress, const char *text)
+{
+    char line[STATUS_BYTES];
+
+    if (!is_due(progress, clock_now_s())) {
+        return;
+    }
+    if (progress->is_terminal) {
+        snprintf(line, sizeof line, "%.*s", (int)terminal_width(), text);
+        logger_status(progress->logger, line);
+    } else {
+        snprintf(line, sizeof line, "%s: %s", progress->command, text);
+        logger_progress(progress->logger, line);
     }
 }
 

@@ -8,8 +8,9 @@
 
 #include "logger.h"
 
-/* How far a warm-up has come: a bar at the bottom of a terminal, else a line on stderr now and then. */
+/* How far a command has come: a bar at the bottom of a terminal, else a line on stderr now and then. */
 struct progress {
+    const char *command;   /* what lines begin with */
     struct logger *logger; /* owns the terminal's last line */
     bool is_terminal;
     double began_s;
@@ -19,10 +20,13 @@ struct progress {
     double rate; /* documents a second, of late */
 };
 
-void progress_begin(struct progress *progress, struct logger *logger);
+void progress_begin(struct progress *progress, const char *command, struct logger *logger);
 
-/* Call it often; it shows something when it is time to. */
-void progress_update(struct progress *progress, const cp_stats *stats);
+/* Call it often; it shows something when it is time to. `expected` is an estimate; 0: none. */
+void progress_update(struct progress *progress, uint64_t done, uint64_t expected);
+
+/* The same of a stage that is not counted in documents done. */
+void progress_tell(struct progress *progress, const char *text);
 
 /* Takes the bar away. Seconds since progress_begin(). */
 double progress_end(struct progress *progress);

@@ -80,8 +80,8 @@ static enum session_outcome start(struct session *session)
     return let_go(session) ? SESSION_STARTED : SESSION_FAILED;
 }
 
-enum session_outcome session_start(struct session *session, const struct options *options, struct logger *logger,
-                                   struct detach *detach, cp_config *config)
+enum session_outcome session_create(struct session *session, const struct options *options, struct logger *logger,
+                                    struct detach *detach, cp_config *config)
 {
     cp_callbacks callbacks = {.log = logger_write, .context = logger};
     cp_error err = {0};
@@ -97,7 +97,18 @@ enum session_outcome session_start(struct session *session, const struct options
         logger_fail(logger, "%s", err.message);
         return err.code == CP_ERR_CONFIG ? SESSION_MISCONFIGURED : SESSION_FAILED;
     }
-    enum session_outcome outcome = start(session);
+    return SESSION_STARTED;
+}
+
+enum session_outcome session_start(struct session *session, const struct options *options, struct logger *logger,
+                                   struct detach *detach, cp_config *config)
+{
+    enum session_outcome outcome = session_create(session, options, logger, detach, config);
+
+    if (outcome != SESSION_STARTED) {
+        return outcome;
+    }
+    outcome = start(session);
     if (outcome != SESSION_STARTED) {
         session_close(session);
     }

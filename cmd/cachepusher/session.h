@@ -10,7 +10,7 @@ struct detach;
 
 enum session_outcome { SESSION_STARTED, SESSION_FAILED, SESSION_MISCONFIGURED, SESSION_INTERRUPTED };
 
-/* What run and warmup have in common: a syncer that writes to the log. */
+/* What the commands have in common: a syncer that writes to the log. */
 struct session {
     const struct options *options;
     struct logger *logger;
@@ -18,7 +18,12 @@ struct session {
     cp_syncer *syncer;
 };
 
-/* Creates a syncer, which takes config whatever comes of it, and starts it; with --wait until that succeeds or a
+/* Creates a syncer, which takes config whatever comes of it. Unless it answers SESSION_STARTED the reason has been
+ * told and there is nothing to close. */
+enum session_outcome session_create(struct session *session, const struct options *options, struct logger *logger,
+                                    struct detach *detach, cp_config *config);
+
+/* The same, and starts it; with --wait until that succeeds or a
  * signal comes. Unless it answers SESSION_STARTED the reason has been told and there is nothing to close. */
 enum session_outcome session_start(struct session *session, const struct options *options, struct logger *logger,
                                    struct detach *detach, cp_config *config);

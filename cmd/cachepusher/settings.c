@@ -100,6 +100,24 @@ static enum options_verdict load_file(cp_config *config, const struct options *o
     return OPTIONS_GO;
 }
 
+/* Whatever is meant for the daemon: a syncer that repairs has no other work. */
+static enum options_verdict keep_from_writing(cp_config *config)
+{
+    cp_error err;
+    cp_code code = cp_config_set(config, "warmup", "none", &err);
+
+    if (code == CP_OK) {
+        code = cp_config_set(config, "flush", "false", &err);
+    }
+    if (code == CP_OK) {
+        code = cp_config_set(config, "audit_per_second", "0", &err);
+    }
+    if (code == CP_OK) {
+        code = cp_config_set(config, "standby", "true", &err); /* where a daemon runs, that one repairs */
+    }
+    return verdict_of(code);
+}
+
 enum options_verdict options_make_config(const struct options *options, cp_config **config)
 {
     cp_error err;
@@ -121,5 +139,5 @@ enum options_verdict options_make_config(const struct options *options, cp_confi
     for (size_t i = 0; i < options->setting_count && verdict == OPTIONS_GO; i++) {
         verdict = set(*config, options, &options->settings[i]);
     }
-    return verdict;
+    return verdict == OPTIONS_GO && options->command == COMMAND_VERIFY ? keep_from_writing(*config) : verdict;
 }

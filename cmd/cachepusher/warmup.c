@@ -35,7 +35,7 @@ static enum ending watch(struct session *session, struct progress *progress)
             return ENDING_INTERRUPTED;
         }
         cp_syncer_stats(session->syncer, &stats);
-        progress_update(progress, &stats);
+        progress_update(progress, stats.stored, stats.resync_estimate);
     }
 }
 
@@ -89,7 +89,7 @@ static int warm(const struct options *options, cp_config *config, struct logger 
     if (outcome != SESSION_STARTED) {
         return outcome == SESSION_MISCONFIGURED ? EXIT_USAGE : EXIT_FAILED;
     }
-    progress_begin(&progress, logger);
+    progress_begin(&progress, "warmup", logger);
     enum ending ending = watch(&session, &progress);
     double seconds = progress_end(&progress);
     int exit_code =

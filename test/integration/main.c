@@ -9,13 +9,29 @@ static const struct {
     const char *name;
     Suite *(*create)(void);
 } suites[] = {
-    {"parity", parity_suite},         {"changes", changes_suite},   {"bulk", bulk_suite},
-    {"entities", entities_suite},     {"payloads", payloads_suite}, {"warmup", warmup_suite},
-    {"sweep", sweep_suite},           {"failing", failing_suite},   {"stop", stop_suite},
-    {"lifecycle", lifecycle_suite},   {"threads", threads_suite},   {"connections", connections_suite},
-    {"redis_away", redis_away_suite}, {"triggers", triggers_suite}, {"listing", listing_suite},
-    {"isolation", isolation_suite},   {"refusals", refusals_suite}, {"repairs", repairs_suite},
-    {"contract", contract_suite},     {"standby", standby_suite},
+    {"parity", parity_suite},
+    {"changes", changes_suite},
+    {"bulk", bulk_suite},
+    {"entities", entities_suite},
+    {"payloads", payloads_suite},
+    {"warmup", warmup_suite},
+    {"sweep", sweep_suite},
+    {"failing", failing_suite},
+    {"stop", stop_suite},
+    {"lifecycle", lifecycle_suite},
+    {"threads", threads_suite},
+    {"connections", connections_suite},
+    {"redis_away", redis_away_suite},
+    {"triggers", triggers_suite},
+    {"listing", listing_suite},
+    {"isolation", isolation_suite},
+    {"refusals", refusals_suite},
+    {"repairs", repairs_suite},
+    {"contract", contract_suite},
+    {"verify", verify_suite},
+    {"audit", audit_suite},
+    {"verify_repairs", verify_repairs_suite},
+    {"standby", standby_suite},
 };
 
 static const size_t suite_count = sizeof suites / sizeof *suites;

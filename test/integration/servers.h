@@ -26,6 +26,11 @@ long long sql_number(struct fixture *f, const char *statement);
 void hold_fetches(PGconn *pg);
 void release_fetches(PGconn *pg);
 
+/* A listener that connects from then on is not connected before the lock is released: this is the first function that
+ * it calls. */
+void hold_listeners(struct fixture *f, PGconn *holder);
+void release_listeners(PGconn *holder);
+
 /* From then on customer_good() is the function as it was, whatever customer_get() becomes. */
 void keep_customer_get(struct fixture *f);
 

@@ -23,6 +23,9 @@ Suite *isolation_suite(void);
 Suite *refusals_suite(void);
 Suite *repairs_suite(void);
 Suite *contract_suite(void);
+Suite *audit_suite(void);
+Suite *verify_suite(void);
+Suite *verify_repairs_suite(void);
 Suite *standby_suite(void);
 
 #endif

@@ -211,6 +211,44 @@ START_TEST(a_deaf_listener_connects_again)
 }
 END_TEST
 
+/* What a standby holds is not what was committed. This server claims to be one: at the start, and later when a
+ * connection is made again. */
+static void pretend(struct fixture *f, bool standby)
+{
+    sqlf(f, "create or replace function slow.pg_is_in_recovery() returns boolean language sql as 'select %s'",
+         standby ? "true" : "false");
+}
+
+START_TEST(a_standby_of_postgres_is_refused)
+{
+    struct fixture *f = fixture_open();
+    cp_error err = {0};
+    sqlf(f,
+         "create schema slow; alter database %s set search_path = slow, pg_catalog, public;"
+         "insert into customer (id_customer) values (1)",
+         f->database);
+    pretend(f, true);
+    cp_syncer *syncer = make_syncer(f, NULL, NO_SETTINGS);
+    REQUIRE_INT(cp_syncer_start(syncer, &err), ==, CP_ERR_POSTGRES);
+    REQUIRE_CONTAINS(err.message, "is a standby; the primary is needed");
+    REQUIRE(err.retriable);
+
+    pretend(f, false);
+    start_syncer(syncer);
+    wait_ready(syncer);
+    pretend(f, true);
+    REQUIRE_INT(terminate_backends(f, "cachepusher %"), >, 1);
+    sql(f, "update customer set name = 'changed'");
+    WAIT_UNTIL(count_logged(f, "is a standby") > 2);
+    REQUIRE_INT(redis_number(f, "STRLEN %s:1", f->prefix), ==,
+                strlen("{\"id_customer\":1,\"name\":null,\"addresses\":[]}"));
+    pretend(f, false);
+    expect_customers(f);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *connections_suite(void)
 {
     Suite *suite = suite_create("connections");
@@ -223,6 +261,7 @@ Suite *connections_suite(void)
     tcase_add_test(tcase, changes_during_an_outage_of_postgres);
     tcase_add_test(tcase, connections_killed_during_the_warm_up);
     tcase_add_test(tcase, a_deaf_listener_connects_again);
+    tcase_add_test(tcase, a_standby_of_postgres_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }

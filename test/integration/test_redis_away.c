@@ -142,9 +142,55 @@ START_TEST(more_than_may_wait_while_it_is_down)
     own_redis_kill(f);
     sqlf(f, "insert into customer (id_customer, name) select i, 'new' from generate_series(1000, %d) i", 1000 + MANY);
     WAIT_UNTIL(stats_of(syncer).overflows > 0);
+    WAIT_UNTIL(stats_of(syncer).events == MANY + 1);
     REQUIRE_INT(stats_of(syncer).pending, <=, MAX_PENDING);
+    /* The listener goes on reading. The queue is everybody's: other tests may fill it for a moment. */
+    WAIT_UNTIL(sql_number(f, "select (pg_notification_queue_usage() * 1e9)::bigint") == 0);
     own_redis_start(f);
     expect_customers(f);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* ---- what it may answer ---- */
+
+/* Somebody has to do something about it: said once, tried again and again, and nothing is lost. */
+START_TEST(it_wants_a_password)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f, 100, SETTINGS("threads", "1"));
+    redis_run(f, "CONFIG SET requirepass secret"); /* for connections to come */
+    REQUIRE_INT(kill_redis_clients(f, "cachepusher-worker"), ==, 1);
+    sql(f, "update customer set name = 'changed' where id_customer = 7");
+    WAIT_UNTIL(count_logged(f, "debug: worker 0: Redis: PING: NOAUTH") > 2);
+    REQUIRE_INT(count_logged(f, "warn: worker 0: "), ==, 1);
+    REQUIRE_INT(stats_of(syncer).pending, ==, 1);
+    redis_run(f, "CONFIG SET requirepass %s", "");
+    expect_customers(f);
+    REQUIRE_INT(count_logged(f, "worker 0: working again"), ==, 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* A script that does not end: every other command is answered with BUSY. */
+START_TEST(it_is_busy)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f, 100, SETTINGS("threads", "1", "redis_timeout_ms", "500"));
+    redis_run(f, "CONFIG SET lua-time-limit 50");
+    redisContext *script = connect_redis(f->redis_address);
+    int done = 0;
+    redisAppendCommand(script, "EVAL %s 0", "while true do end");
+    REQUIRE(redisBufferWrite(script, &done) == REDIS_OK && done);
+    sql(f, "update customer set name = 'changed' where id_customer = 7");
+    WAIT_UNTIL(count_logged(f, "BUSY") > 2);
+    REQUIRE_INT(stats_of(syncer).pending, ==, 1);
+    redis_run(f, "SCRIPT KILL");
+    expect_customers(f);
+    REQUIRE_INT(stats_of(syncer).failing, ==, 0);
+    redisFree(script);
     stop_syncer(f, syncer);
     fixture_close(f);
 }
@@ -226,6 +272,8 @@ Suite *redis_away_suite(void)
     tcase_add_test(tcase, out_of_memory);
     tcase_add_test(tcase, more_than_may_wait);
     tcase_add_test(tcase, more_than_may_wait_while_it_is_down);
+    tcase_add_test(tcase, it_wants_a_password);
+    tcase_add_test(tcase, it_is_busy);
     tcase_add_test(tcase, demoted_and_promoted);
     tcase_add_test(tcase, data_of_another_primary);
     tcase_add_test(tcase, a_replica_is_refused);

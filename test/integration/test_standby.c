@@ -142,21 +142,6 @@ static void hold_old_documents(struct fixture *f, PGconn *holder)
     sql_on(holder, statement);
 }
 
-/* The listener that connects next is not ready before the second lock is released. */
-static void hold_listeners(struct fixture *f, PGconn *holder)
-{
-    sqlf(f,
-         "create schema slow;"
-         "create function slow.pg_is_in_recovery() returns boolean language plpgsql as $$ begin"
-         " if current_setting('application_name') = 'cachepusher listener' then"
-         " perform pg_advisory_xact_lock_shared(%d); end if; return false; end $$;"
-         "alter database %s set search_path = slow, pg_catalog, public",
-         LOCK + 1, f->database);
-    char statement[64];
-    snprintf(statement, sizeof statement, "select pg_advisory_lock(%d)", LOCK + 1);
-    sql_on(holder, statement);
-}
-
 static void wait_for_fetch_of_old(struct fixture *f)
 {
     WAIT_UNTIL(sql_number(f, "select count(*) from pg_locks join pg_stat_activity using (pid) where locktype ="
@@ -197,7 +182,7 @@ START_TEST(a_read_from_before_is_not_written_after)
     /* It tries, and fails for want of its connection or of the lease. */
     WAIT_UNTIL(stats_of(first).failures > 0);
     require_customers(f);
-    sql_on(listeners, "select pg_advisory_unlock_all()");
+    release_listeners(listeners);
     WAIT_UNTIL(count_logged(f, "standing by") == 2);
     sql(f, "update customer set name = 'newer'");
     expect_customers(f);
@@ -302,7 +287,7 @@ START_TEST(what_is_enqueued_in_between_reaches_the_writer)
     sql(f, "set session_replication_role = replica; update customer set name = 'enqueued' where id_customer = 3;"
            "reset session_replication_role");
     REQUIRE_OK(cp_syncer_enqueue(second, "customer", "3", &err), err);
-    sql_on(listeners, "select pg_advisory_unlock_all()");
+    release_listeners(listeners);
     expect_customers(f);
     REQUIRE_INT(stats_of(second).stored, ==, 0);
     stop_syncer(f, second);

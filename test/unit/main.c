@@ -25,6 +25,7 @@ static const struct {
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
+    {"suspects", suspects_suite},
 };
 
 int main(int argc, char **argv)

@@ -20,6 +20,7 @@ Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
+Suite *suspects_suite(void);
 
 /* How much of a stress test is done where ThreadSanitizer makes each step cost twenty times as much. */
 #if defined(__SANITIZE_THREAD__)

@@ -57,6 +57,7 @@ static void assert_defaults(void)
     ck_assert(!config->flush);
     ck_assert_uint_eq(config->batch, 256);
     ck_assert_uint_eq(config->max_pending, 1000000);
+    ck_assert_uint_eq(config->audit_per_second, 0);
     ck_assert_int_eq(config->connect_timeout_ms, 5000);
     ck_assert_int_eq(config->fetch_timeout_ms, 30000);
     ck_assert_int_eq(config->redis_timeout_ms, 5000);
@@ -102,6 +103,7 @@ START_TEST(every_setting_can_be_set)
     assert_ok(cp_config_set(config, "connect_timeout_ms", "100", &err));
     assert_ok(cp_config_set(config, "fetch_timeout_ms", "86400000", &err));
     assert_ok(cp_config_set(config, "redis_timeout_ms", "600000", &err));
+    assert_ok(cp_config_set(config, "audit_per_second", "100000", &err));
 
     ck_assert_str_eq(config->postgres, "postgresql://ann:pw@db:5433/shop?sslmode=require");
     ck_assert_str_eq(config->redis, "redis://:pw@cache:6380/2");
@@ -118,6 +120,7 @@ START_TEST(every_setting_can_be_set)
     ck_assert_int_eq(config->connect_timeout_ms, 100);
     ck_assert_int_eq(config->fetch_timeout_ms, 86400000);
     ck_assert_int_eq(config->redis_timeout_ms, 600000);
+    ck_assert_uint_eq(config->audit_per_second, 100000);
     assert_ok(cpi_config_finish(config, &err));
     ck_assert_str_eq(config->entities[0].key.before, "*{id}:");
 
@@ -167,7 +170,9 @@ static const struct {
     {"thread", "4",
      "unknown setting \"thread\"; expected one of: postgres, redis, prefix, name, standby, threads, warmup, "
      "flush, batch, "
-     "max_pending, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms"},
+     "max_pending, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms, audit_per_second"},
+    {"audit_per_second", "100001", "audit_per_second: \"100001\" is not a number from 0 to 100000"},
+    {"audit", "100", "unknown setting \"audit\""},
     {"", "4", "unknown setting \"\""},
     {"entities", "[]", "unknown setting \"entities\""},
 };
@@ -249,7 +254,7 @@ static const struct {
     /* settings */
     {"[]", "test.json: expected an object, found an array"},
     {"{\"thread\": 4}", "test.json: thread: unknown; expected one of: postgres, redis,"},
-    {"{\"thread\": 4}", "redis_timeout_ms, entities"},
+    {"{\"thread\": 4}", "redis_timeout_ms, audit_per_second, audit, entities"},
     {"{\"threads\": \"4\"}", "test.json: threads: expected a whole number, found a string"},
     {"{\"threads\": 4.0}", "test.json: threads: expected a whole number, found a number with a fraction"},
     {"{\"threads\": 65}", "test.json: threads: \"65\" is not a number from 1 to 64"},
@@ -265,6 +270,10 @@ static const struct {
     {"{\"postgres\": 1}", "test.json: postgres: expected a string, found a number"},
     {"{\"postgres\": \"hunter2\"}", "test.json: postgres: not a libpq connection string"},
     {"{\"redis\": \"redis://hunter2@h\"}", "test.json: redis: a colon is missing"},
+    {"{\"audit\": 100}", "test.json: audit: expected an object, found a number"},
+    {"{\"audit\": {\"per_second\": \"100\"}}", "test.json: audit.per_second: expected a whole number, found a string"},
+    {"{\"audit\": {\"per_second\": 100001}}", "test.json: audit_per_second: \"100001\" is not a number from 0 to"},
+    {"{\"audit\": {\"per_minute\": 1}}", "test.json: audit.per_minute: unknown; expected per_second"},
     /* entities */
     {"{\"entities\": {}}", "test.json: entities: expected an array of objects, found an object"},
     {"{\"entities\": []}", "test.json: entities: expected at least one entity"},
@@ -360,6 +369,17 @@ START_TEST(a_file_leaves_what_it_does_not_name)
     ck_assert(config->prefix_set);
     assert_ok(cpi_config_finish(config, &err));
     ck_assert_str_eq(config->entities[0].key.before, "p:");
+}
+END_TEST
+
+START_TEST(audit_may_be_a_group)
+{
+    assert_ok(parse("{\"audit\": {\"//\": \"a trickle\", \"per_second\": 100}}"));
+    ck_assert_uint_eq(config->audit_per_second, 100);
+    assert_ok(parse("{\"audit\": {}}"));
+    ck_assert_uint_eq(config->audit_per_second, 100);
+    assert_ok(parse("{\"audit_per_second\": 0}"));
+    ck_assert_uint_eq(config->audit_per_second, 0);
 }
 END_TEST
 
@@ -591,6 +611,7 @@ Suite *config_suite(void)
     tcase_add_test(tcase, entities_of_a_file_replace_those_before);
     tcase_add_test(tcase, optional_members_have_defaults);
     tcase_add_loop_test(tcase, function_names_are_identifiers_and_nothing_else, 0, LENGTH(function_names));
+    tcase_add_test(tcase, audit_may_be_a_group);
     tcase_add_test(tcase, loads_a_file);
     tcase_add_test(tcase, names_the_file_that_is_wrong);
     tcase_add_test(tcase, the_example_parses);

@@ -1,0 +1,18 @@
+/*
+ * Verifying: every document that Postgres has, and every key that Redis has, compared by some threads in parallel.
+ *
+ *   census ──▶ first look, in parallel ──▶ suspects ──▶ looks until each is cleared or confirmed ──▶ repair
+ *
+ * It owns its connections and its threads, shares nothing with a syncer that runs, and writes to neither server, except
+ * that a repair sends notifications.
+ */
+#ifndef CPI_VERIFY_H
+#define CPI_VERIFY_H
+
+#include "env.h"
+
+/* cp_syncer_verify(). Blocks. */
+cp_code cpi_verify(const struct cpi_env *env, const cp_verify_options *options, cp_verify_result *result,
+                   cp_error *err);
+
+#endif
