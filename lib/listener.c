@@ -144,13 +144,14 @@ static void lose(struct cpi_listener *listener, const cp_error *why)
 /* Another syncer writes. The connection is kept, to ask again and to pass on what is enqueued here. */
 static void stand_by(struct cpi_listener *listener, const char *holder)
 {
-    if (!listener->standing_by) {
+    if (!listener->standing_by || listener->away) { /* after an outage too: else the log would end with that */
         cpi_log(&listener->env->log, CP_LOG_INFO,
                 "standing by: another cachepusher named \"%s\" writes (%s); one that writes other keys, or to another "
                 "Redis, needs another name",
                 cpi_config_name(listener->env->config), holder);
     }
     listener->standing_by = true;
+    listener->away = false;
 }
 
 static bool flush_once(struct cpi_listener *listener, cp_error *err)

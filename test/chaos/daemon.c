@@ -1,0 +1,158 @@
+#include "daemon.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { START_MS = 5000, STOP_MS = 30000 };
+
+static void name_log(const struct daemon *daemon, int incarnation, char *log, size_t size)
+{
+    format_into(log, size, "%s/daemon%d.%d.log", daemon->dir, daemon->slot, incarnation);
+}
+
+/* Whether a line contains one of the texts; if so, the line (size 0: it is not wanted). */
+static bool log_has(const char *log, const char *const *texts, char *found, size_t size)
+{
+    FILE *file = fopen(log, "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    bool has = false;
+    while (!has && file != NULL && getline(&line, &capacity, file) > 0) {
+        for (int i = 0; texts[i] != NULL && !has; i++) {
+            has = strstr(line, texts[i]) != NULL;
+        }
+    }
+    if (has && size > 0) {
+        snprintf(found, size, "%.*s", (int)strcspn(line, "\n"), line);
+    }
+    free(line);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return has;
+}
+
+/* Its timeouts are shorter than the defaults, some of which are longer than the time that a heal may take. */
+void daemon_start(struct daemon *daemon)
+{
+    char log[2 * PATH_BYTES];
+    name_log(daemon, ++daemon->incarnation, log, sizeof log);
+    process_start(&daemon->process, log, AS_OURSELVES,
+                  (const char *const[]){daemon->program,
+                                        "run",
+                                        "-t",
+                                        "3",
+                                        "--wait",
+                                        "--dsn",
+                                        daemon->postgres,
+                                        "--redis",
+                                        daemon->redis,
+                                        "--log-level",
+                                        daemon->log_level,
+                                        "--set",
+                                        "fetch_timeout_ms=3000",
+                                        "--set",
+                                        "redis_timeout_ms=2000",
+                                        "--set",
+                                        "connect_timeout_ms=2000",
+                                        "--grace",
+                                        "3",
+                                        NULL});
+}
+
+bool daemon_has_started(const struct daemon *daemon)
+{
+    return log_has(daemon->process.log, (const char *const[]){"resync: start", "standing by", NULL}, NULL, 0);
+}
+
+struct condition {
+    bool listens;
+    bool stands_by;
+    bool resyncs;
+};
+
+static void learn(struct condition *now, const char *line)
+{
+    if (strstr(line, "listener: ") != NULL && strstr(line, "connecting again") != NULL) {
+        now->listens = false;
+    } else if (strstr(line, "standing by") != NULL) {
+        *now = (struct condition){.listens = true, .stands_by = true};
+    } else if (strstr(line, "listening again") != NULL || strstr(line, "taking over") != NULL ||
+               strstr(line, "resync: start") != NULL) {
+        *now = (struct condition){.listens = true, .resyncs = true};
+    } else if (strstr(line, "info  resync: ") != NULL && strstr(line, "documents settled") == NULL) {
+        now->resyncs = true; /* the cause of one that begins */
+    } else if (strstr(line, "resync done:") != NULL || strstr(line, "ready:") != NULL) {
+        now->resyncs = false;
+    }
+}
+
+bool daemon_is_at_rest(const struct daemon *daemon)
+{
+    FILE *file = fopen(daemon->process.log, "r");
+    char *line = NULL;
+    size_t capacity = 0;
+    struct condition now = {0};
+    while (file != NULL && getline(&line, &capacity, file) > 0) {
+        learn(&now, line);
+    }
+    free(line);
+    if (file != NULL) {
+        fclose(file);
+    }
+    return now.listens && (now.stands_by || !now.resyncs);
+}
+
+void daemon_kill(struct daemon *daemon)
+{
+    daemon_watch(daemon);
+    process_kill(&daemon->process);
+}
+
+void daemon_watch(struct daemon *daemon)
+{
+    if (daemon->process.pid != 0 && !process_is_running(&daemon->process)) {
+        char how[64];
+        blame("the daemon has ended by itself: %s; see %s", process_ending(&daemon->process, how, sizeof how),
+              daemon->process.log);
+    }
+}
+
+static bool has_said_something(void *context)
+{
+    const struct daemon *daemon = context;
+    return log_has(daemon->process.log, (const char *const[]){"", NULL}, NULL, 0);
+}
+
+void daemon_stop(struct daemon *daemon, bool may_fail)
+{
+    static const int unsettled = 1 << 8; /* exit code 1, as waitpid() has it */
+    char how[64];
+    wait_until(has_said_something, daemon, START_MS); /* sooner, the signal still has its usual effect */
+    daemon_watch(daemon);
+    if (daemon->process.pid == 0) {
+        return;
+    }
+    process_signal(&daemon->process, SIGTERM);
+    if (!process_wait(&daemon->process, STOP_MS)) {
+        blame("the daemon does not stop; see %s", daemon->process.log);
+        process_signal(&daemon->process, SIGABRT); /* a core tells where it hangs */
+    } else if (daemon->process.status != 0 && !(may_fail && daemon->process.status == unsettled)) {
+        blame("the daemon has stopped with %s; see %s", process_ending(&daemon->process, how, sizeof how),
+              daemon->process.log);
+    }
+}
+
+void daemon_read_logs(const struct daemon *daemon)
+{
+    for (int i = 1; i <= daemon->incarnation; i++) {
+        char log[2 * PATH_BYTES];
+        char line[256];
+        name_log(daemon, i, log, sizeof log);
+        if (log_has(log, (const char *const[]){"Sanitizer", "runtime error:", "Assertion", NULL}, line, sizeof line)) {
+            blame("%s: %s", log, line);
+        }
+    }
+}

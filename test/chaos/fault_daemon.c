@@ -1,0 +1,86 @@
+/* What happens to the daemon's own process. */
+#include "fault.h"
+
+#include <signal.h>
+#include <sys/resource.h>
+
+enum { START_MS = 3000 };
+
+static struct daemon *choose(struct world *world, struct strike *strike)
+{
+    strike->daemon = (int)roll(&strike->random, (uint32_t)world->daemon_count);
+    return &world->daemons[strike->daemon];
+}
+
+/* Started again at once, as a supervisor would. */
+static void inject_kill(struct world *world, struct strike *strike)
+{
+    struct daemon *daemon = choose(world, strike);
+    daemon_kill(daemon);
+    daemon_start(daemon);
+}
+
+/* A restart as an operator would do it. Where servers are away ids may be left, and it tells. */
+static void inject_restart(struct world *world, struct strike *strike)
+{
+    struct daemon *daemon = choose(world, strike);
+    daemon_stop(daemon, true);
+    daemon_start(daemon);
+}
+
+static void inject_resync(struct world *world, struct strike *strike)
+{
+    struct daemon *daemon = choose(world, strike);
+    if (daemon_has_started(daemon)) { /* before, the signal may still have its usual effect */
+        process_signal(&daemon->process, SIGHUP);
+    }
+}
+
+static void inject_stop(struct world *world, struct strike *strike)
+{
+    strike_stop(strike, choose(world, strike)->process.pid);
+}
+
+static void heal_stop(struct world *world, struct strike *strike)
+{
+    (void)world;
+    strike_continue(strike);
+}
+
+static bool has_started(void *context)
+{
+    return daemon_has_started(context);
+}
+
+/* No more files, and its connections are reset: it cannot make them again. One that is being started when that happens
+ * may give up. */
+static void inject_files(struct world *world, struct strike *strike)
+{
+    struct rlimit none = {.rlim_cur = 3, .rlim_max = 4096};
+    struct daemon *daemon = choose(world, strike);
+    if (!wait_until(has_started, daemon, START_MS)) {
+        return; /* the servers are away, too */
+    }
+    if (prlimit(daemon->process.pid, RLIMIT_NOFILE, &none, NULL) != 0) {
+        die("prlimit fails");
+    }
+    proxy_reset(world->proxy, world->postgres_door);
+    proxy_reset(world->proxy, world->redis_door);
+}
+
+static void heal_files(struct world *world, struct strike *strike)
+{
+    struct rlimit enough = {.rlim_cur = 1024, .rlim_max = 4096};
+    if (prlimit(world->daemons[strike->daemon].process.pid, RLIMIT_NOFILE, &enough, NULL) != 0) {
+        die("prlimit fails");
+    }
+}
+
+const struct fault daemon_faults[] = {
+    {"daemon-kill", TARGET_DAEMON, 0, 0, inject_kill, NULL, false},
+    {"daemon-restart", TARGET_DAEMON, 0, 0, inject_restart, NULL, false},
+    {"daemon-resync", TARGET_DAEMON, 0, 0, inject_resync, NULL, false},
+    {"daemon-stop", TARGET_DAEMON, 100, 4000, inject_stop, heal_stop, false},
+    {"daemon-files", TARGET_DAEMON, 500, 3000, inject_files, heal_files, false},
+    {0},
+};

@@ -1,0 +1,131 @@
+/* What happens to Postgres. */
+#include "fault.h"
+
+#include <signal.h>
+#include <sys/types.h>
+
+enum { BACKENDS = 64, LOCK_MS = 20000 };
+
+static void inject_fast(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    cluster_stop(&world->cluster, SIGINT);
+}
+
+static void inject_immediate(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    cluster_stop(&world->cluster, SIGQUIT);
+}
+
+static void heal_start(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    cluster_start(&world->cluster);
+}
+
+static int choose_backends(struct world *world, struct strike *strike, pid_t pids[BACKENDS])
+{
+    static const char *const names[] = {"cachepusher%", "cachepusher listener", "cachepusher worker%"};
+    const char *name = names[roll(&strike->random, sizeof names / sizeof *names)];
+    return cluster_backends(&world->cluster, name, pids, BACKENDS);
+}
+
+/* One dies, and Postgres ends all the others and recovers. */
+static void inject_crash(struct world *world, struct strike *strike)
+{
+    pid_t pids[BACKENDS];
+    if (choose_backends(world, strike, pids) > 0) {
+        kill(pids[0], SIGKILL);
+    }
+}
+
+static void inject_terminate(struct world *world, struct strike *strike)
+{
+    pid_t pids[BACKENDS];
+    int count = choose_backends(world, strike, pids);
+    count = roll(&strike->random, 2) == 0 ? count : count > 0;
+    for (int i = 0; i < count; i++) {
+        kill(pids[i], SIGTERM); /* what pg_terminate_backend() does */
+    }
+}
+
+/* One of them freezes, or all. */
+static void inject_stop(struct world *world, struct strike *strike)
+{
+    pid_t pids[BACKENDS];
+    int count = choose_backends(world, strike, pids);
+    count = roll(&strike->random, 2) == 0 ? count : count > 0;
+    for (int i = 0; i < count; i++) {
+        strike_stop(strike, pids[i]);
+    }
+}
+
+static void heal_stop(struct world *world, struct strike *strike)
+{
+    (void)world;
+    strike_continue(strike);
+}
+
+static void inject_refuse(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    cluster_do(&world->cluster, "alter role cachepusher nologin");
+    cluster_do(&world->cluster, "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cachepusher'");
+}
+
+static void heal_refuse(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    cluster_do(&world->cluster, "alter role cachepusher login");
+}
+
+struct lock {
+    struct world *world;
+    PGconn *connection;
+};
+
+/* May have to wait for Postgres to be back from a crash. */
+static bool has_locked(void *context)
+{
+    struct lock *lock = context;
+    lock->connection = cluster_connect(&lock->world->cluster);
+    if (lock->connection == NULL) {
+        return false;
+    }
+    PGresult *result = PQexec(lock->connection, "begin; lock table address in access exclusive mode");
+    bool locked = PQresultStatus(result) == PGRES_COMMAND_OK;
+    PQclear(result);
+    if (!locked) {
+        PQfinish(lock->connection);
+    }
+    return locked;
+}
+
+/* Every read waits for a lock, longer than a statement may take. */
+static void inject_lock(struct world *world, struct strike *strike)
+{
+    struct lock lock = {.world = world};
+    if (!wait_until(has_locked, &lock, LOCK_MS)) {
+        die("cannot lock the table");
+    }
+    strike->postgres = lock.connection;
+}
+
+static void heal_lock(struct world *world, struct strike *strike)
+{
+    (void)world;
+    PQfinish(strike->postgres);
+    strike->postgres = NULL;
+}
+
+const struct fault postgres_faults[] = {
+    {"postgres-fast", TARGET_POSTGRES, 0, 3000, inject_fast, heal_start, false},
+    {"postgres-immediate", TARGET_POSTGRES, 0, 3000, inject_immediate, heal_start, false},
+    {"postgres-crash", TARGET_POSTGRES, 0, 0, inject_crash, NULL, false},
+    {"postgres-terminate", TARGET_POSTGRES, 0, 0, inject_terminate, NULL, false},
+    {"postgres-stop", TARGET_POSTGRES, 200, 4000, inject_stop, heal_stop, false},
+    {"postgres-refuse", TARGET_POSTGRES, 200, 3000, inject_refuse, heal_refuse, false},
+    {"postgres-lock", TARGET_POSTGRES, 500, 4500, inject_lock, heal_lock, false},
+    {0},
+};

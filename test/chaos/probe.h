@@ -1,0 +1,26 @@
+/* How long it takes to heal: a few rows are committed, and a thread waits until they can be read in Redis, and with
+ * them some that were there before: those of the start, and those committed while the fault lasted. */
+#ifndef PROBE_H
+#define PROBE_H
+
+#include "cache.h"
+#include "cluster.h"
+
+struct probes;
+
+struct probes *probes_start(const struct cluster *cluster, struct cache *cache);
+
+/* Writes rows now that later probes look for. */
+void probes_mark(struct probes *probes);
+
+/* Writes new rows now and tells, under the fault's name, when they have arrived, counted from from_ms. A figure is only
+ * clean when no other fault was active: is_clean says so of the past, probes_disturb() of the time that follows. */
+void probes_ask(struct probes *probes, const char *fault, int64_t from_ms, bool is_clean);
+void probes_disturb(struct probes *probes);
+
+/* How many have not arrived. */
+int probes_pending(struct probes *probes);
+
+void probes_stop(struct probes *probes);
+
+#endif

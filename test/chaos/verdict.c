@@ -1,0 +1,118 @@
+#include "verdict.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { AT_ONCE = 100, ANSWER_MS = 10000 };
+
+static const char prefix[] = "customer:";
+static const char marker[] = "cachepusher:marker:";
+
+/* Rows: id, document. */
+static PGresult *read_postgres(struct world *world)
+{
+    PGresult *rows =
+        cluster_query(&world->cluster, "select id_customer, customer_get(id_customer) from customer order by 1");
+    PGresult *versions = cluster_query(&world->cluster, "select id, version from chaos_version");
+    for (int row = 0; row < PQntuples(versions); row++) {
+        int id = atoi(PQgetvalue(versions, row, 0));
+        uint64_t version = strtoull(PQgetvalue(versions, row, 1), NULL, 10);
+        if (version < history_last(world->history, id)) {
+            die("customer %d: Postgres has lost version %" PRIu64, id, history_last(world->history, id));
+        }
+    }
+    PQclear(versions);
+    return rows;
+}
+
+static int find_row(const PGresult *rows, const char *id)
+{
+    int low = 0;
+    int high = PQntuples(rows);
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (atoi(PQgetvalue(rows, middle, 0)) < atoi(id)) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < PQntuples(rows) && strcmp(PQgetvalue(rows, low, 0), id) == 0 ? low : -1;
+}
+
+static bool is_expected(const PGresult *rows, const char *key)
+{
+    return strncmp(key, marker, sizeof marker - 1) == 0 ||
+           (strncmp(key, prefix, sizeof prefix - 1) == 0 && find_row(rows, key + sizeof prefix - 1) >= 0);
+}
+
+static bool has_no_other_key(redisContext *redis, const PGresult *rows, char *why, size_t size)
+{
+    char cursor[32] = "0";
+    bool fine = true;
+    do {
+        redisReply *reply = redisCommand(redis, "SCAN %s COUNT 1000", cursor);
+        if (reply == NULL || reply->type != REDIS_REPLY_ARRAY) {
+            snprintf(why, size, "SCAN: %s", reply != NULL && reply->str != NULL ? reply->str : redis->errstr);
+            freeReplyObject(reply);
+            return false;
+        }
+        snprintf(cursor, sizeof cursor, "%s", reply->element[0]->str);
+        for (size_t i = 0; i < reply->element[1]->elements && fine; i++) {
+            const char *key = reply->element[1]->element[i]->str;
+            fine = is_expected(rows, key);
+            if (!fine) {
+                snprintf(why, size, "%s is left in Redis", key);
+            }
+        }
+        freeReplyObject(reply);
+    } while (fine && strcmp(cursor, "0") != 0);
+    return fine;
+}
+
+static bool has_documents(redisContext *redis, const PGresult *rows, int from, int to, char *why, size_t size)
+{
+    bool fine = true;
+    for (int row = from; row < to; row++) {
+        redisAppendCommand(redis, "GET %s%s", prefix, PQgetvalue(rows, row, 0));
+    }
+    for (int row = from; row < to; row++) {
+        void *answer = NULL;
+        if (redisGetReply(redis, &answer) != REDIS_OK) {
+            snprintf(why, size, "GET: %s", redis->errstr);
+            return false;
+        }
+        const redisReply *reply = answer;
+        bool equal = reply->type == REDIS_REPLY_STRING && strcmp(reply->str, PQgetvalue(rows, row, 1)) == 0;
+        if (fine && !equal) {
+            const char *stored = reply->str != NULL ? reply->str : "(nothing)";
+            size_t length = strlen(stored);
+            snprintf(why, size, "customer %s: Redis has …%.60s, Postgres %.100s …%s", PQgetvalue(rows, row, 0),
+                     stored + (length > 60 ? length - 60 : 0), PQgetvalue(rows, row, 1),
+                     strrchr(PQgetvalue(rows, row, 1), ','));
+            fine = false;
+        }
+        freeReplyObject(answer);
+    }
+    return fine;
+}
+
+bool verdict_is_equal(struct world *world, char *why, size_t size)
+{
+    redisContext *redis = cache_connect(cache_primary(&world->cache), ANSWER_MS);
+    if (redis == NULL) {
+        snprintf(why, size, "cannot connect to Redis");
+        return false;
+    }
+    PGresult *rows = read_postgres(world);
+    bool equal = has_no_other_key(redis, rows, why, size);
+    for (int from = 0; from < PQntuples(rows) && equal; from += AT_ONCE) {
+        int to = from + AT_ONCE < PQntuples(rows) ? from + AT_ONCE : PQntuples(rows);
+        equal = has_documents(redis, rows, from, to, why, size);
+    }
+    PQclear(rows);
+    redisFree(redis);
+    return equal;
+}
