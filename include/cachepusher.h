@@ -202,6 +202,7 @@ typedef struct cp_stats {
     uint64_t deleted;           /* ids settled by DEL: no such document */
     uint64_t bytes;             /* of the documents stored */
     uint64_t failures;          /* tries to settle an id that failed and put it back */
+    uint64_t retries;           /* waits for a server that was away, or refused, before another try */
     uint64_t reconnects;        /* connections lost and made again */
     uint64_t overflows;         /* times that max_pending was passed and a resync asked for */
     uint64_t resyncs;           /* completed, warm-up included */

@@ -134,6 +134,7 @@ static void lose(struct cpi_listener *listener, const cp_error *why)
     listener->is_listening = false;
     int wait_ms = cpi_backoff_next(&listener->backoff);
     listener->retry_at_ms = cpi_now_ms() + wait_ms;
+    cpi_stats_add(listener->env->stats, CPI_STAT_RETRIES, 1);
     if (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
         cpi_log(&listener->env->log, listener->away ? CP_LOG_DEBUG : CP_LOG_WARN, "listener: %s; connecting again",
                 why->message);
