@@ -117,7 +117,7 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *     max_pending         distinct ids held while a server is away or they fail, 1000 to 100000000; past it they are
  *                         forgotten and a resync is made instead. Default 1000000
  *     connect_timeout_ms  for one attempt, 100 to 600000. Default 5000
- *     fetch_timeout_ms    for one statement of a worker, 100 to 86400000. Default 30000
+ *     fetch_timeout_ms    for one statement of a worker or one page of a listing, 100 to 86400000. Default 30000
  *     redis_timeout_ms    for Redis to take and answer one batch, 100 to 600000. Default 5000
  *     audit_per_second    documents compared with Redis in the background, to find what no trigger has announced, 0 to
  *                         100000. Default 0: none. In a file also "audit": {"per_second": …}
