@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* For finding out why nothing is heard: the listener has other things to do. */
+enum { PROBE_TIMEOUT_MS = 1000 };
+
 static const char BEAT[] = "beat"; /* other payloads on that channel are numbers of fences */
 
 void cpi_heartbeat_reset(struct cpi_heartbeat *heartbeat)
@@ -17,6 +20,12 @@ void cpi_heartbeat_reset(struct cpi_heartbeat *heartbeat)
 void cpi_heartbeat_heard(struct cpi_heartbeat *heartbeat)
 {
     heartbeat->heard_at_ms = cpi_now_ms();
+}
+
+int cpi_heartbeat_due_ms(const struct cpi_heartbeat *heartbeat)
+{
+    int64_t deaf_at_ms = heartbeat->heard_at_ms + CPI_DEAF_AFTER_MS;
+    return cpi_left_ms(deaf_at_ms < heartbeat->beat_at_ms ? deaf_at_ms : heartbeat->beat_at_ms);
 }
 
 bool cpi_heartbeat_is(const char *payload)
@@ -37,6 +46,8 @@ static bool is_held_up(const struct cpi_pg *pg)
     struct cpi_pg_parameter parameter = {.value = pid};
     struct cpi_pg other = *pg;
     other.connection = NULL;
+    other.connect_timeout_ms = PROBE_TIMEOUT_MS;
+    other.statement_timeout_ms = PROBE_TIMEOUT_MS;
     PGresult *result = cpi_pg_open(&other, NULL) != CP_OK
                            ? NULL
                            : cpi_pg_query(&other,

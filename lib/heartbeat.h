@@ -2,8 +2,8 @@
  * The heartbeat: the listener notifies itself and expects to hear it.
  *
  * A connection can look healthy and bring nothing: a peer that is gone without a word, a frozen server, a pooler that
- * took our LISTEN elsewhere. It works the other way, too: Postgres ends the session of a listener that has not sent
- * anything for CPI_LEASE_MS, a frozen process say, so that another one can take over (lease.h).
+ * took our LISTEN elsewhere. It works the other way, too: a listener whose session does nothing for CPI_LEASE_MS, that
+ * of a frozen process say, loses the lease to whoever stands by (lease.h).
  */
 #ifndef CPI_HEARTBEAT_H
 #define CPI_HEARTBEAT_H
@@ -11,11 +11,7 @@
 #include "env.h"
 #include "pg.h"
 
-enum {
-    CPI_BEAT_EVERY_MS = 3000,
-    CPI_DEAF_AFTER_MS = 9000,
-    CPI_LEASE_MS = 9000 /* of the server, from version 14 on; older ones wait until TCP notices */
-};
+enum { CPI_BEAT_EVERY_MS = 3000, CPI_DEAF_AFTER_MS = 8000 };
 
 struct cpi_heartbeat {
     const struct cpi_env *env;
@@ -29,6 +25,9 @@ void cpi_heartbeat_reset(struct cpi_heartbeat *heartbeat);
 
 /* A notification has arrived, on any channel: behind a long queue the heartbeat itself comes late. */
 void cpi_heartbeat_heard(struct cpi_heartbeat *heartbeat);
+
+/* Milliseconds until there is something to do or to find out. */
+int cpi_heartbeat_due_ms(const struct cpi_heartbeat *heartbeat);
 
 /* Whether a notification on the syncer's own channel is a heartbeat. */
 bool cpi_heartbeat_is(const char *payload);

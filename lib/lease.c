@@ -6,19 +6,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The lock's number is made of the name. pg_locks shows it in two halves. A role may not see when another one's session
- * began: then the process id has to do. */
-#define LOCK "pg_catalog.hashtextextended('cachepusher ' || $1, 0)"
-#define BEGAN "coalesce((extract(epoch from a.backend_start) * 1000000)::bigint, 0)"
-#define HOLDERS                                                                                                        \
-    " from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a using (pid)"                                  \
-    " where l.locktype = 'advisory' and l.objsubid = 1 and l.granted"                                                  \
-    " and l.database = (select oid from pg_catalog.pg_database where datname = current_database())"                    \
-    " and (l.classid::bigint << 32 | l.objid::bigint) = " LOCK
+/* A lock's number is made of a text. pg_locks shows it in two halves. */
+#define KEY(text) "pg_catalog.hashtextextended('cachepusher ' || " text ", 0)"
+#define IS_LOCK(l, text)                                                                                               \
+    l ".locktype = 'advisory' and " l ".objsubid = 1 and " l ".granted and " l ".database ="                           \
+      " (select oid from pg_catalog.pg_database where datname = current_database()) and"                               \
+      " (" l ".classid::bigint << 32 | " l ".objid::bigint) = " KEY(text)
 
-void cpi_lease_init(struct cpi_lease *lease, const struct cp_config *config, const char *token)
+/* Who has the lock: its process, whether it is the session of token $2, whether it is silent, a line for people. What
+ * another role does may not be ours to see: then it is not silent. */
+static const char holder_sql[] =
+    "select l.pid, exists (select from pg_catalog.pg_locks t where t.pid = l.pid and " IS_LOCK(
+        "t", "$2") "),"
+                   " coalesce(a.state = 'idle' and clock_timestamp() - a.state_change > $3::bigint * interval '1 ms', "
+                   "false),"
+                   " 'Postgres process ' || l.pid || coalesce(' from ' || host(a.client_addr), '')"
+                   " from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a using (pid) where " IS_LOCK(
+                       "l", "$1");
+
+static const char take_sql[] = "select case when pg_try_advisory_lock(" KEY("$1") ") then pg_try_advisory_lock(" KEY(
+    "$2") ") else false end,"
+          " to_hex(pg_catalog.hashtextextended(concat_ws(' ', $1, current_database(), c.system_identifier, $3::text), 0))"
+          " from pg_control_system() c";
+
+void cpi_lease_init(struct cpi_lease *lease, const struct cp_config *config, const struct cpi_log *log,
+                    const char *token)
 {
-    *lease = (struct cpi_lease){.config = config, .token = token, .state = CPI_LEASE_NONE};
+    *lease = (struct cpi_lease){.config = config, .log = log, .token = token, .state = CPI_LEASE_NONE};
     pthread_mutex_init(&lease->mutex, NULL);
 }
 
@@ -63,111 +77,123 @@ void cpi_lease_lose(struct cpi_lease *lease)
 
 /* ---- the lock ---- */
 
-static PGresult *query_with_name(const struct cp_config *config, struct cpi_pg *pg, const char *sql, cp_error *err)
+static PGresult *query_holder(const struct cp_config *config, struct cpi_pg *pg, const char *token, cp_error *err)
 {
-    struct cpi_pg_parameter name = {.value = cpi_config_name(config)};
-    return cpi_pg_query(pg, sql, &name, 1, false, err);
+    char lease_ms[16];
+    snprintf(lease_ms, sizeof lease_ms, "%d", CPI_LEASE_MS);
+    struct cpi_pg_parameter parameters[] = {{.value = cpi_config_name(config)}, {.value = token}, {.value = lease_ms}};
+    return cpi_pg_query(pg, holder_sql, parameters, 3, false, err);
 }
 
-/* Who has the lock: pid, since and a line for people; no row: nobody. */
-static PGresult *query_holder(const struct cp_config *config, struct cpi_pg *pg, cp_error *err)
+static void describe(const PGresult *holder, char line[CPI_HOLDER_BYTES])
 {
-    return query_with_name(config, pg,
-                           "select l.pid, " BEGAN ", 'Postgres process ' || l.pid ||"
-                           " coalesce(' from ' || host(a.client_addr), '')" HOLDERS,
-                           err);
+    snprintf(line, CPI_HOLDER_BYTES, "%s", PQntuples(holder) > 0 ? PQgetvalue(holder, 0, 3) : "unknown");
 }
 
-static void describe(const PGresult *holders, char holder[CPI_HOLDER_BYTES])
+static bool is_true(const PGresult *result, int column)
 {
-    snprintf(holder, CPI_HOLDER_BYTES, "%s", PQntuples(holders) > 0 ? PQgetvalue(holders, 0, 2) : "unknown");
+    return PQntuples(result) > 0 && strcmp(PQgetvalue(result, 0, column), "t") == 0;
 }
 
-cp_code cpi_lease_check_free(const struct cp_config *config, struct cpi_pg *pg, cp_error *err)
+cp_code cpi_lease_check(const struct cp_config *config, struct cpi_pg *pg, bool must_be_free, cp_error *err)
 {
-    PGresult *holders = query_holder(config, pg, err);
-    if (holders == NULL) {
+    PGresult *cluster = cpi_pg_query(pg, "select system_identifier from pg_control_system()", NULL, 0, false, err);
+    PQclear(cluster);
+    PGresult *holder = cluster != NULL ? query_holder(config, pg, "", err) : NULL;
+    if (holder == NULL) {
         return CP_ERR_POSTGRES;
     }
     cp_code code = CP_OK;
-    if (PQntuples(holders) > 0) {
-        char holder[CPI_HOLDER_BYTES];
-        describe(holders, holder);
+    if (PQntuples(holder) > 0 && must_be_free) {
+        char line[CPI_HOLDER_BYTES];
+        describe(holder, line);
         code = cpi_error(err, CP_ERR_POSTGRES, true,
                          "another cachepusher named \"%.*s\" writes already (%s): stop it first, or have it read "
                          "everything again with SIGHUP; one that writes other keys, or to another Redis, needs another "
                          "name",
-                         cpi_shown(cpi_config_name(config)), cpi_config_name(config), holder);
+                         cpi_shown(cpi_config_name(config)), cpi_config_name(config), line);
     }
-    PQclear(holders);
+    PQclear(holder);
     return code;
 }
 
-static void note_held(struct cpi_lease *lease, const PGresult *session)
+static void note_state(struct cpi_lease *lease, enum cpi_lease_state state)
 {
-    struct cpi_lease_session now;
-    snprintf(now.pid, sizeof now.pid, "%s", PQgetvalue(session, 0, 1));
-    snprintf(now.since, sizeof now.since, "%s", PQgetvalue(session, 0, 2));
-    snprintf(now.group, sizeof now.group, "%s", PQgetvalue(session, 0, 3));
     pthread_mutex_lock(&lease->mutex);
-    lease->session = now;
+    lease->state = state;
+    pthread_mutex_unlock(&lease->mutex);
+}
+
+static void note_held(struct cpi_lease *lease, const char *token, const char *group)
+{
+    struct cpi_lease_session session;
+    snprintf(session.token, sizeof session.token, "%s", token);
+    snprintf(session.group, sizeof session.group, "%s", group);
+    pthread_mutex_lock(&lease->mutex);
+    lease->session = session;
     lease->state = CPI_LEASE_HELD;
     lease->generation++;
     pthread_mutex_unlock(&lease->mutex);
 }
 
-/* Postgres may take hours to notice that a client is gone without a word. */
-static cp_code end_former_session(struct cpi_pg *pg, const char *pid, cp_error *err)
+/* Postgres may take hours to notice that a client is gone without a word. Where we have no right to end the session we
+ * wait, like everybody else. */
+static void end_session(struct cpi_lease *lease, struct cpi_pg *pg, const char *pid, const char *whose)
 {
+    cp_error err;
     struct cpi_pg_parameter parameter = {.value = pid};
-    PGresult *ended = cpi_pg_query(pg, "select pg_terminate_backend($1::int)", &parameter, 1, false, err);
+    PGresult *ended = cpi_pg_query(pg, "select pg_terminate_backend($1::int)", &parameter, 1, false, &err);
+    cpi_log(lease->log, ended != NULL ? CP_LOG_INFO : CP_LOG_WARN, "ending the session of %s, Postgres process %s: %s",
+            whose, pid, ended != NULL ? "done" : err.message);
     PQclear(ended);
-    return ended != NULL ? CP_OK : CP_ERR_POSTGRES;
 }
 
 static cp_code note_taken(struct cpi_lease *lease, struct cpi_pg *pg, enum cpi_lease_state *state,
-                          char holder[CPI_HOLDER_BYTES], cp_error *err)
+                          char line[CPI_HOLDER_BYTES], cp_error *err)
 {
-    PGresult *holders = query_holder(lease->config, pg, err);
-    if (holders == NULL) {
+    /* Only the listener, which this is, writes the session. */
+    PGresult *holder = query_holder(lease->config, pg, lease->session.token, err);
+    if (holder == NULL) {
         return CP_ERR_POSTGRES;
     }
-    describe(holders, holder);
-    const struct cpi_lease_session *last = &lease->session; /* only the listener, which this is, writes it */
-    bool ours = PQntuples(holders) > 0 && strcmp(PQgetvalue(holders, 0, 0), last->pid) == 0 &&
-                strcmp(PQgetvalue(holders, 0, 1), last->since) == 0;
-    cp_code code = ours ? end_former_session(pg, last->pid, err) : CP_OK;
-    /* Neither ours nor anybody's when it has just been let go: the next try tells. */
-    *state = ours ? CPI_LEASE_INHERITED : PQntuples(holders) == 0 ? CPI_LEASE_NONE : CPI_LEASE_TAKEN;
-    PQclear(holders);
-    if (code == CP_OK) {
-        pthread_mutex_lock(&lease->mutex);
-        lease->state = *state;
-        pthread_mutex_unlock(&lease->mutex);
+    describe(holder, line);
+    if (PQntuples(holder) == 0) { /* it has just been let go: the next try tells */
+        *state = CPI_LEASE_NONE;
+    } else if (is_true(holder, 1)) {
+        end_session(lease, pg, PQgetvalue(holder, 0, 0), "a former connection of ours");
+        *state = CPI_LEASE_INHERITED;
+    } else {
+        if (is_true(holder, 2)) {
+            end_session(lease, pg, PQgetvalue(holder, 0, 0), "a cachepusher that has gone silent");
+        }
+        *state = CPI_LEASE_TAKEN;
     }
-    return code;
+    PQclear(holder);
+    note_state(lease, *state);
+    return CP_OK;
 }
 
 cp_code cpi_lease_take(struct cpi_lease *lease, struct cpi_pg *pg, enum cpi_lease_state *state,
                        char holder[CPI_HOLDER_BYTES], cp_error *err)
 {
-    PGresult *session = query_with_name(lease->config, pg,
-                                        "select pg_try_advisory_lock(" LOCK "), a.pid, " BEGAN
-                                        ", to_hex(pg_catalog.hashtextextended(concat_ws(' ', $1,"
-                                        " current_database(), (select system_identifier from pg_control_system())), 0))"
-                                        " from pg_catalog.pg_stat_activity a where a.pid = pg_backend_pid()",
-                                        err);
-    if (session == NULL) {
+    char token[sizeof lease->session.token];
+    char database[16];
+    snprintf(token, sizeof token, "%s-%u", lease->token, ++lease->tries);
+    snprintf(database, sizeof database, "%d", lease->config->redis_address.database);
+    struct cpi_pg_parameter parameters[] = {
+        {.value = cpi_config_name(lease->config)}, {.value = token}, {.value = database}};
+    PGresult *taken = cpi_pg_query(pg, take_sql, parameters, 3, false, err);
+    if (taken == NULL) {
         return CP_ERR_POSTGRES;
     }
     cp_code code = CP_OK;
-    if (PQntuples(session) == 1 && strcmp(PQgetvalue(session, 0, 0), "t") == 0) {
-        note_held(lease, session);
+    if (is_true(taken, 0)) {
+        note_held(lease, token, PQgetvalue(taken, 0, 1));
         *state = CPI_LEASE_HELD;
     } else {
         code = note_taken(lease, pg, state, holder, err);
     }
-    PQclear(session);
+    PQclear(taken);
     return code;
 }
 
@@ -233,7 +259,7 @@ static cp_code evict(const struct cpi_lease *lease, const struct cpi_lease_sessi
 static void tell_listener(struct cpi_lease *lease, const struct cpi_lease_session *session, bool taken)
 {
     pthread_mutex_lock(&lease->mutex);
-    if (strcmp(lease->session.pid, session->pid) == 0 && strcmp(lease->session.since, session->since) == 0) {
+    if (strcmp(lease->session.token, session->token) == 0) {
         lease->state = taken ? CPI_LEASE_TAKEN : CPI_LEASE_NONE;
     }
     pthread_mutex_unlock(&lease->mutex);
@@ -243,15 +269,12 @@ static void tell_listener(struct cpi_lease *lease, const struct cpi_lease_sessio
 static cp_code confirm(struct cpi_lease *lease, const struct cpi_lease_session *session, struct cpi_pg *pg,
                        cp_error *err)
 {
-    struct cpi_pg_parameter parameters[] = {
-        {.value = cpi_config_name(lease->config)}, {.value = session->pid}, {.value = session->since}};
-    PGresult *holder =
-        cpi_pg_query(pg, "select l.pid = $2::int and " BEGAN " = $3::bigint" HOLDERS, parameters, 3, false, err);
+    PGresult *holder = query_holder(lease->config, pg, session->token, err);
     if (holder == NULL) {
         return CP_ERR_POSTGRES;
     }
     bool taken = PQntuples(holder) > 0;
-    bool ours = taken && strcmp(PQgetvalue(holder, 0, 0), "t") == 0;
+    bool ours = is_true(holder, 1);
     PQclear(holder);
     if (!ours) {
         tell_listener(lease, session, taken);
@@ -279,6 +302,6 @@ cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_r
     if (code == CP_OK) {
         code = confirm(lease, &session, pg, err);
     }
-    redis->may_write = code == CP_OK;
+    redis->may_write = code == CP_OK && cpi_redis_is_open(redis);
     return code;
 }

@@ -7,7 +7,8 @@
  *
  *   1. It names itself in Redis after the lease and this syncer.
  *   2. It has Redis kill every connection that is named after the same lease and another syncer.
- *   3. It asks Postgres whether the very session that held the lock before step 1 still holds it.
+ *   3. It asks Postgres whether the very session that held the lock before step 1 still holds it. (A second lock, which
+ *      each session takes under a token of its own, tells sessions apart: process ids do not, behind a pooler.)
  *
  * Why no former owner F can write after the first write of the present owner P: P's steps 2 lie within the time that P
  * holds the lock, since step 3 shows that its session has held it throughout. Take any connection of F's. If it named
@@ -32,16 +33,17 @@ enum cpi_lease_state {
     CPI_LEASE_TAKEN      /* by another syncer: this one stands by */
 };
 
-/* The session of Postgres that holds the lock, or did last. */
+/* A session of Postgres that holds the lock, or did last. */
 struct cpi_lease_session {
-    char pid[16];   /* "" before the first */
-    char since[24]; /* when it began: process ids are used again */
+    char token[48]; /* names a second lock that it has taken along with the first, and nobody else ever; "": none yet */
     char group[20]; /* hex digits, made of the name, the database and its cluster: what F and P have in common */
 };
 
 struct cpi_lease {
     const struct cp_config *config;
+    const struct cpi_log *log;
     const char *token; /* of this syncer alone: random hex digits */
+    unsigned tries;    /* of the listener, each with a session token of its own */
 
     pthread_mutex_t mutex; /* over both below: written by the listener, read by whoever is to be admitted */
     enum cpi_lease_state state;
@@ -53,8 +55,13 @@ struct cpi_lease {
 /* Room for one line about a session. */
 enum { CPI_HOLDER_BYTES = 160 };
 
-/* Both arguments have to outlive it. */
-void cpi_lease_init(struct cpi_lease *lease, const struct cp_config *config, const char *token);
+/* The listener's session runs a statement every CPI_BEAT_EVERY_MS. One that has been idle for so long is that of a
+ * frozen process or a machine that is gone, and whoever stands by ends it. */
+enum { CPI_LEASE_MS = 9000 };
+
+/* All arguments have to outlive it. */
+void cpi_lease_init(struct cpi_lease *lease, const struct cp_config *config, const struct cpi_log *log,
+                    const char *token);
 
 /* Before any thread runs: the bell by which the listener hears that somebody has found the lease gone. */
 void cpi_lease_set_bell(struct cpi_lease *lease, struct cpi_bell *bell);
@@ -85,7 +92,8 @@ void cpi_lease_lose(struct cpi_lease *lease);
  * Postgres says no, the listener is told, whose session must be gone. */
 cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_redis *redis, cp_error *err);
 
-/* Before anything runs: an error, retriable, that names the syncer that has the lock; CP_OK when none has. */
-cp_code cpi_lease_check_free(const struct cp_config *config, struct cpi_pg *pg, cp_error *err);
+/* Before anything runs: whether the role may ask what has to be asked. must_be_free: a syncer that has the lock is an
+ * error, retriable, that names it. */
+cp_code cpi_lease_check(const struct cp_config *config, struct cpi_pg *pg, bool must_be_free, cp_error *err);
 
 #endif

@@ -1,29 +1,19 @@
 #include "listener.h"
 
 #include "announce.h"
-#include "backoff.h"
-#include "clock.h"
 #include "error.h"
-#include "flush.h"
-#include "heartbeat.h"
-#include "pg.h"
+#include "source.h"
 #include "spill.h"
-#include "subscribe.h"
 #include "thread.h"
 
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    RETRY_BASE_MS = 50,
-    RETRY_CAP_MS = 2000,
-    /* Between looks at full rings: a worker empties one in about the time of a batch. */
-    SPILL_LOOK_MS = 5,
-    LEASE_LOOK_MS = 1000, /* at whether whoever has it is gone */
-    LISTEN_TIMEOUT_MS = 5000
-};
+/* Between looks at full rings: a worker empties one in about the time of a batch. */
+enum { SPILL_LOOK_MS = 5 };
 
 struct cpi_listener {
     const struct cpi_env *env;
@@ -32,19 +22,19 @@ struct cpi_listener {
     struct cpi_thread thread;
     struct cpi_bell bell;
 
+    pthread_mutex_t mutex; /* over the next four */
+    pthread_cond_t drained;
+    bool is_drained;   /* nothing more will come into the lanes */
+    bool is_released;  /* nobody needs the lease any more */
+    bool relay_wanted; /* a resync, by the syncer that writes */
+
     /* Of the thread. */
-    struct cpi_pg pg;
-    struct cpi_backoff backoff;
-    int64_t retry_at_ms;
-    struct cpi_heartbeat heartbeat;
+    struct cpi_source source;
     struct cpi_log_limit bad; /* payloads */
     struct cpi_log_limit overflowing;
-    bool is_listening;    /* the connection is open, holds the lease and listens */
-    bool has_listened;    /* at least once */
-    bool standing_by;     /* has been logged */
-    bool away;            /* an outage has been logged */
-    bool flushed;         /* or need not */
-    uint64_t unannounced; /* ids enqueued here of which the syncer that writes, if it is another, may not know */
+    uint64_t routed;      /* ids enqueued here, since we have begun to listen, that were settled here */
+    uint64_t unannounced; /* those of which the syncer that writes, when it is another, may not know */
+    uint64_t turns;       /* of the source, when these were counted */
     struct cpi_spill *spill;
     struct cpi_events events; /* received and not yet routed; empty between turns */
     bool spilled;             /* the spill holds something */
@@ -94,7 +84,7 @@ static void receive_for(struct cpi_listener *listener, uint32_t index, const PGn
 static void receive(struct cpi_listener *listener, const PGnotify *notification)
 {
     const struct cp_config *config = listener->env->config;
-    cpi_heartbeat_heard(&listener->heartbeat);
+    cpi_heartbeat_heard(&listener->source.heartbeat);
     if (strcmp(notification->relname, listener->env->channel) == 0) {
         if (cpi_heartbeat_is(notification->extra)) {
             return;
@@ -117,252 +107,144 @@ static void receive(struct cpi_listener *listener, const PGnotify *notification)
 static void receive_all(struct cpi_listener *listener)
 {
     PGnotify *notification;
-    while ((notification = PQnotifies(listener->pg.connection)) != NULL) {
+    while ((notification = PQnotifies(listener->source.pg.connection)) != NULL) {
         receive(listener, notification);
         PQfreemem(notification);
     }
     route(listener);
 }
 
-/* ---- the connection ---- */
-
-static void lose(struct cpi_listener *listener, const cp_error *why)
-{
-    cpi_pg_close(&listener->pg);
-    cpi_lease_lose(listener->env->lease);
-    cpi_stats_set(listener->env->stats, CPI_STAT_WRITER, 0);
-    listener->is_listening = false;
-    int wait_ms = cpi_backoff_next(&listener->backoff);
-    listener->retry_at_ms = cpi_now_ms() + wait_ms;
-    cpi_stats_add(listener->env->stats, CPI_STAT_RETRIES, 1);
-    if (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
-        cpi_log(&listener->env->log, listener->away ? CP_LOG_DEBUG : CP_LOG_WARN, "listener: %s; connecting again",
-                why->message);
-        listener->away = true;
-    }
-}
-
-/* Another syncer writes. The connection is kept, to ask again and to pass on what is enqueued here. */
-static void stand_by(struct cpi_listener *listener, const char *holder)
-{
-    if (!listener->standing_by || listener->away) { /* after an outage too: else the log would end with that */
-        cpi_log(&listener->env->log, CP_LOG_INFO,
-                "standing by: another cachepusher named \"%s\" writes (%s); one that writes other keys, or to another "
-                "Redis, needs another name",
-                cpi_config_name(listener->env->config), holder);
-    }
-    listener->standing_by = true;
-    listener->away = false;
-}
-
-static bool flush_once(struct cpi_listener *listener, cp_error *err)
-{
-    listener->flushed =
-        listener->flushed || !listener->env->config->flush || cpi_flush(listener->env, &listener->pg, err) == CP_OK;
-    return listener->flushed;
-}
-
-/* The order matters: the lease, so that nothing is done that another syncer does; LISTEN; and only then the resync. */
-static bool take_over(struct cpi_listener *listener, cp_error *err)
-{
-    if (!flush_once(listener, err) || cpi_subscribe(&listener->pg, listener->env, err) != CP_OK) {
-        return false;
-    }
-    const struct cpi_env *env = listener->env;
-    cpi_backoff_reset(&listener->backoff);
-    if (listener->away || listener->standing_by) {
-        cpi_log(&env->log, CP_LOG_INFO, "listener: %s", listener->standing_by ? "taking over" : "listening again");
-    }
-    listener->away = false;
-    listener->standing_by = false;
-    listener->is_listening = true;
-    listener->unannounced = 0; /* a resync follows */
-    cpi_heartbeat_reset(&listener->heartbeat);
-    cpi_stats_set(env->stats, CPI_STAT_WRITER, 1);
-    cpi_stats_add(env->stats, CPI_STAT_RECONNECTS, listener->has_listened);
-    cpi_resync_request(listener->resync, CPI_ALL_ENTITIES, listener->has_listened ? CP_CAUSE_LISTENER : CP_CAUSE_START);
-    listener->has_listened = true;
-    for (uint32_t i = 0; i < env->config->threads; i++) {
-        cpi_bell_ring(&env->lanes[i].bell); /* workers rest while another syncer writes */
-    }
-    return true;
-}
-
-static void connect_and_listen(struct cpi_listener *listener)
-{
-    cp_error err;
-    enum cpi_lease_state state;
-    char holder[CPI_HOLDER_BYTES];
-    if ((!cpi_pg_is_open(&listener->pg) && cpi_pg_open(&listener->pg, &err) != CP_OK) ||
-        cpi_lease_take(listener->env->lease, &listener->pg, &state, holder, &err) != CP_OK) {
-        lose(listener, &err);
-        return;
-    }
-    listener->retry_at_ms = cpi_now_ms() + LEASE_LOOK_MS;
-    if (state == CPI_LEASE_TAKEN) {
-        stand_by(listener, holder);
-    } else if (state != CPI_LEASE_NONE && !take_over(listener, &err)) {
-        lose(listener, &err);
-    }
-}
-
-/* While a former session has the lease, it may go to another syncer any time. False: it has, or the connection is lost.
- * The one query for which the listener waits, on a connection that has nothing else under way. */
-static bool secure_lease(struct cpi_listener *listener, cp_error *err)
-{
-    enum cpi_lease_state state = cpi_lease_state(listener->env->lease);
-    char holder[CPI_HOLDER_BYTES];
-    if (state != CPI_LEASE_INHERITED || cpi_now_ms() < listener->retry_at_ms ||
-        PQtransactionStatus(listener->pg.connection) == PQTRANS_ACTIVE) {
-        return true;
-    }
-    listener->retry_at_ms = cpi_now_ms() + LEASE_LOOK_MS;
-    if (cpi_lease_take(listener->env->lease, &listener->pg, &state, holder, err) != CP_OK) {
-        return false;
-    }
-    if (state == CPI_LEASE_TAKEN) {
-        cpi_error(err, CP_ERR_POSTGRES, true, "another cachepusher has taken over");
-    }
-    return state != CPI_LEASE_TAKEN;
-}
-
 /* ---- what is enqueued by hand ---- */
 
-/* Tells the syncer that writes. What was enqueued while it was not known who that is may have come after the resync
- * with which the other one has taken over, and an announcement may fail: then it is to read everything. */
+/* Tells the syncer that writes. What was routed here before may have come after the resync with which the other one has
+ * taken over, and an announcement may fail: then it is to read everything. */
 static void pass_on(struct cpi_listener *listener)
 {
     const struct cp_config *config = listener->env->config;
+    struct cpi_pg *pg = &listener->source.pg;
+    struct cpi_events *events = &listener->events;
     cp_error err = {0};
-    size_t count = listener->events.count;
-    if (count > 0 &&
-        (!cpi_pg_is_open(&listener->pg) || cpi_announce(&listener->pg, config, listener->events.items,
-                                                        sizeof *listener->events.items, count, &err) != CP_OK)) {
-        listener->unannounced += count;
+    listener->unannounced += listener->routed;
+    listener->routed = 0;
+    if (events->count > 0 && (!cpi_pg_is_open(pg) || cpi_announce(pg, config, events->items, sizeof *events->items,
+                                                                  events->count, &err) != CP_OK)) {
+        listener->unannounced += events->count;
     }
-    cpi_events_truncate(&listener->events, 0, config->entities);
-    if (listener->unannounced > 0 && cpi_pg_is_open(&listener->pg) &&
-        cpi_announce_everything(&listener->pg, config, &err) == CP_OK) {
+    cpi_events_truncate(events, 0, config->entities);
+    if (listener->unannounced > 0 && cpi_pg_is_open(pg) && cpi_announce_everything(pg, config, &err) == CP_OK) {
         listener->unannounced = 0;
     }
     if (err.code != CP_OK) {
-        lose(listener, &err);
+        cpi_source_lose(&listener->source, &err);
     }
 }
 
 static void deal_with_enqueued(struct cpi_listener *listener)
 {
-    switch (cpi_lease_state(listener->env->lease)) {
-    case CPI_LEASE_TAKEN:
+    if (listener->turns != listener->source.turns) { /* a resync has been asked for since */
+        listener->turns = listener->source.turns;
+        listener->routed = 0;
+        listener->unannounced = 0;
+    }
+    if (cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN) {
         pass_on(listener);
-        break;
-    case CPI_LEASE_NONE:
-        listener->unannounced += listener->events.count;
+    } else {
+        listener->routed += listener->events.count;
         route(listener);
-        break;
-    case CPI_LEASE_HELD:
-    case CPI_LEASE_INHERITED:
-        route(listener);
-        break;
     }
 }
 
 static void take_inbox(struct cpi_listener *listener)
 {
     cpi_inbox_take(listener->inbox, &listener->events);
+    pthread_mutex_lock(&listener->mutex);
+    listener->unannounced += listener->relay_wanted;
+    listener->relay_wanted = false;
+    pthread_mutex_unlock(&listener->mutex);
     deal_with_enqueued(listener);
 }
 
 /* ---- the thread ---- */
 
-/* A worker that asked Postgres may know more than this connection, which looks healthy. */
-static bool has_lease(struct cpi_listener *listener, cp_error *err)
+static bool has_requests(struct cpi_listener *listener)
 {
-    bool held = cpi_lease_is_held(listener->env->lease);
-    if (!held) {
-        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the session that held the right to write is gone");
-    }
-    return held;
-}
-
-static void read_source(struct cpi_listener *listener)
-{
-    if (!listener->is_listening) {
-        if (cpi_now_ms() >= listener->retry_at_ms) {
-            connect_and_listen(listener);
-        }
-        if (!listener->is_listening) {
-            return;
-        }
-    }
-    cp_error err;
-    bool alive = PQconsumeInput(listener->pg.connection) != 0;
-    if (!alive) {
-        cpi_error(&err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(listener->pg.connection));
-    }
-    receive_all(listener);
-    if (!alive || !has_lease(listener, &err) || !cpi_heartbeat_beat(&listener->heartbeat, &listener->pg, &err) ||
-        !secure_lease(listener, &err)) {
-        lose(listener, &err);
-    }
+    pthread_mutex_lock(&listener->mutex);
+    bool any = listener->relay_wanted;
+    pthread_mutex_unlock(&listener->mutex);
+    return any || !cpi_inbox_is_empty(listener->inbox) || cpi_stop_phase(listener->env->stop) != CPI_RUNNING;
 }
 
 /* Sleeps until Postgres has sent something, somebody has rung, or it is time to look again. */
 static void rest(struct cpi_listener *listener)
 {
-    bool listening = listener->is_listening;
-    int timeout_ms = cpi_left_ms(listening ? listener->heartbeat.beat_at_ms : listener->retry_at_ms);
-    if (cpi_lease_state(listener->env->lease) == CPI_LEASE_INHERITED && timeout_ms > LEASE_LOOK_MS) {
-        timeout_ms = LEASE_LOOK_MS;
-    }
+    const struct cpi_source *source = &listener->source;
+    int timeout_ms = cpi_source_due_ms(source);
     if (listener->spilled && timeout_ms > SPILL_LOOK_MS) {
         timeout_ms = SPILL_LOOK_MS;
     }
     cpi_bell_arm(&listener->bell);
-    bool doubted = listening && !cpi_lease_is_held(listener->env->lease);
-    if (!doubted && cpi_inbox_is_empty(listener->inbox) && cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
-        cpi_bell_sleep(&listener->bell, listening ? PQsocket(listener->pg.connection) : -1, timeout_ms);
+    bool doubted = source->is_listening && !cpi_lease_is_held(listener->env->lease);
+    if (!doubted && !has_requests(listener)) {
+        cpi_bell_sleep(&listener->bell, source->is_listening ? PQsocket(source->pg.connection) : -1, timeout_ms);
     }
     cpi_bell_disarm(&listener->bell);
 }
 
-/* While the workers have something to settle, they may need the lease, and a connection may have been lost just now. */
-static void finish_lease(struct cpi_listener *listener)
+static void finish_inbox(struct cpi_listener *listener)
 {
-    const struct cpi_env *env = listener->env;
-    enum cpi_lease_state state = cpi_lease_state(env->lease);
-    while (state == CPI_LEASE_NONE && !cpi_stop_grace_passed(env->stop) &&
-           cpi_stats_get(env->stats, CPI_STAT_PENDING) > cpi_stats_get(env->stats, CPI_STAT_FAILING)) {
-        char holder[CPI_HOLDER_BYTES];
-        if ((!cpi_pg_is_open(&listener->pg) && cpi_pg_open(&listener->pg, NULL) != CP_OK) ||
-            cpi_lease_take(env->lease, &listener->pg, &state, holder, NULL) != CP_OK) {
-            cpi_pg_close(&listener->pg);
-        }
-        poll(NULL, 0, state == CPI_LEASE_NONE ? RETRY_BASE_MS : 0);
+    struct cpi_pg *pg = &listener->source.pg;
+    pg->cancel_fd = listener->env->stop->grace_fd;
+    cpi_inbox_close(listener->inbox, &listener->events);
+    if (listener->source.standing_by && !cpi_pg_is_open(pg) && listener->events.count + listener->unannounced > 0) {
+        cpi_pg_open(pg, NULL); /* it may have been given up just now, because we are stopping */
     }
+    deal_with_enqueued(listener);
+    while (!cpi_spill_flush(listener->spill) && !cpi_stop_grace_passed(listener->env->stop)) {
+        poll(NULL, 0, SPILL_LOOK_MS);
+    }
+}
+
+static bool is_released(struct cpi_listener *listener)
+{
+    pthread_mutex_lock(&listener->mutex);
+    bool released = listener->is_released;
+    pthread_mutex_unlock(&listener->mutex);
+    return released;
+}
+
+/* What has been received is settled by the workers, which need the lease for it. Nothing more is received. */
+static void hold_lease(struct cpi_listener *listener)
+{
+    pthread_mutex_lock(&listener->mutex);
+    listener->is_drained = true;
+    pthread_cond_signal(&listener->drained);
+    pthread_mutex_unlock(&listener->mutex);
+    while (!is_released(listener)) {
+        cpi_source_hold(&listener->source);
+        cpi_bell_arm(&listener->bell);
+        if (!is_released(listener)) {
+            cpi_bell_sleep(&listener->bell, -1, cpi_source_due_ms(&listener->source));
+        }
+        cpi_bell_disarm(&listener->bell);
+    }
+    cpi_source_close(&listener->source);
 }
 
 static void *run(void *context)
 {
     struct cpi_listener *listener = context;
     while (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
-        read_source(listener);
+        cp_error lost;
+        if (cpi_source_read(&listener->source, &lost)) {
+            receive_all(listener);
+            cpi_source_check(&listener->source, &lost);
+        }
         take_inbox(listener);
         listener->spilled = listener->spilled && !cpi_spill_flush(listener->spill);
         rest(listener);
     }
-    /* What has been received is settled; nothing more is received. The connection stays, and the lease with it, until
-     * the workers have ended. */
-    listener->pg.cancel_fd = listener->env->stop->grace_fd;
-    cpi_inbox_close(listener->inbox, &listener->events);
-    if (listener->standing_by && !cpi_pg_is_open(&listener->pg) && listener->events.count + listener->unannounced > 0) {
-        cpi_pg_open(&listener->pg, NULL); /* it may have been given up just now, because we are stopping */
-    }
-    deal_with_enqueued(listener);
-    while (!cpi_spill_flush(listener->spill) && !cpi_stop_grace_passed(listener->env->stop)) {
-        poll(NULL, 0, SPILL_LOOK_MS);
-    }
-    finish_lease(listener);
+    finish_inbox(listener);
+    hold_lease(listener);
     return NULL;
 }
 
@@ -380,13 +262,9 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     listener->inbox = inbox;
     listener->resync = resync;
     listener->bell.fd = -1;
-    listener->heartbeat.env = env;
-    listener->pg = (struct cpi_pg){.config = env->config,
-                                   .log = &env->log,
-                                   .role = "cachepusher listener",
-                                   .cancel_fd = env->stop->drain_fd,
-                                   .statement_timeout_ms = LISTEN_TIMEOUT_MS};
-    cpi_backoff_init(&listener->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 1);
+    pthread_mutex_init(&listener->mutex, NULL);
+    pthread_cond_init(&listener->drained, NULL);
+    cpi_source_init(&listener->source, env, resync);
     listener->spill = cpi_spill_create(env);
     if (listener->spill == NULL) {
         cpi_error_memory(err);
@@ -409,8 +287,29 @@ void cpi_listener_wake(struct cpi_listener *listener)
     cpi_bell_ring(&listener->bell);
 }
 
+void cpi_listener_relay_resync(struct cpi_listener *listener)
+{
+    pthread_mutex_lock(&listener->mutex);
+    listener->relay_wanted = true;
+    pthread_mutex_unlock(&listener->mutex);
+    cpi_bell_ring(&listener->bell);
+}
+
+void cpi_listener_drain(struct cpi_listener *listener)
+{
+    pthread_mutex_lock(&listener->mutex);
+    while (listener->thread.started && !listener->is_drained) {
+        pthread_cond_wait(&listener->drained, &listener->mutex);
+    }
+    pthread_mutex_unlock(&listener->mutex);
+}
+
 void cpi_listener_join(struct cpi_listener *listener)
 {
+    pthread_mutex_lock(&listener->mutex);
+    listener->is_released = true;
+    pthread_mutex_unlock(&listener->mutex);
+    cpi_bell_ring(&listener->bell);
     cpi_thread_join(&listener->thread);
 }
 
@@ -421,12 +320,7 @@ uint64_t cpi_listener_unsettled(const struct cpi_listener *listener)
 
 uint64_t cpi_listener_unannounced(const struct cpi_listener *listener)
 {
-    return listener->unannounced;
-}
-
-void cpi_listener_release(struct cpi_listener *listener)
-{
-    cpi_pg_close(&listener->pg);
+    return listener->unannounced + listener->routed;
 }
 
 void cpi_listener_destroy(struct cpi_listener *listener)
@@ -434,7 +328,9 @@ void cpi_listener_destroy(struct cpi_listener *listener)
     if (listener == NULL) {
         return;
     }
-    cpi_pg_close(&listener->pg);
+    cpi_source_close(&listener->source);
+    pthread_cond_destroy(&listener->drained);
+    pthread_mutex_destroy(&listener->mutex);
     cpi_spill_destroy(listener->spill);
     cpi_events_fini(&listener->events, listener->env->config->entities);
     cpi_bell_fini(&listener->bell);

@@ -3,10 +3,6 @@
  *
  * It reads its socket whatever happens: a listener that stops reading makes Postgres' notification queue grow until the
  * application's commits fail. So it never waits for a worker, for Redis or for a query.
- *
- * On every new connection it first takes the lease (lease.h), and stands by while another syncer has it. Then it has
- * LISTEN committed and only then asks for a resync: what is committed after the LISTEN is announced, what was committed
- * before is listed.
  */
 #ifndef CPI_LISTENER_H
 #define CPI_LISTENER_H
@@ -25,16 +21,20 @@ cp_code cpi_listener_start(struct cpi_listener *listener, cp_error *err);
 /* Any thread: there is something in the inbox, or the syncer is stopping. */
 void cpi_listener_wake(struct cpi_listener *listener);
 
-/* Returns when the thread has ended: what it had received is in the lanes, unless the grace time has passed. */
+/* Any thread: another syncer writes, and is to read everything again. */
+void cpi_listener_relay_resync(struct cpi_listener *listener);
+
+/* Once draining. Returns when what it had received is in the lanes, unless the grace time has passed. The thread goes
+ * on holding the lease, which the workers need. */
+void cpi_listener_drain(struct cpi_listener *listener);
+
+/* Once the workers have ended: lets go of the lease, and returns when the thread has ended. */
 void cpi_listener_join(struct cpi_listener *listener);
 
-/* After join: how many ids did not reach a lane; and how many, enqueued while another syncer writes, did not reach
- * that one. */
+/* After join: how many ids did not reach a lane; and how many that were enqueued here the syncer that writes, if it is
+ * another one, may not know of. */
 uint64_t cpi_listener_unsettled(const struct cpi_listener *listener);
 uint64_t cpi_listener_unannounced(const struct cpi_listener *listener);
-
-/* After the workers have ended: lets go of the lease. */
-void cpi_listener_release(struct cpi_listener *listener);
 void cpi_listener_destroy(struct cpi_listener *listener);
 
 #endif

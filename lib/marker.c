@@ -87,21 +87,27 @@ static bool write_epoch(struct cpi_marker *marker, cp_error *err)
     return true;
 }
 
-bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg)
+static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, char epoch[24], cp_error *err)
+{
+    return is_connected(marker, err) && is_admitted(marker, pg, err) && read_epoch(marker, epoch, err) &&
+           (epoch[0] != '\0' || (write_epoch(marker, err) && read_epoch(marker, epoch, err)));
+}
+
+bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
 {
     cp_error err = {0};
     char epoch[24] = "";
-    bool done = is_connected(marker, &err) && is_admitted(marker, pg, &err) && read_epoch(marker, epoch, &err);
-    if (done && epoch[0] == '\0') {
-        done = write_epoch(marker, &err) && read_epoch(marker, epoch, &err);
-    }
+    marker->in_use = true;
+    bool done = plant(marker, pg, epoch, &err);
+    marker->in_use = false;
     if (!done && should_retry(marker, &err)) {
         return false;
     }
+    *lost = marker->planted && (marker->redis.data_may_differ || strcmp(epoch, marker->epoch) != 0);
     memcpy(marker->epoch, epoch, sizeof marker->epoch); /* "" when refused: what is left is the run_id */
     marker->planted = true;
     marker->away = false;
-    marker->redis.data_may_differ = false; /* what follows reads and writes everything again */
+    marker->redis.data_may_differ = false;
     marker->look_at_ms = cpi_now_ms() + LOOK_EVERY_MS;
     return true;
 }
@@ -113,7 +119,7 @@ int cpi_marker_due_ms(const struct cpi_marker *marker)
 
 bool cpi_marker_has_changed(struct cpi_marker *marker)
 {
-    if (!marker->planted || cpi_left_ms(marker->look_at_ms) > 0) {
+    if (!marker->planted || marker->in_use || cpi_left_ms(marker->look_at_ms) > 0) {
         return false;
     }
     marker->look_at_ms = cpi_now_ms() + LOOK_EVERY_MS;

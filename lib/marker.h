@@ -22,6 +22,7 @@ struct cpi_marker {
     char key[48];           /* cachepusher:marker:…, made of the entities' key templates */
     char epoch[24];         /* the value found or planted last; "": none */
     int64_t look_at_ms;     /* when the next look is due */
+    bool in_use;            /* being planted, which waits for Postgres, which may make somebody look */
     bool planted;           /* at least once */
     bool away;              /* that Redis is away has been logged */
     bool refused;           /* that Redis does not let us has been logged */
@@ -30,9 +31,10 @@ struct cpi_marker {
 void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env);
 void cpi_marker_fini(struct cpi_marker *marker);
 
-/* Plants one unless there is one; pg is open, and asked whether we may write. False: Redis is away,
- * try again. Where Redis refuses for good (an ACL), does with the run_id alone, and says so once. */
-bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg);
+/* Plants one unless there is one; pg is open, and asked whether we may write. False: Redis is away, try again. Where
+ * Redis refuses for good (an ACL), does with the run_id alone, and says so once. *lost: data may have been lost since
+ * the last look, which nobody has been told. */
+bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost);
 
 /* Milliseconds until a look is due. */
 int cpi_marker_due_ms(const struct cpi_marker *marker);

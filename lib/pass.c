@@ -18,7 +18,8 @@ enum {
 
 bool cpi_pass_wait(struct cpi_pass *pass, int *look_ms)
 {
-    bool going_on = cpi_stop_sleep(pass->env->stop, *look_ms);
+    /* Whoever takes over reads everything; so do we, should it be our turn again. */
+    bool going_on = cpi_stop_sleep(pass->env->stop, *look_ms) && cpi_lease_state(pass->env->lease) != CPI_LEASE_TAKEN;
     *look_ms = 2 * *look_ms < LOOK_LAST_MS ? 2 * *look_ms : LOOK_LAST_MS;
     pass->report(pass->report_context);
     return going_on;
@@ -81,6 +82,13 @@ static bool watch(void *context)
     struct cpi_pass *pass = context;
     pass->report(pass->report_context);
     return pass->generation == cpi_lease_generation(pass->env->lease);
+}
+
+static bool report_only(void *context)
+{
+    struct cpi_pass *pass = context;
+    pass->report(pass->report_context);
+    return true;
 }
 
 cp_code cpi_pass_open(struct cpi_pass *pass, cp_error *err)
@@ -272,6 +280,7 @@ static bool run_procedure(struct cpi_pass *pass, const char *name, cp_error *err
     struct cpi_pg untimed = pass->pg;
     untimed.connection = NULL;
     untimed.statement_timeout_ms = 0;
+    untimed.watch = report_only; /* given up here it would go on there, and the next one wait for its locks */
     PGresult *result = cpi_pg_open(&untimed, err) == CP_OK ? cpi_pg_query(&untimed, sql, NULL, 0, false, err) : NULL;
     free(sql);
     PQclear(result);

@@ -17,7 +17,7 @@
 enum cpi_step {
     CPI_STEP_DONE,
     CPI_STEP_FAILED,  /* logged; to be tried again later */
-    CPI_STEP_STOPPING /* the syncer is */
+    CPI_STEP_STOPPING /* the syncer is, or another one has taken over */
 };
 
 struct cpi_pass {

@@ -243,7 +243,8 @@ static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
                                     "application_name", "dbname",
                                     "client_encoding",  NULL};
     const char *const values[] = {"5", "2", "3", "10000", pg->role, pg->config->postgres, "UTF8", NULL};
-    int64_t deadline_ms = cpi_now_ms() + pg->config->connect_timeout_ms;
+    int64_t deadline_ms =
+        cpi_now_ms() + (pg->connect_timeout_ms > 0 ? pg->connect_timeout_ms : pg->config->connect_timeout_ms);
 
     pg->connection = PQconnectStartParams(keywords, values, 1);
     if (pg->connection == NULL) {

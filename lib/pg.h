@@ -20,6 +20,7 @@ struct cpi_pg {
     const char *role;          /* for application_name: "cachepusher worker" */
     bool proven;               /* has run a prepared statement since it was opened */
     int cancel_fd;             /* readable: give up whatever is waited for */
+    int connect_timeout_ms;    /* 0: as configured */
     int statement_timeout_ms;  /* 0: none. Enforced by the server, and here with a margin in case it is gone */
     /* Called every little while during a wait, unless NULL: does what has to be done meanwhile, and false gives up the
      * connection, which the caller has come to know is dead. */

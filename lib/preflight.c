@@ -30,8 +30,8 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
                         .statement_timeout_ms = config->fetch_timeout_ms};
     cp_code code = cpi_pg_open(&pg, err);
     /* A flush when another one's turn has ended, in the middle of the night, is not what was asked for. */
-    if (code == CP_OK && (config->flush || !config->standby)) {
-        code = cpi_lease_check_free(config, &pg, err);
+    if (code == CP_OK) {
+        code = cpi_lease_check(config, &pg, config->flush || !config->standby, err);
     }
     for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
         const struct cpi_entity *entity = &config->entities[e];
@@ -51,6 +51,12 @@ static cp_code check_redis(const struct cpi_env *env, cp_error *err)
 {
     struct cpi_redis redis = {.config = env->config, .role = "cachepusher-start", .cancel_fd = env->stop->drain_fd};
     cp_code code = cpi_redis_open(&redis, err);
+    if (code == CP_OK) { /* which ACLs may forbid, and being admitted (lease.h) takes */
+        const char *list[] = {"CLIENT", "LIST"};
+        redisReply *reply = cpi_redis_command(&redis, 2, list, NULL, err);
+        code = reply != NULL ? CP_OK : CP_ERR_REDIS;
+        freeReplyObject(reply);
+    }
     cpi_redis_close(&redis);
     return code;
 }

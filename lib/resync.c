@@ -103,12 +103,17 @@ static void set_idle(struct cpi_resync *resync)
 
 /* Nothing is listed before the listener has listened for the first time; nor while another syncer writes, whose resyncs
  * are then what counts. */
+static bool is_writer(struct cpi_resync *resync)
+{
+    return cpi_lease_is_held(resync->env->lease);
+}
+
 static bool can_run(struct cpi_resync *resync)
 {
     pthread_mutex_lock(&resync->mutex);
     bool wanted = resync->causes != 0 && resync->started;
     pthread_mutex_unlock(&resync->mutex);
-    return wanted && cpi_lease_is_held(resync->env->lease);
+    return wanted && is_writer(resync);
 }
 
 /* Takes over what has been asked for. */
@@ -211,12 +216,16 @@ static bool touch(struct cpi_resync *resync)
 
 static bool plant_marker(struct cpi_resync *resync)
 {
+    bool lost = false;
     struct cpi_backoff backoff;
     cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
-    while (cpi_pass_open(&resync->pass, NULL) != CP_OK || !cpi_marker_plant(&resync->marker, &resync->pass.pg)) {
-        if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff))) {
+    while (cpi_pass_open(&resync->pass, NULL) != CP_OK || !cpi_marker_plant(&resync->marker, &resync->pass.pg, &lost)) {
+        if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff)) || !is_writer(resync)) {
             return false;
         }
+    }
+    if (lost) { /* of all entities, while this run may be about one */
+        cpi_resync_request(resync, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
     }
     return true;
 }

@@ -1,7 +1,6 @@
 #include "subscribe.h"
 
 #include "error.h"
-#include "heartbeat.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -20,16 +19,10 @@ static cp_code listen_to(struct cpi_pg *pg, const char *channel, cp_error *err)
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }
 
-/* A heartbeat needs no durability, and must not wait for a standby. For the timeout see heartbeat.h. */
+/* A heartbeat needs no durability, and must not wait for a standby. */
 static cp_code make_ours(struct cpi_pg *pg, cp_error *err)
 {
-    char sql[256];
-    snprintf(sql, sizeof sql,
-             "select set_config('synchronous_commit', 'off', false),"
-             " case when current_setting('server_version_num')::int >= 140000"
-             " then set_config('idle_session_timeout', '%d', false) end",
-             CPI_LEASE_MS);
-    PGresult *result = cpi_pg_query(pg, sql, NULL, 0, false, err);
+    PGresult *result = cpi_pg_query(pg, "select set_config('synchronous_commit', 'off', false)", NULL, 0, false, err);
     PQclear(result);
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }

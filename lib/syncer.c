@@ -164,7 +164,7 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
         syncer->env.settled_context = callbacks->context;
     }
     cpi_stats_init(&syncer->stats);
-    cpi_lease_init(&syncer->lease, config, syncer->token);
+    cpi_lease_init(&syncer->lease, config, &syncer->env.log, syncer->token);
     cpi_inbox_init(&syncer->inbox, config->entities);
     cpi_recent_init(&syncer->recent, config->entities);
     syncer->env.recent = config->audit_per_second > 0 ? &syncer->recent : NULL;
@@ -221,7 +221,7 @@ static void end_threads(struct cp_syncer *syncer)
     cpi_listener_wake(syncer->listener);
     cpi_audit_join(syncer->audit);
     cpi_resync_join(syncer->resync);
-    cpi_listener_join(syncer->listener);
+    cpi_listener_drain(syncer->listener);
 
     cpi_stop_close(&syncer->stop);
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
@@ -230,7 +230,7 @@ static void end_threads(struct cp_syncer *syncer)
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         cpi_worker_join(syncer->workers[i]);
     }
-    cpi_listener_release(syncer->listener);
+    cpi_listener_join(syncer->listener);
 }
 
 static cp_code start_threads(struct cp_syncer *syncer, cp_error *err)
@@ -273,11 +273,11 @@ cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
 
 static uint64_t count_unsettled(const struct cp_syncer *syncer)
 {
-    uint64_t unsettled = cpi_listener_unannounced(syncer->listener);
     if (cpi_lease_state(syncer->env.lease) == CPI_LEASE_TAKEN) {
-        return unsettled; /* the syncer that took over has read everything else again */
+        /* The syncer that has taken over has read everything else again. */
+        return cpi_listener_unannounced(syncer->listener);
     }
-    unsettled += cpi_listener_unsettled(syncer->listener);
+    uint64_t unsettled = cpi_listener_unsettled(syncer->listener);
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         unsettled += cpi_worker_unsettled(syncer->workers[i]);
     }
@@ -371,6 +371,9 @@ cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
         return CP_ERR_ARGUMENT;
     }
     cpi_resync_request(syncer->resync, index, CP_CAUSE_REQUEST);
+    if (cpi_lease_state(&syncer->lease) == CPI_LEASE_TAKEN) {
+        cpi_listener_relay_resync(syncer->listener);
+    }
     return CP_OK;
 }
 

@@ -54,6 +54,34 @@ START_TEST(emptied_in_silence)
 }
 END_TEST
 
+/* A loss, and at the same moment a resync of one entity, which must not take the other one's losses for its own. */
+START_TEST(emptied_when_one_entity_is_read_again)
+{
+    static const char entities[] =
+        "{\"entities\": ["
+        "{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"channels\": [\"customer_updated\"],"
+        " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"},"
+        "{\"name\": \"copy\", \"key\": \"{prefix}:copy:{id}\", \"channels\": [\"copy_updated\"],"
+        " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"}]}";
+    static const struct kind kinds[] = {
+        {":", "", "select id_customer, customer_get(id_customer) from customer"},
+        {":copy:", "", "select id_customer, customer_get(id_customer) from customer"},
+    };
+    struct fixture *f = fixture_open();
+    own_redis_start(f);
+    sql(f, "insert into customer (id_customer) select generate_series(1, 100)");
+    cp_syncer *syncer = run_syncer(f, entities, NO_SETTINGS);
+    for (int round = 0; round < 5; round++) {
+        redis_run(f, "FLUSHALL");
+        sql(f, "notify copy_updated, '*'");
+        expect_equal(f, kinds, 2);
+    }
+    REQUIRE_INT(stats_of(syncer).causes[CP_CAUSE_REDIS], ==, 5);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(changes_while_it_is_down)
 {
     struct fixture *f = fixture_open();
@@ -268,6 +296,7 @@ Suite *redis_away_suite(void)
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, restarted_empty);
     tcase_add_test(tcase, emptied_in_silence);
+    tcase_add_test(tcase, emptied_when_one_entity_is_read_again);
     tcase_add_test(tcase, changes_while_it_is_down);
     tcase_add_test(tcase, killed_during_the_warm_up);
     tcase_add_test(tcase, out_of_memory);

@@ -61,6 +61,46 @@ START_TEST(takes_over_when_the_first_stops)
 }
 END_TEST
 
+/* Even one that warms nothing up finds what was missed before its turn. */
+START_TEST(taking_over_means_a_resync)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f);
+    cp_syncer *first = run_syncer(f, NULL, NO_SETTINGS);
+    cp_syncer *second = make_syncer(f, NULL, SETTINGS("warmup", "none"));
+    start_syncer(second);
+    WAIT_UNTIL(count_logged(f, "standing by") == 1);
+    sql(f, "set session_replication_role = replica; update customer set name = 'unheard' where id_customer < 100;"
+           "delete from customer where id_customer = 500; reset session_replication_role");
+    stop_syncer(f, first);
+    wait_ready(second);
+    require_customers(f);
+    REQUIRE_INT(stats_of(second).causes[CP_CAUSE_LISTENER], ==, 1);
+    stop_syncer(f, second);
+    fixture_close(f);
+}
+END_TEST
+
+/* Whoever is asked: it is done by the one that writes. */
+START_TEST(a_resync_asked_of_a_standby_is_made_by_the_writer)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    cp_error err = {0};
+    insert_customers(f);
+    start_both(f, &first, &second);
+    sql(f, "set session_replication_role = replica; update customer set name = 'unheard'; delete from customer where"
+           " id_customer = 500; reset session_replication_role");
+    REQUIRE_OK(cp_syncer_resync(second, NULL, &err), err);
+    expect_customers(f);
+    REQUIRE_INT(stats_of(second).stored, ==, 0);
+    stop_syncer(f, second);
+    stop_syncer(f, first);
+    fixture_close(f);
+}
+END_TEST
+
 /* What the first has received it settles; the second waits for that. */
 START_TEST(a_stop_keeps_the_lease_until_all_has_settled)
 {
@@ -152,9 +192,9 @@ static void wait_for_fetch_of_old(struct fixture *f)
 /* The owner of the lease, of which backends are terminated; the session that stands by is left alone. */
 static void terminate_owner(struct fixture *f)
 {
-    REQUIRE_INT(sql_number(f, "select count(pg_terminate_backend(pid)) from pg_locks join pg_stat_activity using (pid)"
-                              " where locktype = 'advisory' and granted and application_name = 'cachepusher listener'"
-                              " and database = (select oid from pg_database where datname = current_database())"),
+    REQUIRE_INT(sql_number(f, "select count(pg_terminate_backend(pid)) from pg_stat_activity a where application_name ="
+                              " 'cachepusher listener' and datname = current_database() and exists (select from"
+                              " pg_locks l where l.pid = a.pid and locktype = 'advisory' and granted)"),
                 ==, 1);
 }
 
@@ -327,6 +367,8 @@ Suite *standby_suite(void)
     TCase *tcase = tcase_create("standby");
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, takes_over_when_the_first_stops);
+    tcase_add_test(tcase, taking_over_means_a_resync);
+    tcase_add_test(tcase, a_resync_asked_of_a_standby_is_made_by_the_writer);
     tcase_add_test(tcase, a_stop_keeps_the_lease_until_all_has_settled);
     tcase_add_test(tcase, several_stand_by);
     tcase_add_test(tcase, a_read_from_before_is_not_written_after);
