@@ -117,7 +117,7 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *     max_pending         distinct ids held while a server is away or they fail, 1000 to 100000000; past it they are
  *                         forgotten and a resync is made instead. Default 1000000
  *     connect_timeout_ms  for one attempt, 100 to 600000. Default 5000
- *     fetch_timeout_ms    for one statement of a worker, 100 to 86400000. Default 30000
+ *     fetch_timeout_ms    for one statement of a worker or one page of a listing, 100 to 86400000. Default 30000
  *     redis_timeout_ms    for Redis to take and answer one batch, 100 to 600000. Default 5000
  *     audit_per_second    documents compared with Redis in the background, to find what no trigger has announced, 0 to
  *                         100000. Default 0: none. In a file also "audit": {"per_second": …}
@@ -202,6 +202,7 @@ typedef struct cp_stats {
     uint64_t deleted;           /* ids settled by DEL: no such document */
     uint64_t bytes;             /* of the documents stored */
     uint64_t failures;          /* tries to settle an id that failed and put it back */
+    uint64_t retries;           /* waits for a server that was away, or refused, before another try */
     uint64_t reconnects;        /* connections lost and made again */
     uint64_t overflows;         /* times that max_pending was passed and a resync asked for */
     uint64_t resyncs;           /* completed, warm-up included */

@@ -16,6 +16,14 @@ struct payload {
     size_t length;
 };
 
+static cp_code notify(struct cpi_pg *pg, const struct cpi_entity *entity, const char *payload, cp_error *err)
+{
+    struct cpi_pg_parameter parameters[] = {{.value = entity->channels[0]}, {.value = payload}};
+    PGresult *result = cpi_pg_query(pg, "select pg_notify($1, $2)", parameters, 2, false, err);
+    PQclear(result);
+    return result != NULL ? CP_OK : CP_ERR_POSTGRES;
+}
+
 static cp_code send(struct cpi_pg *pg, const struct cpi_entity *entity, struct payload *payload, cp_error *err)
 {
     if (payload->length == 0) {
@@ -23,11 +31,8 @@ static cp_code send(struct cpi_pg *pg, const struct cpi_entity *entity, struct p
     }
     payload->text[payload->length++] = ']';
     payload->text[payload->length] = '\0';
-    struct cpi_pg_parameter parameters[] = {{.value = entity->channels[0]}, {.value = payload->text}};
-    PGresult *result = cpi_pg_query(pg, "select pg_notify($1, $2)", parameters, 2, false, err);
     payload->length = 0;
-    PQclear(result);
-    return result != NULL ? CP_OK : err->code;
+    return notify(pg, entity, payload->text, err);
 }
 
 /* The id as JSON, from malloc. */
@@ -50,7 +55,7 @@ static cp_code add(struct cpi_pg *pg, const struct cpi_entity *entity, struct pa
     size_t length = strlen(text);
     if (length + 2 > PAYLOAD_BYTES) {
         free(text);
-        return CP_OK;
+        return notify(pg, entity, "*", err);
     }
     if (payload->length + 1 + length + 1 > PAYLOAD_BYTES) {
         code = send(pg, entity, payload, err);
@@ -62,18 +67,28 @@ static cp_code add(struct cpi_pg *pg, const struct cpi_entity *entity, struct pa
     return code;
 }
 
-cp_code cpi_announce(struct cpi_pg *pg, const struct cpi_suspects *suspects, cp_error *err)
+cp_code cpi_announce(struct cpi_pg *pg, const struct cp_config *config, const struct cpi_event *first, size_t stride,
+                     size_t count, cp_error *err)
 {
     struct payload payload = {.length = 0};
     const struct cpi_entity *entity = NULL;
     cp_code code = CP_OK;
-    for (size_t i = 0; i < suspects->count && code == CP_OK; i++) {
-        const struct cpi_event *event = &suspects->items[i].event;
-        if (entity != NULL && entity != &suspects->entities[event->entity]) {
+    for (size_t i = 0; i < count && code == CP_OK; i++) {
+        const struct cpi_event *event = (const void *)((const char *)first + i * stride);
+        if (entity != NULL && entity != &config->entities[event->entity]) {
             code = send(pg, entity, &payload, err);
         }
-        entity = &suspects->entities[event->entity];
+        entity = &config->entities[event->entity];
         code = code == CP_OK ? add(pg, entity, &payload, &event->id, err) : code;
     }
     return code == CP_OK && entity != NULL ? send(pg, entity, &payload, err) : code;
+}
+
+cp_code cpi_announce_everything(struct cpi_pg *pg, const struct cp_config *config, cp_error *err)
+{
+    cp_code code = CP_OK;
+    for (size_t e = 0; e < config->entity_count && code == CP_OK; e++) {
+        code = notify(pg, &config->entities[e], "*", err);
+    }
+    return code;
 }

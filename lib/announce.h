@@ -7,11 +7,16 @@
 #ifndef CPI_ANNOUNCE_H
 #define CPI_ANNOUNCE_H
 
+#include "event.h"
 #include "pg.h"
-#include "suspects.h"
 
-/* Announces them all, sorted by entity as they have to be, in payloads as large as Postgres takes. The connection is
- * open. An id whose text is too long for a payload is left out. After a failure some may have been announced. */
-cp_code cpi_announce(struct cpi_pg *pg, const struct cpi_suspects *suspects, cp_error *err);
+/* Announces `count` events, each `stride` bytes behind the one before it, in payloads as large as Postgres takes; few
+ * when those of an entity stand together. In place of an id whose text is too long for a payload its whole entity is
+ * announced. The connection is open. After a failure some may have been announced. */
+cp_code cpi_announce(struct cpi_pg *pg, const struct cp_config *config, const struct cpi_event *first, size_t stride,
+                     size_t count, cp_error *err);
+
+/* Announces that everything is to be read again. */
+cp_code cpi_announce_everything(struct cpi_pg *pg, const struct cp_config *config, cp_error *err);
 
 #endif

@@ -1,12 +1,12 @@
 #include "listener.h"
 
+#include "announce.h"
 #include "backoff.h"
 #include "clock.h"
 #include "error.h"
 #include "flush.h"
 #include "heartbeat.h"
 #include "pg.h"
-#include "relay.h"
 #include "spill.h"
 #include "subscribe.h"
 #include "thread.h"
@@ -45,7 +45,6 @@ struct cpi_listener {
     bool away;            /* an outage has been logged */
     bool flushed;         /* or need not */
     uint64_t unannounced; /* ids enqueued here of which the syncer that writes, if it is another, may not know */
-    struct cpi_relay relay;
     struct cpi_spill *spill;
     struct cpi_events events; /* received and not yet routed; empty between turns */
     bool spilled;             /* the spill holds something */
@@ -135,6 +134,7 @@ static void lose(struct cpi_listener *listener, const cp_error *why)
     listener->is_listening = false;
     int wait_ms = cpi_backoff_next(&listener->backoff);
     listener->retry_at_ms = cpi_now_ms() + wait_ms;
+    cpi_stats_add(listener->env->stats, CPI_STAT_RETRIES, 1);
     if (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
         cpi_log(&listener->env->log, listener->away ? CP_LOG_DEBUG : CP_LOG_WARN, "listener: %s; connecting again",
                 why->message);
@@ -232,15 +232,17 @@ static bool secure_lease(struct cpi_listener *listener, cp_error *err)
  * with which the other one has taken over, and an announcement may fail: then it is to read everything. */
 static void pass_on(struct cpi_listener *listener)
 {
+    const struct cp_config *config = listener->env->config;
     cp_error err = {0};
     size_t count = listener->events.count;
-    if (count > 0 && (!cpi_pg_is_open(&listener->pg) ||
-                      cpi_relay_events(&listener->relay, &listener->pg, &listener->events, &err) != CP_OK)) {
+    if (count > 0 &&
+        (!cpi_pg_is_open(&listener->pg) || cpi_announce(&listener->pg, config, listener->events.items,
+                                                        sizeof *listener->events.items, count, &err) != CP_OK)) {
         listener->unannounced += count;
-        cpi_events_truncate(&listener->events, 0, listener->env->config->entities);
     }
+    cpi_events_truncate(&listener->events, 0, config->entities);
     if (listener->unannounced > 0 && cpi_pg_is_open(&listener->pg) &&
-        cpi_relay_everything(&listener->relay, &listener->pg, &err) == CP_OK) {
+        cpi_announce_everything(&listener->pg, config, &err) == CP_OK) {
         listener->unannounced = 0;
     }
     if (err.code != CP_OK) {
@@ -379,7 +381,6 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     listener->resync = resync;
     listener->bell.fd = -1;
     listener->heartbeat.env = env;
-    cpi_relay_init(&listener->relay, env->config);
     listener->pg = (struct cpi_pg){.config = env->config,
                                    .log = &env->log,
                                    .role = "cachepusher listener",
@@ -434,7 +435,6 @@ void cpi_listener_destroy(struct cpi_listener *listener)
         return;
     }
     cpi_pg_close(&listener->pg);
-    cpi_relay_fini(&listener->relay);
     cpi_spill_destroy(listener->spill);
     cpi_events_fini(&listener->events, listener->env->config->entities);
     cpi_bell_fini(&listener->bell);

@@ -36,6 +36,7 @@ void cpi_stats_read(const struct cpi_stats *stats, cp_stats *out)
         .deleted = cpi_stats_get(stats, CPI_STAT_DELETED),
         .bytes = cpi_stats_get(stats, CPI_STAT_BYTES),
         .failures = cpi_stats_get(stats, CPI_STAT_FAILURES),
+        .retries = cpi_stats_get(stats, CPI_STAT_RETRIES),
         .reconnects = cpi_stats_get(stats, CPI_STAT_RECONNECTS),
         .overflows = cpi_stats_get(stats, CPI_STAT_OVERFLOWS),
         .resyncs = cpi_stats_get(stats, CPI_STAT_RESYNCS),

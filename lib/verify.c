@@ -323,11 +323,16 @@ static bool recheck(struct cpi_verify *verify)
 static void announce(struct cpi_checker *checker)
 {
     struct cpi_verify *verify = checker->verify;
+    const struct cpi_suspects *suspects = &verify->suspects;
     struct cpi_pg *pg = &checker->compare.pg;
     cp_error err = {0};
     unsigned tries = 0;
+    if (suspects->count == 0) {
+        return;
+    }
     while ((!cpi_pg_is_open(pg) && cpi_pg_open(pg, &err) != CP_OK) ||
-           cpi_announce(pg, &verify->suspects, &err) != CP_OK) {
+           cpi_announce(pg, verify->env->config, &suspects->items[0].event, sizeof *suspects->items, suspects->count,
+                        &err) != CP_OK) {
         if (!cpi_checker_retry(checker, &tries, &err)) {
             return;
         }

@@ -148,6 +148,7 @@ static void wait_before_retry(struct cpi_worker *worker, const cp_error *why)
 {
     int wait_ms = cpi_backoff_next(&worker->backoff);
     worker->retry_at_ms = cpi_now_ms() + wait_ms;
+    count(worker, CPI_STAT_RETRIES, 1);
     cpi_log(&worker->env->log, worker->away ? CP_LOG_DEBUG : CP_LOG_WARN, "worker %u: %s; trying again", worker->index,
             why->message);
     worker->away = true;
