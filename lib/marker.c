@@ -87,14 +87,21 @@ static bool write_epoch(struct cpi_marker *marker, cp_error *err)
     return true;
 }
 
+static bool read_or_write_epoch(struct cpi_marker *marker, struct cpi_pg *pg, char epoch[24], cp_error *err)
+{
+    if (!is_connected(marker, err) || !is_admitted(marker, pg, err) || !read_epoch(marker, epoch, err)) {
+        return false;
+    }
+    return epoch[0] != '\0' || (write_epoch(marker, err) && read_epoch(marker, epoch, err));
+}
+
 bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg)
 {
     cp_error err = {0};
     char epoch[24] = "";
-    bool done = is_connected(marker, &err) && is_admitted(marker, pg, &err) && read_epoch(marker, epoch, &err);
-    if (done && epoch[0] == '\0') {
-        done = write_epoch(marker, &err) && read_epoch(marker, epoch, &err);
-    }
+    marker->planting = true; /* whoever waits for pg looks after the marker meanwhile: not on this connection */
+    bool done = read_or_write_epoch(marker, pg, epoch, &err);
+    marker->planting = false;
     if (!done && should_retry(marker, &err)) {
         return false;
     }
@@ -113,7 +120,7 @@ int cpi_marker_due_ms(const struct cpi_marker *marker)
 
 bool cpi_marker_has_changed(struct cpi_marker *marker)
 {
-    if (!marker->planted || cpi_left_ms(marker->look_at_ms) > 0) {
+    if (!marker->planted || marker->planting || cpi_left_ms(marker->look_at_ms) > 0) {
         return false;
     }
     marker->look_at_ms = cpi_now_ms() + LOOK_EVERY_MS;

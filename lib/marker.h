@@ -23,6 +23,7 @@ struct cpi_marker {
     char epoch[24];         /* the value found or planted last; "": none */
     int64_t look_at_ms;     /* when the next look is due */
     bool planted;           /* at least once */
+    bool planting;          /* its connection is in use */
     bool away;              /* that Redis is away has been logged */
     bool refused;           /* that Redis does not let us has been logged */
 };
