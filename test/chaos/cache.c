@@ -1,10 +1,11 @@
 #include "cache.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { START_MS = 20000, COMMAND_MS = 5000 };
+enum { START_MS = 20000, COMMAND_MS = 5000, PATIENCE_MS = 15000, LOOK_MS = 10 };
 
 void cache_create(struct cache *cache, const char *dir, struct proxy *proxy)
 {
@@ -49,14 +50,22 @@ static redisReply *ask(const struct node *node, const char *format, va_list argu
 
 void cache_do(const struct node *node, const char *format, ...)
 {
-    va_list arguments;
-    va_start(arguments, format);
-    redisReply *reply = ask(node, format, arguments);
-    va_end(arguments);
-    if (reply == NULL || reply->type == REDIS_REPLY_ERROR) {
-        die("Redis: %s: %s", format, reply != NULL ? reply->str : "no answer");
+    char why[256] = "no answer";
+    for (int64_t until_ms = now_ms() + PATIENCE_MS; now_ms() < until_ms; poll(NULL, 0, LOOK_MS)) {
+        va_list arguments;
+        va_start(arguments, format);
+        redisReply *reply = ask(node, format, arguments);
+        va_end(arguments);
+        bool fine = reply != NULL && reply->type != REDIS_REPLY_ERROR;
+        if (reply != NULL && !fine) {
+            snprintf(why, sizeof why, "%s", reply->str);
+        }
+        freeReplyObject(reply);
+        if (fine) {
+            return;
+        }
     }
-    freeReplyObject(reply);
+    die("Redis: %s: %s; see %s", format, why, node->log);
 }
 
 static redisReply *askf(const struct node *node, const char *format, ...)

@@ -42,7 +42,8 @@ struct node *cache_primary(struct cache *cache);
 /* NULL: not now. */
 redisContext *cache_connect(const struct node *node, int timeout_ms);
 
-/* A command to a node that has to succeed. */
+/* A command to a node that has to succeed: now, or once it is done with what keeps it from it, such as a snapshot for a
+ * replica. */
 void cache_do(const struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
 /* Whether INFO holds the text. */

@@ -43,26 +43,6 @@ static void wait_info(const struct node *node, const char *section, const char *
     }
 }
 
-static bool has_saved(void *context)
-{
-    redisContext *redis = cache_connect(context, CONDITION_MS);
-    redisReply *reply = redis != NULL ? redisCommand(redis, "SAVE") : NULL;
-    bool saved = reply != NULL && reply->type == REDIS_REPLY_STATUS;
-    freeReplyObject(reply);
-    if (redis != NULL) {
-        redisFree(redis);
-    }
-    return saved;
-}
-
-/* Now, or once the snapshot that a replica has asked for is done. */
-static void save(struct node *node)
-{
-    if (!wait_until(has_saved, node, CONDITION_MS)) {
-        die("Redis does not SAVE; see %s", node->log);
-    }
-}
-
 /* ---- stopped, killed ---- */
 
 static void inject_stop(struct world *world, struct strike *strike)
@@ -93,7 +73,7 @@ static void heal_kill_empty(struct world *world, struct strike *strike)
 static void inject_snapshot(struct world *world, struct strike *strike)
 {
     (void)strike;
-    save(primary(world));
+    cache_do(primary(world), "SAVE");
 }
 
 /* What was written since then is lost. */
@@ -138,7 +118,7 @@ static void inject_loading(struct world *world, struct strike *strike)
     static const char fill[] = "redis.call('select', 1) for i = 1, ARGV[1] do redis.call('set', i, 'x') end";
     struct node *node = primary(world);
     cache_do(node, "EVAL %s 0 %d", fill, LARGE);
-    save(node);
+    cache_do(node, "SAVE");
     history_suspend(world->history);
     kill_primary(world);
     history_resume(world->history, LOSS_RECENT);
