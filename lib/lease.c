@@ -26,7 +26,8 @@ static const char holder_sql[] =
 
 static const char take_sql[] = "select case when pg_try_advisory_lock(" KEY("$1") ") then pg_try_advisory_lock(" KEY(
     "$2") ") else false end,"
-          " to_hex(pg_catalog.hashtextextended(concat_ws(' ', $1, current_database(), c.system_identifier, $3::text), 0))"
+          " to_hex(pg_catalog.hashtextextended(concat_ws(' ', $1, current_database(), c.system_identifier, $3::text), "
+          "0))"
           " from pg_control_system() c";
 
 void cpi_lease_init(struct cpi_lease *lease, const struct cp_config *config, const struct cpi_log *log,
@@ -143,8 +144,9 @@ static void end_session(struct cpi_lease *lease, struct cpi_pg *pg, const char *
     cp_error err;
     struct cpi_pg_parameter parameter = {.value = pid};
     PGresult *ended = cpi_pg_query(pg, "select pg_terminate_backend($1::int)", &parameter, 1, false, &err);
-    cpi_log(lease->log, ended != NULL ? CP_LOG_INFO : CP_LOG_WARN, "ending the session of %s, Postgres process %s: %s",
-            whose, pid, ended != NULL ? "done" : err.message);
+    cpi_log_limited(lease->log, &lease->ending, ended != NULL ? CP_LOG_INFO : CP_LOG_WARN,
+                    "ending the session of %s, Postgres process %s: %s", whose, pid,
+                    ended != NULL ? "done" : err.message);
     PQclear(ended);
 }
 

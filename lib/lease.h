@@ -42,8 +42,9 @@ struct cpi_lease_session {
 struct cpi_lease {
     const struct cp_config *config;
     const struct cpi_log *log;
-    const char *token; /* of this syncer alone: random hex digits */
-    unsigned tries;    /* of the listener, each with a session token of its own */
+    const char *token;           /* of this syncer alone: random hex digits */
+    struct cpi_log_limit ending; /* sessions: one that is frozen takes its time */
+    unsigned tries;              /* of the listener, each with a session token of its own */
 
     pthread_mutex_t mutex; /* over both below: written by the listener, read by whoever is to be admitted */
     enum cpi_lease_state state;
