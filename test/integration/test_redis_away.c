@@ -82,6 +82,34 @@ START_TEST(emptied_when_one_entity_is_read_again)
 }
 END_TEST
 
+/* The marker's connection goes away while Postgres takes its time to confirm that it may write. The wait makes the
+ * resync thread look after the marker, which is just what it must not do then. */
+START_TEST(lost_while_it_is_admitted)
+{
+    struct fixture *f = fixture_open();
+    own_redis_start(f);
+    sqlf(f,
+         "insert into customer (id_customer) select generate_series(1, 100);"
+         "create schema slow;"
+         "create function slow.current_database() returns name language plpgsql as $$ begin"
+         " if current_setting('application_name') = 'cachepusher resync' then perform pg_sleep(0.2); end if;"
+         " return pg_catalog.current_database(); end $$;"
+         "alter database %s set search_path = slow, pg_catalog, public",
+         f->database);
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    for (int round = 0; round < 2; round++) {
+        REQUIRE_INT(kill_redis_clients(f, "cachepusher-marker"), ==, 1);
+        redis_run(f, "FLUSHALL");
+        WAIT_UNTIL(sql_number(f, "select count(*) from pg_stat_activity where datname = pg_catalog.current_database()"
+                                 " and application_name = 'cachepusher resync' and wait_event = 'PgSleep'") == 1);
+        WAIT_UNTIL(kill_redis_clients(f, "cachepusher-marker") == 1);
+        expect_customers(f);
+    }
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(changes_while_it_is_down)
 {
     struct fixture *f = fixture_open();
@@ -297,6 +325,7 @@ Suite *redis_away_suite(void)
     tcase_add_test(tcase, restarted_empty);
     tcase_add_test(tcase, emptied_in_silence);
     tcase_add_test(tcase, emptied_when_one_entity_is_read_again);
+    tcase_add_test(tcase, lost_while_it_is_admitted);
     tcase_add_test(tcase, changes_while_it_is_down);
     tcase_add_test(tcase, killed_during_the_warm_up);
     tcase_add_test(tcase, out_of_memory);
