@@ -87,10 +87,14 @@ static bool write_epoch(struct cpi_marker *marker, cp_error *err)
     return true;
 }
 
-static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, char epoch[24], cp_error *err)
+static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, char epoch[24], bool *lost, cp_error *err)
 {
-    return is_connected(marker, err) && is_admitted(marker, pg, err) && read_epoch(marker, epoch, err) &&
-           (epoch[0] != '\0' || (write_epoch(marker, err) && read_epoch(marker, epoch, err)));
+    if (!is_connected(marker, err) || !is_admitted(marker, pg, err) || !read_epoch(marker, epoch, err)) {
+        return false;
+    }
+    /* Compared before another is written: that one is gone may have been noticed, and told, by the look before. */
+    *lost = marker->planted && (marker->redis.data_may_differ || strcmp(epoch, marker->epoch) != 0);
+    return epoch[0] != '\0' || (write_epoch(marker, err) && read_epoch(marker, epoch, err));
 }
 
 bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
@@ -98,12 +102,11 @@ bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
     cp_error err = {0};
     char epoch[24] = "";
     marker->in_use = true;
-    bool done = plant(marker, pg, epoch, &err);
+    bool done = plant(marker, pg, epoch, lost, &err);
     marker->in_use = false;
     if (!done && should_retry(marker, &err)) {
         return false;
     }
-    *lost = marker->planted && (marker->redis.data_may_differ || strcmp(epoch, marker->epoch) != 0);
     memcpy(marker->epoch, epoch, sizeof marker->epoch); /* "" when refused: what is left is the run_id */
     marker->planted = true;
     marker->away = false;

@@ -101,13 +101,13 @@ static void set_idle(struct cpi_resync *resync)
     pthread_mutex_unlock(&resync->mutex);
 }
 
-/* Nothing is listed before the listener has listened for the first time; nor while another syncer writes, whose resyncs
- * are then what counts. */
 static bool is_writer(struct cpi_resync *resync)
 {
     return cpi_lease_is_held(resync->env->lease);
 }
 
+/* Nothing is listed before the listener has listened for the first time; nor while another syncer writes, whose resyncs
+ * are then what counts. */
 static bool can_run(struct cpi_resync *resync)
 {
     pthread_mutex_lock(&resync->mutex);

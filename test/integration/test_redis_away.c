@@ -41,8 +41,14 @@ START_TEST(emptied_in_silence)
 {
     struct fixture *f = fixture_open();
     cp_syncer *syncer = follow(f, CUSTOMERS, NO_SETTINGS);
+    cp_error err = {0};
     redis_run(f, "FLUSHALL");
     expect_customers(f);
+    WAIT_UNTIL(stats_of(syncer).resyncs == 2);
+    /* Read once and not twice: whatever had been asked for comes no later than this. */
+    REQUIRE_OK(cp_syncer_resync(syncer, NULL, &err), err);
+    WAIT_UNTIL(stats_of(syncer).resyncs == 3);
+    REQUIRE_INT(stats_of(syncer).causes[CP_CAUSE_REDIS], ==, 1);
     own_redis_kill(f);
     own_redis_start(f);
     expect_customers(f);
