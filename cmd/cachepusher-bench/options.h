@@ -1,0 +1,37 @@
+/* The command line. */
+#ifndef BENCH_OPTIONS_H
+#define BENCH_OPTIONS_H
+
+#include <stdbool.h>
+
+enum { OPTIONS_LIST = 8 };
+
+struct list {
+    unsigned count;
+    long items[OPTIONS_LIST];
+};
+
+struct options {
+    const char *command;
+    const char *dsn; /* --dsn and --redis: both, or neither for private servers */
+    const char *redis;
+    const char *json;  /* a file, or NULL; "-" is stdout, and then no tables */
+    const char *plot;  /* a file, or NULL */
+    long runs;         /* repeats of each measurement; the median is quoted */
+    double duration_s; /* of each measurement that lasts as long as it is told to */
+    struct list customers;
+    struct list threads;
+    struct list clients;
+    struct list rates; /* changes per second */
+    long updates;      /* of the hot row */
+    long rows;         /* of the bulk update */
+    long operations;   /* of the ring */
+};
+
+enum options_verdict { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_WRONG };
+
+/* OPTIONS_DONE: --help or --version has been printed. OPTIONS_WRONG: what is wrong has been told. Defaults depend on
+ * the command; a flag that the command does not use is refused. */
+enum options_verdict options_parse(int argc, char **argv, struct options *options);
+
+#endif
