@@ -19,6 +19,7 @@ static const struct command {
     void (*alone)(const struct options *, struct report *);
     bool (*plot)(const struct report *, const char *);
 } commands[] = {
+    {"warmup", bench_warmup, NULL, NULL},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -45,6 +45,9 @@ void table_number(struct table *table, double value);
 void table_figure(struct table *table, const struct samples *samples); /* one sample for each run */
 void table_nothing(struct table *table);                               /* not measured: "-", null */
 
+/* "200,000", for titles and notes; the string lives until the fourth call after this one, in the same thread. */
+const char *report_count(long count);
+
 /* Prints the table to stdout: as soon as it is complete, for the next one may take minutes. */
 void table_print(const struct table *table);
 

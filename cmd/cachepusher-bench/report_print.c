@@ -68,6 +68,15 @@ static void format_number(double value, int places, char text[CELL])
     text[at] = '\0';
 }
 
+const char *report_count(long count)
+{
+    static _Thread_local char texts[4][CELL];
+    static _Thread_local unsigned next;
+    char *text = texts[next++ % 4];
+    format_number((double)count, 0, text);
+    return text;
+}
+
 static int decimals_of(const json_t *value)
 {
     return json_is_integer(value) ? 0 : decimals(json_number_value(value));
