@@ -96,7 +96,7 @@ static const char of_ring[] =
     "server.\n"
     "\n"
     "  --operations N     of each measurement (default 20000000)\n"
-    "  --runs N           measure everything N times (default 5)\n"
+    "  --runs N           measure everything N times (default 7)\n"
     "\n";
 
 static const char servers[] =

@@ -20,6 +20,7 @@ static const struct command {
     bool (*plot)(const struct report *, const char *);
 } commands[] = {
     {"warmup", bench_warmup, NULL, NULL},
+    {"ring", NULL, bench_ring, NULL},
     {NULL, NULL, NULL, NULL},
 };
 

@@ -75,7 +75,7 @@ static const struct command {
       .customers = {1, {100000}},
       .clients = {3, {1, 4, 16}},
       .rows = 100000}},
-    {ALWAYS | BIT(FLAG_OPERATIONS), {.command = "ring", .runs = 5, .operations = 20000000}},
+    {ALWAYS | BIT(FLAG_OPERATIONS), {.command = "ring", .runs = 7, .operations = 20000000}},
 };
 
 /* ---- values ---- */
