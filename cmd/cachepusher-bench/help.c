@@ -57,7 +57,7 @@ static const char of_latency[] =
     "  --customers N      (default 200000)\n"
     "  --threads N        of cachepusher (default 4)\n"
     "  --runs N           measure everything N times (default 3)\n"
-    "  --plot FILE        draw the distributions, as SVG, with gnuplot\n"
+    "  --plot FILE        draw the distributions at the first rate, as SVG, with gnuplot\n"
     "\n";
 
 static const char of_burst[] =
