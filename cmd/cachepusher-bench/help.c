@@ -57,7 +57,7 @@ static const char of_latency[] =
     "  --customers N      (default 200000)\n"
     "  --threads N        of cachepusher (default 4)\n"
     "  --runs N           measure everything N times (default 3)\n"
-    "  --plot FILE        draw the distributions, as SVG, with gnuplot\n"
+    "  --plot FILE        draw the distributions at the first rate, as SVG, with gnuplot\n"
     "\n";
 
 static const char of_burst[] =
@@ -79,11 +79,11 @@ static const char of_source_cost[] =
     "\n"
     "What announcing changes costs the application's own writes: one-row updates of several clients\n"
     "at once, and a bulk update, with no trigger, with a row-level trigger, and with the statement-level\n"
-    "triggers of cachepusher.watch().\n"
+    "triggers of cachepusher.watch(). Somebody listens all the time. Needs pgbench.\n"
     "\n"
     "  --clients LIST     clients at once (default 1,4,16)\n"
-    "  --duration S       seconds of each measurement (default 5)\n"
-    "  --rows N           of the bulk update (default 100000)\n"
+    "  --duration S       seconds of each measurement, rounded up to whole ones (default 5)\n"
+    "  --rows N           of the bulk update, at most as many as customers (default 100000)\n"
     "  --customers N      (default 100000)\n"
     "  --runs N           measure everything N times (default 3)\n"
     "\n";

@@ -76,7 +76,9 @@ static json_t *describe_arguments(int argc, char **argv)
     json_t *arguments = json_array();
     bool hidden = false;
     for (int i = 1; i < argc; i++) {
-        bool is_server = strncmp(argv[i], "--dsn", 5) == 0 || strncmp(argv[i], "--redis", 7) == 0;
+        size_t length = strcspn(argv[i], "="); /* shortened names are names, too */
+        bool is_server =
+            length > 2 && (strncmp(argv[i], "--dsn", length) == 0 || strncmp(argv[i], "--redis", length) == 0);
         const char *value = is_server ? strchr(argv[i], '=') : NULL;
         char shown[32];
         snprintf(shown, sizeof shown, "%.*s…", value == NULL ? 0 : (int)(value - argv[i] + 1), argv[i]);
@@ -251,10 +253,39 @@ double table_value(const struct table *table, unsigned row, const char *column)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+void table_spread(const struct table *table, unsigned row, const char *column, double *min, double *max)
+{
+    const json_t *value = cell(table, row, column);
+    *min = *max = table_value(table, row, column);
+    if (json_is_object(value)) {
+        *min = json_number_value(json_object_get(value, "min"));
+        *max = json_number_value(json_object_get(value, "max"));
+    }
+}
+
+const char *table_title(const struct table *table)
+{
+    return json_string_value(json_object_get(table->json, "title"));
+}
+
 const char *table_word(const struct table *table, unsigned row, const char *column)
 {
     const char *word = json_string_value(cell(table, row, column));
     return word == NULL ? "" : word;
+}
+
+void report_describe(const struct report *report, char *text, size_t size)
+{
+    const json_t *machine = json_object_get(report->json, "machine");
+    const char *postgres = json_string_value(json_object_get(report->json, "postgres"));
+    const char *redis = json_string_value(json_object_get(report->json, "redis"));
+    snprintf(text, size, "cachepusher %s on %s, %d cores, %.1f GiB, Linux %s%s%s%s%s",
+             json_string_value(json_object_get(report->json, "version")),
+             json_string_value(json_object_get(machine, "cpu")),
+             (int)json_integer_value(json_object_get(machine, "cores")),
+             (double)json_integer_value(json_object_get(machine, "memory_mib")) / 1024,
+             json_string_value(json_object_get(machine, "kernel")), postgres == NULL ? "" : "; Postgres ",
+             postgres == NULL ? "" : postgres, redis == NULL ? "" : ", Redis ", redis == NULL ? "" : redis);
 }
 
 /* ---- the file ---- */

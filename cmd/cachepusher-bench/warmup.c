@@ -53,7 +53,7 @@ static void size_fini(struct size *size)
 {
     costs_fini(&size->by_hand);
     for (unsigned i = 0; i < size->threads.count; i++) {
-        for (int function = 0; function < FUNCTIONS; function++) {
+        for (enum function function = 0; function < FUNCTIONS; function++) {
             costs_fini(&size->pairs[i][function].limit);
             costs_fini(&size->pairs[i][function].cachepusher);
         }
@@ -69,7 +69,7 @@ static void measure_run(struct field *field, struct size *size, const char *whic
     fill_by_hand(field, &cost);
     costs_add(&size->by_hand, &cost);
     for (unsigned i = 0; i < size->threads.count; i++) {
-        for (int function = 0; function < FUNCTIONS; function++) {
+        for (enum function function = 0; function < FUNCTIONS; function++) {
             struct pair *pair = &size->pairs[i][function];
             long threads = size->threads.items[i];
             progress("%s: the limit, %s, %ld threads", which, function_name(function), threads);
@@ -117,7 +117,7 @@ static void report_throughput(struct report *report, const struct size *size)
     table_figure(table, &size->by_hand.documents_s);
     table_number(table, 1);
     table_nothing(table);
-    for (int function = 0; function < FUNCTIONS; function++) {
+    for (enum function function = 0; function < FUNCTIONS; function++) {
         for (unsigned i = 0; i < size->threads.count; i++) {
             const struct pair *pair = &size->pairs[i][function];
             table_row(table);
@@ -166,7 +166,7 @@ static void report_cost(struct report *report, const struct size *size)
     table_column(table, "all", "together", "µs");
     table_column(table, "peak_memory", "peak memory", "MiB");
     report_cost_row(table, by_hand, function_name(CUSTOMER_GET), 1, &size->by_hand);
-    for (int function = 0; function < FUNCTIONS; function++) {
+    for (enum function function = 0; function < FUNCTIONS; function++) {
         for (unsigned i = 0; i < size->threads.count; i++) {
             const struct pair *pair = &size->pairs[i][function];
             double threads = (double)size->threads.items[i];
@@ -224,7 +224,7 @@ static void report_sizes(struct report *report, const struct size *sizes, unsign
     for (unsigned i = 0; i < count; i++) {
         report_size_row(table, by_hand, &sizes[i], NULL, &sizes[i].by_hand, &main_size->by_hand);
     }
-    for (int function = 0; function < FUNCTIONS; function++) {
+    for (enum function function = 0; function < FUNCTIONS; function++) {
         const struct pair *reference = &pairs_of(main_size, threads)[function];
         for (unsigned i = 0; i < count; i++) {
             const struct pair *pair = &pairs_of(&sizes[i], threads)[function];
@@ -271,7 +271,9 @@ void bench_warmup(struct servers *servers, const struct options *options, struct
             measure_size(servers, &sizes[i], options->runs);
         }
     }
-    report_sizes(report, sizes, options->customers.count, &sizes[main_size], threads);
+    if (options->customers.count > 1) {
+        report_sizes(report, sizes, options->customers.count, &sizes[main_size], threads);
+    }
     for (unsigned i = 0; i < options->customers.count; i++) {
         size_fini(&sizes[i]);
     }
