@@ -26,7 +26,8 @@ static const char of_warmup[] =
     "usage: cachepusher-bench warmup [OPTION...]\n"
     "\n"
     "Fills an empty Redis with every customer's document, in three ways:\n"
-    "  by hand       psql prints Redis commands with customer_get(), piped into redis-cli --pipe\n"
+    "  by hand       psql prints Redis commands with customer_get(), piped into redis-cli --pipe: as in\n"
+    "                tutorials, where Postgres calls it twice for each row, and tuned, called once\n"
     "  the limit     what Postgres can give: the statements that cachepusher sends, over as many\n"
     "                connections, and the documents thrown away\n"
     "  cachepusher   cachepusher warmup -t N, from the start of the process to its end\n"
@@ -41,7 +42,7 @@ static const char of_warmup[] =
     "\n"
     "Every number of threads is measured with one number of customers: 200,000 if it is in the list,\n"
     "else the first one. The other numbers of customers are measured with one number of threads: 4\n"
-    "if it is in the list, else the last one. The default takes about eight minutes on two cores.\n"
+    "if it is in the list, else the last one. The default takes about nine minutes on two cores.\n"
     "\n";
 
 static const char of_latency[] =

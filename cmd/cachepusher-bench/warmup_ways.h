@@ -8,6 +8,9 @@
 
 enum function { CUSTOMER_GET, CUSTOMER_GET_MANY, FUNCTIONS };
 
+/* By hand, as one finds it in tutorials, and as somebody writes it who knows Postgres. */
+enum hand { HAND_PLAIN, HAND_TUNED, HANDS };
+
 /* "customer_get" */
 const char *function_name(enum function function);
 
@@ -33,7 +36,7 @@ struct cost {
 };
 
 /* Each empties Redis first, waits for the servers to be quiet, and ends the program when it did not work. */
-void fill_by_hand(struct field *field, struct cost *cost);
+void fill_by_hand(struct field *field, enum hand hand, struct cost *cost);
 void fill_with_cachepusher(struct field *field, enum function function, long threads, struct cost *cost);
 
 /* What Postgres can give: as many connections fetch the documents as cachepusher does and throw them away. */
