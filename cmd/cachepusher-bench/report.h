@@ -26,10 +26,13 @@ struct report *report_create(const char *command, int argc, char **argv);
 void report_servers(struct report *report, const char *postgres_version, const char *redis_version);
 void report_destroy(struct report *report);
 
+/* Nothing is printed from here on: the JSON goes to stdout. */
+void report_silence(struct report *report);
+
 /* name: its member in the JSON, in snake_case. title: what stands above it on the terminal. */
 struct table *report_table(struct report *report, const char *name, const char *title);
 
-/* A sentence under the last table, such as what a column means. */
+/* A sentence under the table that was printed last, such as what a column means: printed at once. */
 void report_note(struct report *report, const char *text);
 
 /* name: the member of each row in the JSON; heading: on the terminal; unit: NULL for none. Columns come before rows. */
@@ -45,9 +48,12 @@ void table_nothing(struct table *table);                               /* not me
 /* Prints the table to stdout: as soon as it is complete, for the next one may take minutes. */
 void table_print(const struct table *table);
 
-/* Where a plot finds its numbers: the median of a figure. NAN where there is nothing. */
+/* Where a plot finds its numbers: the median of a figure, NAN where there is nothing; the text of a cell, "" where
+ * there is none. NULL: there is no such table. */
+const struct table *report_find(const struct report *report, const char *name);
 unsigned table_rows(const struct table *table);
 double table_value(const struct table *table, unsigned row, const char *column);
+const char *table_word(const struct table *table, unsigned row, const char *column);
 
 /* False, having told why: the file cannot be written. */
 bool report_write_json(const struct report *report, const char *path);

@@ -1,0 +1,9 @@
+/* Files of the source tree, made part of the program by embed.cmake: it has to work where it was installed. */
+#ifndef BENCH_EMBEDDED_H
+#define BENCH_EMBEDDED_H
+
+extern const char embedded_with_servers[];    /* scripts/with-servers */
+extern const char embedded_cachepusher_sql[]; /* db/cachepusher.sql */
+extern const char embedded_schema_sql[];      /* db/schema.sql */
+
+#endif

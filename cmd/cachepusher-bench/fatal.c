@@ -1,0 +1,69 @@
+#include "fatal.h"
+
+#include <pthread.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { LINE = 1024 };
+
+/* Guards what stands in the terminal's last line. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static bool has_progress;
+
+static const char clear_line[] = "\r\033[K";
+
+static void tell(const char *format, va_list arguments)
+{
+    char line[LINE];
+    vsnprintf(line, sizeof line, format, arguments);
+    pthread_mutex_lock(&lock);
+    fprintf(stderr, "%scachepusher-bench: %s\n", has_progress ? clear_line : "", line);
+    has_progress = false;
+    pthread_mutex_unlock(&lock);
+}
+
+void fatal(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(format, arguments);
+    va_end(arguments);
+    fflush(stdout);
+    _exit(1); /* and not exit(): other threads go on using what its handlers would take down */
+}
+
+void complain(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    tell(format, arguments);
+    va_end(arguments);
+}
+
+void progress(const char *format, ...)
+{
+    if (!isatty(STDERR_FILENO)) {
+        return;
+    }
+    char line[LINE];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(line, sizeof line, format, arguments);
+    va_end(arguments);
+    pthread_mutex_lock(&lock);
+    fprintf(stderr, "%s%s", clear_line, line);
+    has_progress = true;
+    pthread_mutex_unlock(&lock);
+}
+
+void progress_clear(void)
+{
+    pthread_mutex_lock(&lock);
+    if (has_progress) {
+        fputs(clear_line, stderr);
+        has_progress = false;
+    }
+    pthread_mutex_unlock(&lock);
+}

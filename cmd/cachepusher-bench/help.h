@@ -1,0 +1,7 @@
+#ifndef BENCH_HELP_H
+#define BENCH_HELP_H
+
+/* Prints what a command measures and its options; NULL: what commands there are. */
+void help_print(const char *command);
+
+#endif

@@ -1,0 +1,91 @@
+#include "commands.h"
+#include "fatal.h"
+#include "options.h"
+#include "report.h"
+#include "servers.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXIT_USAGE = 2 };
+
+/* One of the two: the second needs no servers. */
+static const struct command {
+    const char *name;
+    void (*with_servers)(struct servers *, const struct options *, struct report *);
+    void (*alone)(const struct options *, struct report *);
+    bool (*plot)(const struct report *, const char *);
+} commands[] = {
+    {NULL, NULL, NULL, NULL},
+};
+
+static const struct command *find_command(const char *name)
+{
+    const struct command *command = commands;
+    while (command->name != NULL && strcmp(command->name, name) != 0) {
+        command++;
+    }
+    return command->name == NULL ? NULL : command;
+}
+
+/* Before minutes are spent on what cannot be written in the end. */
+static bool can_write(const char *flag, const char *path)
+{
+    if (path == NULL || strcmp(path, "-") == 0) {
+        return true;
+    }
+    FILE *file = fopen(path, "a");
+    if (file == NULL || fclose(file) != 0) {
+        complain("%s %s: %s", flag, path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool run(const struct command *command, const struct options *options, int argc, char **argv)
+{
+    struct servers servers;
+    bool has_servers = command->with_servers != NULL;
+    if (has_servers && !servers_open(&servers, options, argv)) {
+        return false;
+    }
+    struct report *report = report_create(command->name, argc, argv);
+    if (options->json != NULL && strcmp(options->json, "-") == 0) {
+        report_silence(report);
+    }
+    if (has_servers) {
+        report_servers(report, servers.postgres_version, servers.redis_version);
+        command->with_servers(&servers, options, report);
+    } else {
+        command->alone(options, report);
+    }
+    bool ok = options->json == NULL || report_write_json(report, options->json);
+    ok = (options->plot == NULL || command->plot(report, options->plot)) && ok;
+    report_destroy(report);
+    if (has_servers) {
+        servers_close(&servers);
+    }
+    return ok;
+}
+
+int main(int argc, char **argv)
+{
+    struct options options;
+    switch (options_parse(argc, argv, &options)) {
+    case OPTIONS_DONE:
+        return EXIT_SUCCESS;
+    case OPTIONS_WRONG:
+        return EXIT_USAGE;
+    case OPTIONS_RUN:
+        break;
+    }
+    const struct command *command = find_command(options.command);
+    if (command == NULL || !can_write("--json", options.json) || !can_write("--plot", options.plot)) {
+        return EXIT_FAILURE;
+    }
+    signal(SIGPIPE, SIG_IGN); /* of a server that has gone away: the error tells more */
+    return run(command, &options, argc, argv) ? EXIT_SUCCESS : EXIT_FAILURE;
+}

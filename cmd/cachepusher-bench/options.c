@@ -1,0 +1,255 @@
+#include "options.h"
+
+#include "cachepusher.h"
+#include "fatal.h"
+#include "help.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum flag {
+    FLAG_DSN = 256, /* the order is that of flags[], and that of the bits in struct command */
+    FLAG_REDIS,
+    FLAG_JSON,
+    FLAG_PLOT,
+    FLAG_RUNS,
+    FLAG_DURATION,
+    FLAG_CUSTOMERS,
+    FLAG_THREADS,
+    FLAG_CLIENTS,
+    FLAG_RATES,
+    FLAG_UPDATES,
+    FLAG_ROWS,
+    FLAG_OPERATIONS,
+    FLAG_HELP,
+    FLAG_VERSION
+};
+
+static const struct option flags[] = {
+    {"dsn", required_argument, NULL, FLAG_DSN},
+    {"redis", required_argument, NULL, FLAG_REDIS},
+    {"json", required_argument, NULL, FLAG_JSON},
+    {"plot", required_argument, NULL, FLAG_PLOT},
+    {"runs", required_argument, NULL, FLAG_RUNS},
+    {"duration", required_argument, NULL, FLAG_DURATION},
+    {"customers", required_argument, NULL, FLAG_CUSTOMERS},
+    {"threads", required_argument, NULL, FLAG_THREADS},
+    {"clients", required_argument, NULL, FLAG_CLIENTS},
+    {"rates", required_argument, NULL, FLAG_RATES},
+    {"updates", required_argument, NULL, FLAG_UPDATES},
+    {"rows", required_argument, NULL, FLAG_ROWS},
+    {"operations", required_argument, NULL, FLAG_OPERATIONS},
+    {"help", no_argument, NULL, FLAG_HELP},
+    {"version", no_argument, NULL, FLAG_VERSION},
+    {NULL, 0, NULL, 0},
+};
+
+#define BIT(flag) (1U << ((flag)-FLAG_DSN))
+#define SERVERS (BIT(FLAG_DSN) | BIT(FLAG_REDIS))
+#define ALWAYS (BIT(FLAG_JSON) | BIT(FLAG_RUNS) | BIT(FLAG_HELP) | BIT(FLAG_VERSION))
+
+/* What a command takes, and its defaults: those that help.c tells. */
+static const struct command {
+    unsigned flags;
+    struct options defaults;
+} commands[] = {
+    {SERVERS | ALWAYS | BIT(FLAG_PLOT) | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS),
+     {.command = "warmup", .runs = 3, .customers = {3, {10000, 200000, 1000000}}, .threads = {4, {1, 2, 4, 8}}}},
+    {SERVERS | ALWAYS | BIT(FLAG_PLOT) | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS) | BIT(FLAG_RATES) | BIT(FLAG_DURATION),
+     {.command = "latency",
+      .runs = 3,
+      .duration_s = 10,
+      .customers = {1, {200000}},
+      .threads = {1, {4}},
+      .rates = {1, {1000}}}},
+    {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS) | BIT(FLAG_UPDATES),
+     {.command = "burst", .runs = 3, .customers = {1, {200000}}, .threads = {1, {4}}, .updates = 10000}},
+    {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_CLIENTS) | BIT(FLAG_ROWS) | BIT(FLAG_DURATION),
+     {.command = "source-cost",
+      .runs = 3,
+      .duration_s = 5,
+      .customers = {1, {100000}},
+      .clients = {3, {1, 4, 16}},
+      .rows = 100000}},
+    {ALWAYS | BIT(FLAG_OPERATIONS), {.command = "ring", .runs = 5, .operations = 20000000}},
+};
+
+/* ---- values ---- */
+
+/* Digits only: strtol() alone would take " +5" too. */
+static bool read_number(const char **at, long min, long max, long *number)
+{
+    char *end;
+    errno = 0;
+    *number = strtol(*at, &end, 10);
+    bool ok = **at >= '0' && **at <= '9' && errno == 0 && *number >= min && *number <= max;
+    *at = end;
+    return ok;
+}
+
+static bool parse_number(const char *flag, const char *value, long max, long *number)
+{
+    const char *at = value;
+    if (read_number(&at, 1, max, number) && *at == '\0') {
+        return true;
+    }
+    complain("--%s '%s': expected a whole number from 1 to %ld", flag, value, max);
+    return false;
+}
+
+static bool parse_list(const char *flag, const char *value, long max, struct list *list)
+{
+    const char *at = value;
+    list->count = 0;
+    while (list->count < OPTIONS_LIST && read_number(&at, 1, max, &list->items[list->count])) {
+        list->count++;
+        if (*at == '\0') {
+            return true;
+        }
+        if (*at++ != ',') {
+            break;
+        }
+    }
+    complain("--%s '%s': expected one to %d whole numbers from 1 to %ld, as in 1,2,4", flag, value, OPTIONS_LIST, max);
+    return false;
+}
+
+static bool parse_duration(const char *value, double *duration_s)
+{
+    char *end;
+    *duration_s = strtod(value, &end);
+    if (end != value && *end == '\0' && strspn(value, "0123456789.") == strlen(value) && *duration_s >= 0.01 &&
+        *duration_s <= 3600) {
+        return true;
+    }
+    complain("--duration '%s': expected seconds, from 0.01 to 3600", value);
+    return false;
+}
+
+static bool parse_value(int flag, const char *value, struct options *options)
+{
+    const char *name = flags[flag - FLAG_DSN].name;
+    switch (flag) {
+    case FLAG_DSN:
+        options->dsn = value;
+        return true;
+    case FLAG_REDIS:
+        options->redis = value;
+        return true;
+    case FLAG_JSON:
+        options->json = value;
+        return true;
+    case FLAG_PLOT:
+        options->plot = value;
+        return true;
+    case FLAG_RUNS:
+        return parse_number(name, value, 1000, &options->runs);
+    case FLAG_DURATION:
+        return parse_duration(value, &options->duration_s);
+    case FLAG_CUSTOMERS:
+        return parse_list(name, value, 100000000, &options->customers);
+    case FLAG_THREADS:
+        return parse_list(name, value, 64, &options->threads);
+    case FLAG_CLIENTS:
+        return parse_list(name, value, 64, &options->clients);
+    case FLAG_RATES:
+        return parse_list(name, value, 1000000, &options->rates);
+    case FLAG_UPDATES:
+        return parse_number(name, value, 100000000, &options->updates);
+    case FLAG_ROWS:
+        return parse_number(name, value, 100000000, &options->rows);
+    default:
+        return parse_number(name, value, 1000000000000, &options->operations);
+    }
+}
+
+/* ---- the line ---- */
+
+static const struct command *find_command(const char *name)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(commands[i].defaults.command, name) == 0) {
+            return &commands[i];
+        }
+    }
+    return NULL;
+}
+
+/* Only up to a '=': what follows can be a connection string under a misspelt name. */
+static void complain_of(const char *argument, int answer)
+{
+    int length = (int)strcspn(argument, "=");
+    if (answer == ':') {
+        complain("%.*s: expected a value behind it", length, argument);
+    } else if (optopt >= FLAG_DSN) {
+        complain("%.*s: expected no value", length, argument);
+    } else {
+        complain("%.*s: not an option; see --help", length, argument);
+    }
+}
+
+static enum options_verdict parse_flags(int argc, char **argv, const struct command *command, struct options *options)
+{
+    int flag;
+    opterr = 0;
+    optind = 2;
+    while ((flag = getopt_long(argc, argv, "+:", flags, NULL)) != -1) {
+        if (flag == '?' || flag == ':') {
+            complain_of(argv[optind - 1], flag);
+            return OPTIONS_WRONG;
+        }
+        if (flag == FLAG_HELP) {
+            help_print(command->defaults.command);
+            return OPTIONS_DONE;
+        }
+        if (flag == FLAG_VERSION) {
+            puts("cachepusher-bench " CP_VERSION);
+            return OPTIONS_DONE;
+        }
+        if ((command->flags & BIT(flag)) == 0) {
+            complain("%s: --%s is not for it; see %s --help", options->command, flags[flag - FLAG_DSN].name,
+                     options->command);
+            return OPTIONS_WRONG;
+        }
+        if (!parse_value(flag, optarg, options)) {
+            return OPTIONS_WRONG;
+        }
+    }
+    if (optind < argc) {
+        complain("%s: expected options only, each with two dashes; see %s --help", options->command, options->command);
+        return OPTIONS_WRONG;
+    }
+    return OPTIONS_RUN;
+}
+
+enum options_verdict options_parse(int argc, char **argv, struct options *options)
+{
+    if (argc < 2) {
+        complain("expected a command: warmup, latency, burst, source-cost or ring; see --help");
+        return OPTIONS_WRONG;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+        help_print(NULL);
+        return OPTIONS_DONE;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("cachepusher-bench " CP_VERSION);
+        return OPTIONS_DONE;
+    }
+    const struct command *command = find_command(argv[1]);
+    if (command == NULL) {
+        complain("'%s': not a command: warmup, latency, burst, source-cost or ring; see --help", argv[1]);
+        return OPTIONS_WRONG;
+    }
+    *options = command->defaults;
+    enum options_verdict verdict = parse_flags(argc, argv, command, options);
+    if (verdict == OPTIONS_RUN && (options->dsn == NULL) != (options->redis == NULL)) {
+        complain("--dsn and --redis: expected both, or neither for private servers");
+        return OPTIONS_WRONG;
+    }
+    return verdict;
+}
