@@ -59,6 +59,7 @@ static void start(struct paced *paced, const struct servers *servers, const char
 {
     for (unsigned i = 0; i < paced->threads; i++) {
         PGconn *pg = servers_postgres(servers);
+        pg_do(pg, "set synchronous_commit = off"); /* as those that are measured */
         PGresult *result = PQprepare(pg, "background", sql, 0, NULL);
         if (PQresultStatus(result) != PGRES_COMMAND_OK) {
             fatal("background: %s", PQerrorMessage(pg));

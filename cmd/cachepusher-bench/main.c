@@ -19,6 +19,8 @@ static const struct command {
     void (*alone)(const struct options *, struct report *);
     bool (*plot)(const struct report *, const char *);
 } commands[] = {
+    {"latency", bench_latency, NULL, NULL},
+    {"burst", bench_burst, NULL, NULL},
     {NULL, NULL, NULL, NULL},
 };
 
