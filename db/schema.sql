@@ -15,21 +15,39 @@ create table if not exists address (
     fk_customer integer references customer on delete cascade
 );
 
--- customer_get() looks addresses up by customer; without this each document would cost a scan of the table.
-create index if not exists address_fk_customer on address (fk_customer);
+-- A document looks up its customer's addresses, in order: this way round, nothing is left to sort. Without it each
+-- document would cost a scan of the table.
+create index if not exists address_of_customer on address (fk_customer, id_address);
 
--- The document, compact as row_to_json writes it; null when there is no such customer.
+-- The document of one customer, compact as row_to_json() writes it; null when there is no such customer.
 create or replace function customer_get(id integer) returns json
 language sql stable
 as $$
     select row_to_json(document)
     from (
-        select c.id_customer, c.name, array_to_json(array(
-            select row_to_json(line)
+        select c.id_customer, c.name, array(
+            select line
             from (select a.id_address, a.description from address a
                   where a.fk_customer = c.id_customer order by a.id_address) as line
-        )) as addresses
+        ) as addresses
         from customer c where c.id_customer = customer_get.id
+    ) as document
+$$;
+
+-- The same documents, many at a time: a row for each customer there is, in any order. This is what cachepusher calls,
+-- for it costs Postgres half as much: it becomes a part of the calling query, planned once for each connection, while a
+-- function that returns one document is started anew for each.
+create or replace function customer_get_many(ids integer[]) returns table (id integer, document json)
+language sql stable
+as $$
+    select id_customer, row_to_json(document)
+    from (
+        select c.id_customer, c.name, array(
+            select line
+            from (select a.id_address, a.description from address a
+                  where a.fk_customer = c.id_customer order by a.id_address) as line
+        ) as addresses
+        from customer c where c.id_customer = any (ids)
     ) as document
 $$;
 

@@ -15,6 +15,7 @@ static cp_code add_customer(struct cp_config *config, cp_error *err)
     config->entities = entity;
     config->entity_count = 1;
     entity->id_type = CPI_ID_INTEGER;
+    entity->fetch_many = true;
     entity->channels = calloc(2, sizeof *entity->channels);
     if (entity->channels == NULL) {
         return cpi_error_memory(err);
@@ -29,7 +30,7 @@ static cp_code add_customer(struct cp_config *config, cp_error *err)
         {&entity->key_template, "{prefix}:{id}"},
         {&entity->channels[0], "customer_updated"},
         {&entity->channels[1], "customer_deleted"},
-        {&entity->fetch, "customer_get"},
+        {&entity->fetch, "customer_get_many"},
         {&entity->list, "select id_customer from customer"},
         {&entity->warmup_procedure, "customer_warmup"},
     };

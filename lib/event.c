@@ -24,7 +24,7 @@ void cpi_events_truncate(struct cpi_events *events, size_t kept, const struct cp
 {
     for (size_t i = kept; i < events->count; i++) {
         struct cpi_event *event = &events->items[i];
-        if (event->entity != CPI_FENCE) {
+        if (cpi_event_is_id(event)) {
             cpi_id_fini(entities[event->entity].id_type, &event->id);
         }
     }

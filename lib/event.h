@@ -10,12 +10,17 @@
 /* One slot of a ring. */
 struct cpi_event {
     union cpi_id id;
-    uint32_t entity; /* index into the configuration, or CPI_FENCE */
+    uint32_t entity; /* index into the configuration, or one of the two below */
 };
 
-/* An event that is no id: it asks the worker to say when everything before it has settled; id.number tells one fence
- * from the next (see lane.h). */
+/* Events that are no ids but questions to the worker; id.number tells one from the next (see lane.h). */
 #define CPI_FENCE UINT32_MAX
+#define CPI_TURN (UINT32_MAX - 1)
+
+static inline bool cpi_event_is_id(const struct cpi_event *event)
+{
+    return event->entity < CPI_TURN;
+}
 
 /* Events on their way, in an array that grows. Zero is a valid empty one. */
 struct cpi_events {

@@ -45,9 +45,9 @@ bool cpi_feeder_push(struct cpi_feeder *feeder)
     return all;
 }
 
-bool cpi_feeder_fence(struct cpi_feeder *feeder)
+static bool ask(struct cpi_feeder *feeder, bool (*put)(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number))
 {
-    /* Only this thread fills the bulk rings: one that has room keeps it, so that all get the fence or none does. */
+    /* Only this thread fills the bulk rings: one that has room keeps it, so that all get the question or none does. */
     for (uint32_t i = 0; i < feeder->env->config->threads; i++) {
         if (!cpi_lane_has_room(&feeder->env->lanes[i], CPI_RING_BULK)) {
             return false;
@@ -55,10 +55,20 @@ bool cpi_feeder_fence(struct cpi_feeder *feeder)
     }
     feeder->fence++;
     for (uint32_t i = 0; i < feeder->env->config->threads; i++) {
-        cpi_lane_put_fence(&feeder->env->lanes[i], CPI_RING_BULK, feeder->fence);
+        put(&feeder->env->lanes[i], CPI_RING_BULK, feeder->fence);
         cpi_bell_ring(&feeder->env->lanes[i].bell);
     }
     return true;
+}
+
+bool cpi_feeder_fence(struct cpi_feeder *feeder)
+{
+    return ask(feeder, cpi_lane_put_fence);
+}
+
+bool cpi_feeder_turn(struct cpi_feeder *feeder)
+{
+    return ask(feeder, cpi_lane_put_turn);
 }
 
 bool cpi_feeder_passed(const struct cpi_feeder *feeder, enum cpi_ring_kind kind, int64_t number)

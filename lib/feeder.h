@@ -20,10 +20,12 @@ bool cpi_feeder_stage(struct cpi_feeder *feeder, const struct cpi_event *event);
 /* Moves what fits into the rings and wakes the workers; true when nothing is left staged. */
 bool cpi_feeder_push(struct cpi_feeder *feeder);
 
-/* Puts a fence of a new number behind everything pushed, in each bulk ring; false while one of them is full. */
+/* Puts a fence, or a turn, of a new number behind everything pushed, in each bulk ring (see lane.h); false while one of
+ * them is full. */
 bool cpi_feeder_fence(struct cpi_feeder *feeder);
+bool cpi_feeder_turn(struct cpi_feeder *feeder);
 
-/* Whether every lane has passed the fence of that number. */
+/* Whether every lane has passed the fence or turn of that number. */
 bool cpi_feeder_passed(const struct cpi_feeder *feeder, enum cpi_ring_kind kind, int64_t number);
 
 #endif

@@ -25,7 +25,7 @@ void cpi_lane_fini(struct cpi_lane *lane, const struct cpi_entity *entities)
     for (int kind = 0; kind < CPI_RINGS; kind++) {
         struct cpi_event event;
         while (lane->rings[kind] != NULL && cpi_ring_dequeue(lane->rings[kind], &event, 1) == 1) {
-            if (event.entity != CPI_FENCE) {
+            if (cpi_event_is_id(&event)) {
                 cpi_id_fini(entities[event.entity].id_type, &event.id);
             }
         }
@@ -51,10 +51,20 @@ bool cpi_lane_has_room(const struct cpi_lane *lane, enum cpi_ring_kind kind)
     return cpi_ring_count(lane->rings[kind]) < (kind == CPI_RING_LIVE ? LIVE_CAPACITY : BULK_CAPACITY);
 }
 
+static bool put_question(struct cpi_lane *lane, enum cpi_ring_kind kind, uint32_t question, int64_t number)
+{
+    struct cpi_event event = {.id.number = number, .entity = question};
+    return cpi_ring_enqueue(lane->rings[kind], &event, 1) == 1;
+}
+
 bool cpi_lane_put_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
 {
-    struct cpi_event fence = {.id.number = number, .entity = CPI_FENCE};
-    return cpi_ring_enqueue(lane->rings[kind], &fence, 1) == 1;
+    return put_question(lane, kind, CPI_FENCE, number);
+}
+
+bool cpi_lane_put_turn(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
+{
+    return put_question(lane, kind, CPI_TURN, number);
 }
 
 uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n)

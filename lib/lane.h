@@ -8,8 +8,10 @@
  * An id always goes to the same lane, so that one id is never in the hands of two workers: this is the whole argument
  * why an older read cannot overwrite a newer one.
  *
- * A fence is a question put into a ring: tell me when every id before this has settled. The worker answers with
- * cpi_lane_pass_fence(); the resync thread asks, and learns from the answers of all lanes that a warm-up is complete.
+ * Two questions can be put into a ring. A fence: tell me when every id before this has settled; the resync thread
+ * learns from the answers of all lanes that a warm-up is complete. A turn: tell me when you come across this, for then
+ * the batch you are at is over, and what you have read before is in Redis or will be read again. The worker answers both
+ * with cpi_lane_pass_fence().
  */
 #ifndef CPI_LANE_H
 #define CPI_LANE_H
@@ -38,13 +40,14 @@ uint32_t cpi_lane_of(const struct cpi_event *event, const struct cpi_entity *ent
 uint32_t cpi_lane_put(struct cpi_lane *lane, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n);
 bool cpi_lane_has_room(const struct cpi_lane *lane, enum cpi_ring_kind kind);
 bool cpi_lane_put_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
+bool cpi_lane_put_turn(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
 
 /* The worker. */
 uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n);
 bool cpi_lane_is_empty(const struct cpi_lane *lane);
 void cpi_lane_pass_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
 
-/* Anybody: whether the fence of this number, or a newer one, has been passed. */
+/* Anybody: whether the fence, or turn, of this number, or a newer one, has been passed. */
 bool cpi_lane_has_passed(const struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
 
 #endif

@@ -58,9 +58,9 @@ static bool push_staged(struct cpi_pass *pass)
     return true;
 }
 
-enum cpi_step cpi_pass_settle(struct cpi_pass *pass)
+static enum cpi_step ask_lanes(struct cpi_pass *pass, bool (*ask)(struct cpi_feeder *feeder))
 {
-    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_feeder_fence(&pass->feeder);) {
+    for (int look_ms = CPI_LOOK_FIRST_MS; !ask(&pass->feeder);) {
         if (!cpi_pass_wait(pass, &look_ms)) {
             return CPI_STEP_STOPPING;
         }
@@ -71,6 +71,16 @@ enum cpi_step cpi_pass_settle(struct cpi_pass *pass)
         }
     }
     return CPI_STEP_DONE;
+}
+
+enum cpi_step cpi_pass_settle(struct cpi_pass *pass)
+{
+    return ask_lanes(pass, cpi_feeder_fence);
+}
+
+enum cpi_step cpi_pass_turn(struct cpi_pass *pass)
+{
+    return ask_lanes(pass, cpi_feeder_turn);
 }
 
 /* ---- listing: ids from Postgres ---- */
@@ -132,6 +142,14 @@ static bool stage_rows(struct cpi_pass *pass, uint32_t index, const PGresult *re
     return true;
 }
 
+static void strike_rows(struct cpi_pass *pass, const struct cpi_entity *entity, const PGresult *result)
+{
+    for (int row = 0; row < PQntuples(result); row++) {
+        union cpi_id id = cpi_fetch_id(entity, result, row, 0);
+        cpi_leftovers_strike(&pass->leftovers, &id);
+    }
+}
+
 /* The page after the last row of another (NULL: the first). */
 static PGresult *next_page(struct cpi_pass *pass, const struct cpi_entity *entity, const PGresult *last, cp_error *err)
 {
@@ -144,7 +162,7 @@ static PGresult *next_page(struct cpi_pass *pass, const struct cpi_entity *entit
 }
 
 /* Puts every listed id through the lanes. A page that was lost is asked for again; it does not start over. */
-enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index)
+static enum cpi_step list_rows(struct cpi_pass *pass, uint32_t index)
 {
     const struct cpi_entity *entity = &pass->env->config->entities[index];
     enum cpi_step step = CPI_STEP_DONE;
@@ -158,6 +176,7 @@ enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index)
             continue;
         }
         cpi_backoff_reset(&pass->backoff);
+        strike_rows(pass, entity, page);
         more = PQntuples(page) == CPI_LISTING_PAGE;
         PQclear(last);
         last = page;
@@ -167,10 +186,37 @@ enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index)
     return step;
 }
 
+/* A worker reads each again and deletes the key if there is indeed nothing. */
+static enum cpi_step push_leftovers(struct cpi_pass *pass, uint32_t index)
+{
+    const struct cpi_entity *entity = &pass->env->config->entities[index];
+    enum cpi_step step = CPI_STEP_DONE;
+    const union cpi_id *id = NULL;
+    while (step == CPI_STEP_DONE && (id = cpi_leftovers_first(&pass->leftovers)) != NULL) {
+        cp_error err = {0};
+        if (!stage_copy(pass, index, id, &err)) {
+            step = after_failure(pass, entity, "sweeping", &err);
+            continue;
+        }
+        cpi_leftovers_strike(&pass->leftovers, id);
+        step = push_staged(pass) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
+    }
+    return step;
+}
+
+enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index)
+{
+    enum cpi_step step = list_rows(pass, index);
+    if (step == CPI_STEP_DONE) {
+        step = push_leftovers(pass, index);
+    }
+    cpi_leftovers_clear(&pass->leftovers, CPI_ID_INTEGER);
+    return step;
+}
+
 /* ---- sweeping: ids from Redis whose row is gone ---- */
 
-/* Puts those of the collected ids that Postgres does not list through the lanes: a worker reads each again and deletes
- * the key if there is indeed nothing. */
+/* Puts those of the probe's ids that Postgres does not list through the lanes. */
 static bool stage_missing(struct cpi_pass *pass, uint32_t index, cp_error *err)
 {
     const struct cpi_entity *entity = &pass->env->config->entities[index];
@@ -184,40 +230,43 @@ static bool stage_missing(struct cpi_pass *pass, uint32_t index, cp_error *err)
     return staged;
 }
 
-static bool collect_ids(struct cpi_pass *pass, const struct cpi_entity *entity, const redisReply *keys,
-                        uint64_t *strangers, cp_error *err)
+static bool keep_id(struct cpi_pass *pass, const struct cpi_entity *entity, union cpi_id *id, bool will_list)
 {
-    if (!cpi_id_array_clear(&pass->probe, entity->id_type)) {
-        cpi_error_memory(err);
-        return false;
+    if (will_list && pass->leftovers.count < pass->env->config->max_pending &&
+        cpi_leftovers_add(&pass->leftovers, id)) {
+        return true;
     }
-    for (size_t i = 0; i < keys->elements; i++) {
+    bool added = cpi_id_array_add(&pass->probe, id);
+    cpi_id_fini(entity->id_type, id);
+    return added;
+}
+
+/* Takes the ids from a page of keys. */
+static bool keep_ids(struct cpi_pass *pass, const struct cpi_entity *entity, const redisReply *keys, bool will_list,
+                     uint64_t *strangers, cp_error *err)
+{
+    bool out_of_memory = !cpi_id_array_clear(&pass->probe, entity->id_type);
+    for (size_t i = 0; i < keys->elements && !out_of_memory; i++) {
         union cpi_id id;
-        bool out_of_memory = false;
-        if (!cpi_keyspace_id(entity, keys->element[i], &id, &out_of_memory)) {
-            if (out_of_memory) {
-                cpi_error_memory(err);
-                return false;
-            }
-            ++*strangers;
-            continue;
-        }
-        bool added = cpi_id_array_add(&pass->probe, &id);
-        cpi_id_fini(entity->id_type, &id);
-        if (!added) {
-            cpi_error_memory(err);
-            return false;
+        if (cpi_keyspace_id(entity, keys->element[i], &id, &out_of_memory)) {
+            out_of_memory = !keep_id(pass, entity, &id, will_list);
+        } else {
+            *strangers += !out_of_memory;
         }
     }
-    return true;
+    if (out_of_memory) {
+        cpi_error_memory(err);
+    }
+    return !out_of_memory;
 }
 
 /* One pass of SCAN. False with err set: to be done again from the start, which does no harm. */
-static bool sweep_once(struct cpi_pass *pass, uint32_t index, uint64_t *strangers, cp_error *err)
+static bool sweep_once(struct cpi_pass *pass, uint32_t index, bool will_list, uint64_t *strangers, cp_error *err)
 {
     const struct cpi_entity *entity = &pass->env->config->entities[index];
     struct cpi_scan scan;
     *strangers = 0;
+    cpi_leftovers_clear(&pass->leftovers, entity->id_type);
     if (cpi_scan_init(&scan, &entity->key, false, err) != CP_OK) {
         return false;
     }
@@ -228,22 +277,28 @@ static bool sweep_once(struct cpi_pass *pass, uint32_t index, uint64_t *stranger
             fine = false;
             break;
         }
-        fine = collect_ids(pass, entity, reply->element[1], strangers, err) && stage_missing(pass, index, err) &&
-               push_staged(pass);
+        fine = keep_ids(pass, entity, reply->element[1], will_list, strangers, err) &&
+               stage_missing(pass, index, err) && push_staged(pass);
+        pass->report(pass->report_context);
         freeReplyObject(reply);
     }
     cpi_scan_fini(&scan);
+    if (fine && !cpi_leftovers_sort(&pass->leftovers)) {
+        cpi_error_memory(err);
+        fine = false;
+    }
     return fine;
 }
 
-enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index)
+enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index, bool will_list)
 {
     const struct cpi_entity *entity = &pass->env->config->entities[index];
     uint64_t strangers = 0;
     cp_error err = {.retriable = true}; /* in case it ends because the syncer does */
-    while (!sweep_once(pass, index, &strangers, &err)) {
+    while (!sweep_once(pass, index, will_list, &strangers, &err)) {
         enum cpi_step step = after_failure(pass, entity, "sweeping", &err);
         if (step != CPI_STEP_DONE) {
+            cpi_leftovers_clear(&pass->leftovers, entity->id_type);
             return step;
         }
     }
@@ -369,6 +424,7 @@ void cpi_pass_close(struct cpi_pass *pass)
 void cpi_pass_fini(struct cpi_pass *pass)
 {
     cpi_pass_close(pass);
+    cpi_leftovers_clear(&pass->leftovers, CPI_ID_INTEGER);
     cpi_id_array_fini(&pass->probe);
     cpi_feeder_fini(&pass->feeder);
 }

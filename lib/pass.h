@@ -12,6 +12,7 @@
 #include "env.h"
 #include "feeder.h"
 #include "fetch.h"
+#include "leftovers.h"
 #include "redis.h"
 
 enum cpi_step {
@@ -30,7 +31,8 @@ struct cpi_pass {
     struct cpi_backoff backoff;
     struct cpi_feeder feeder;
     struct cpi_log_limit failing;
-    struct cpi_id_array probe; /* ids found in Redis, to be looked up in Postgres */
+    struct cpi_leftovers leftovers; /* of the ids found in Redis, those not listed yet */
+    struct cpi_id_array probe;      /* ids found in Redis, to be looked up in Postgres */
 };
 
 cp_code cpi_pass_init(struct cpi_pass *pass, const struct cpi_env *env, void (*report)(void *context),
@@ -46,11 +48,13 @@ cp_code cpi_pass_open(struct cpi_pass *pass, cp_error *err);
 /* How many documents the entity has, by the planner's estimate; 0 when that is not to be had. */
 uint64_t cpi_pass_estimate(struct cpi_pass *pass, uint32_t index);
 
-/* Puts every id of the entity that Postgres lists through the lanes. */
-enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index);
+/* Looks which of the entity's ids have a key in Redis. With will_list they are remembered for cpi_pass_list(), at most
+ * max_pending of them. Those beyond, and without it all of them, are looked up in Postgres, and go through the lanes if
+ * it does not list them. */
+enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index, bool will_list);
 
-/* Puts every id through the lanes that has a key in Redis and is not listed by Postgres. */
-enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index);
+/* Puts every id of the entity that Postgres lists through the lanes; then those that were remembered and not listed. */
+enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index);
 
 /* Calls the entity's warm-up procedure, whose triggers announce the documents. */
 enum cpi_step cpi_pass_touch(struct cpi_pass *pass, uint32_t index);
@@ -62,6 +66,9 @@ bool cpi_pass_announced_settled(const struct cpi_pass *pass, int64_t fence);
 
 /* Waits until every id put through the lanes so far has settled. */
 enum cpi_step cpi_pass_settle(struct cpi_pass *pass);
+
+/* Waits until every worker is through with the batch that it is at. */
+enum cpi_step cpi_pass_turn(struct cpi_pass *pass);
 
 /* Sleeps for *look_ms and makes the next time longer. CPI_LOOK_FIRST_MS at first, since a ring has room again after a
  * batch. False: stopping. */

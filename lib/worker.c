@@ -59,11 +59,22 @@ static void count(struct cpi_worker *worker, enum cpi_stat stat, int64_t n)
 
 /* ---- draining ---- */
 
-static void add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_ring_kind kind)
+/* Rings are drained between two batches, so that none is under way. A fence still open is one of a run given up. */
+static void take_question(struct cpi_worker *worker, const struct cpi_event *event, enum cpi_ring_kind kind)
 {
     if (event->entity == CPI_FENCE) {
         worker->fences[kind] = event->id.number;
         cpi_idset_set_fence(worker->set, kind);
+    } else {
+        worker->fences[kind] = 0;
+        cpi_lane_pass_fence(worker->lane, kind, event->id.number);
+    }
+}
+
+static void add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_ring_kind kind)
+{
+    if (!cpi_event_is_id(event)) {
+        take_question(worker, event, kind);
         return;
     }
     switch (cpi_idset_add(worker->set, event, kind == CPI_RING_LIVE ? CPI_LIVE : CPI_BULK)) {

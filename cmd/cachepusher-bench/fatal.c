@@ -14,10 +14,27 @@ static bool has_progress;
 
 static const char clear_line[] = "\r\033[K";
 
+/* libpq's messages have several lines, and end with one's end. */
+static void make_one_line(char *text)
+{
+    char *to = text;
+    for (const char *from = text; *from != '\0'; from++) {
+        bool is_space = *from == ' ' || *from == '\n' || *from == '\t' || *from == '\r';
+        if (!is_space || (to > text && to[-1] != ' ')) {
+            *to++ = is_space ? ' ' : *from;
+        }
+    }
+    *to = '\0';
+    if (to > text && to[-1] == ' ') {
+        to[-1] = '\0';
+    }
+}
+
 static void tell(const char *format, va_list arguments)
 {
     char line[LINE];
     vsnprintf(line, sizeof line, format, arguments);
+    make_one_line(line);
     pthread_mutex_lock(&lock);
     fprintf(stderr, "%scachepusher-bench: %s\n", has_progress ? clear_line : "", line);
     has_progress = false;

@@ -1,6 +1,7 @@
 #include "commands.h"
 #include "fatal.h"
 #include "options.h"
+#include "plot.h"
 #include "report.h"
 #include "servers.h"
 
@@ -19,7 +20,8 @@ static const struct command {
     void (*alone)(const struct options *, struct report *);
     bool (*plot)(const struct report *, const char *);
 } commands[] = {
-    {"latency", bench_latency, NULL, NULL},
+    {"warmup", bench_warmup, NULL, plot_warmup},
+    {"latency", bench_latency, NULL, plot_latency},
     {"burst", bench_burst, NULL, NULL},
     {NULL, NULL, NULL, NULL},
 };
@@ -85,7 +87,8 @@ int main(int argc, char **argv)
         break;
     }
     const struct command *command = find_command(options.command);
-    if (command == NULL || !can_write("--json", options.json) || !can_write("--plot", options.plot)) {
+    if (command == NULL || !can_write("--json", options.json) || !can_write("--plot", options.plot) ||
+        (options.plot != NULL && !plot_is_possible())) {
         return EXIT_FAILURE;
     }
     signal(SIGPIPE, SIG_IGN); /* of a server that has gone away: the error tells more */

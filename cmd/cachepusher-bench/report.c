@@ -251,10 +251,39 @@ double table_value(const struct table *table, unsigned row, const char *column)
     return json_is_number(value) ? json_number_value(value) : NAN;
 }
 
+void table_spread(const struct table *table, unsigned row, const char *column, double *min, double *max)
+{
+    const json_t *value = cell(table, row, column);
+    *min = *max = table_value(table, row, column);
+    if (json_is_object(value)) {
+        *min = json_number_value(json_object_get(value, "min"));
+        *max = json_number_value(json_object_get(value, "max"));
+    }
+}
+
+const char *table_title(const struct table *table)
+{
+    return json_string_value(json_object_get(table->json, "title"));
+}
+
 const char *table_word(const struct table *table, unsigned row, const char *column)
 {
     const char *word = json_string_value(cell(table, row, column));
     return word == NULL ? "" : word;
+}
+
+void report_describe(const struct report *report, char *text, size_t size)
+{
+    const json_t *machine = json_object_get(report->json, "machine");
+    const char *postgres = json_string_value(json_object_get(report->json, "postgres"));
+    const char *redis = json_string_value(json_object_get(report->json, "redis"));
+    snprintf(text, size, "cachepusher %s on %s, %d cores, %.1f GiB, Linux %s%s%s%s%s",
+             json_string_value(json_object_get(report->json, "version")),
+             json_string_value(json_object_get(machine, "cpu")),
+             (int)json_integer_value(json_object_get(machine, "cores")),
+             (double)json_integer_value(json_object_get(machine, "memory_mib")) / 1024,
+             json_string_value(json_object_get(machine, "kernel")), postgres == NULL ? "" : "; Postgres ",
+             postgres == NULL ? "" : postgres, redis == NULL ? "" : ", Redis ", redis == NULL ? "" : redis);
 }
 
 /* ---- the file ---- */

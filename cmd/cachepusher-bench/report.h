@@ -45,15 +45,24 @@ void table_number(struct table *table, double value);
 void table_figure(struct table *table, const struct samples *samples); /* one sample for each run */
 void table_nothing(struct table *table);                               /* not measured: "-", null */
 
+/* "200,000", for titles and notes; the string lives until the fourth call after this one, in the same thread. */
+const char *report_count(long count);
+
 /* Prints the table to stdout: as soon as it is complete, for the next one may take minutes. */
 void table_print(const struct table *table);
 
-/* Where a plot finds its numbers: the median of a figure, NAN where there is nothing; the text of a cell, "" where
- * there is none. NULL: there is no such table. */
+/* Where a plot finds its numbers: the median of a figure, NAN where there is nothing; its spread; the text of a cell,
+ * "" where there is none. NULL: there is no such table. */
 const struct table *report_find(const struct report *report, const char *name);
 unsigned table_rows(const struct table *table);
 double table_value(const struct table *table, unsigned row, const char *column);
+void table_spread(const struct table *table, unsigned row, const char *column, double *min, double *max);
 const char *table_word(const struct table *table, unsigned row, const char *column);
+
+const char *table_title(const struct table *table);
+
+/* "cachepusher 0.1.0 on …": the machine and the servers. */
+void report_describe(const struct report *report, char *text, size_t size);
 
 /* False, having told why: the file cannot be written. */
 bool report_write_json(const struct report *report, const char *path);

@@ -68,6 +68,15 @@ static void format_number(double value, int places, char text[CELL])
     text[at] = '\0';
 }
 
+const char *report_count(long count)
+{
+    static _Thread_local char texts[4][CELL];
+    static _Thread_local unsigned next;
+    char *text = texts[next++ % 4];
+    format_number((double)count, 0, text);
+    return text;
+}
+
 static int decimals_of(const json_t *value)
 {
     return json_is_integer(value) ? 0 : decimals(json_number_value(value));
@@ -221,17 +230,8 @@ void report_begin(struct report *report)
         return;
     }
     report->begun = true;
-    const json_t *machine = json_object_get(report->json, "machine");
-    const char *postgres = json_string_value(json_object_get(report->json, "postgres"));
-    const char *redis = json_string_value(json_object_get(report->json, "redis"));
     char text[1024];
-    snprintf(text, sizeof text, "cachepusher %s on %s, %d cores, %.1f GiB, Linux %s%s%s%s%s",
-             json_string_value(json_object_get(report->json, "version")),
-             json_string_value(json_object_get(machine, "cpu")),
-             (int)json_integer_value(json_object_get(machine, "cores")),
-             (double)json_integer_value(json_object_get(machine, "memory_mib")) / 1024,
-             json_string_value(json_object_get(machine, "kernel")), postgres ? "; Postgres " : "",
-             postgres ? postgres : "", redis ? ", Redis " : "", redis ? redis : "");
+    report_describe(report, text, sizeof text);
     print_wrapped(text);
 }
 

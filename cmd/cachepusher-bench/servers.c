@@ -2,11 +2,13 @@
 
 #include "embedded.h"
 #include "fatal.h"
+#include "memory_file.h"
 #include "process.h"
 #include "redis_address.h"
 #include "servers_given.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -189,23 +191,24 @@ static _Noreturn void start_below_servers(char **argv)
     while (argv[count] != NULL) {
         count++;
     }
-    const char **words = calloc(count + 5, sizeof *words);
+    char **words = calloc(count + 3, sizeof *words);
     if (words == NULL) {
         fatal("out of memory");
     }
+    struct memory_file script;
+    memory_file_create(&script, embedded_with_servers);
+    fcntl(script.fd, F_SETFD, 0); /* bash, which we become, reads it from there */
     words[0] = "bash";
-    words[1] = "-c";
-    words[2] = embedded_with_servers;
-    words[3] = "with-servers";
-    words[4] = self;
-    memcpy(words + 5, argv + 1, count * sizeof *words); /* NULL at the end included */
+    words[1] = script.path;
+    words[2] = self;
+    memcpy(words + 3, argv + 1, count * sizeof *words); /* NULL at the end included */
 
     char pid[32];
     snprintf(pid, sizeof pid, "%d", (int)getpid());
     setenv(inside_variable, pid, 1);
     setenv("CP_SERVERS_CONF", postgres_conf, 1);
     setenv("CP_SERVERS_PARENT", is_in_memory("/tmp") ? "/var/tmp" : "/tmp", 1);
-    execvp(words[0], (char *const *)words);
+    execvp(words[0], words);
     fatal("cannot start %s: %s", words[0], strerror(errno));
 }
 

@@ -22,6 +22,10 @@ as $$
     ) as document
 $$;
 
+create or replace function customer_get_many(ids integer[]) returns table (id integer, document json)
+language sql stable
+as $$ select id_customer, customer_get(id_customer) from customer where id_customer = any (ids) $$;
+
 -- Changes some of the customers and returns those that it has changed, and whether they exist afterwards. The caller
 -- holds the locks. A version is only written where the triggers of customer or address have something to announce.
 create function chaos_write(new_version bigint, operation text, ids integer[], body text)

@@ -135,11 +135,18 @@ void release_listeners(PGconn *holder)
     sql_on(holder, "select pg_advisory_unlock_all()");
 }
 
+void fetch_by_customer_get(struct fixture *f)
+{
+    sql(f, "create or replace function customer_get_many(ids integer[]) returns table (id integer, document json)"
+           " language sql as $$ select u.id, customer_get(u.id) from unnest(ids) as u(id) $$");
+}
+
 void keep_customer_get(struct fixture *f)
 {
     /* It names itself in its text. */
     sql(f, "do $$ begin execute replace(pg_get_functiondef('customer_get(integer)'::regprocedure),"
            " 'customer_get', 'customer_good'); end $$");
+    fetch_by_customer_get(f);
 }
 
 void define_customer_get(struct fixture *f, const char *statements)

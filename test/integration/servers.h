@@ -22,7 +22,7 @@ void sqlf(struct fixture *f, const char *format, ...) __attribute__((format(prin
 /* The first column of the first row. */
 long long sql_number(struct fixture *f, const char *statement);
 
-/* Blocks every customer_get(), but neither listing nor writing customers, until the connection commits. */
+/* Blocks every fetch, but neither listing nor writing customers, until the connection commits. */
 void hold_fetches(PGconn *pg);
 void release_fetches(PGconn *pg);
 
@@ -31,7 +31,10 @@ void release_fetches(PGconn *pg);
 void hold_listeners(struct fixture *f, PGconn *holder);
 void release_listeners(PGconn *holder);
 
-/* From then on customer_good() is the function as it was, whatever customer_get() becomes. */
+/* From then on customer_get_many(), which the syncers of the default configuration call, calls customer_get(). */
+void fetch_by_customer_get(struct fixture *f);
+
+/* That, and customer_good() is the function as it was, whatever customer_get() becomes. */
 void keep_customer_get(struct fixture *f);
 
 /* customer_get() with these statements of PL/pgSQL in front of what customer_good() returns. */

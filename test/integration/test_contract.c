@@ -92,6 +92,7 @@ START_TEST(warnings_of_functions_go_to_the_log)
 {
     struct fixture *f = fixture_open();
     sql(f, "insert into customer (id_customer, name) values (1, 'Ada')");
+    fetch_by_customer_get(f);
     sql(f, "create or replace function customer_get(id integer) returns json language plpgsql stable as"
            " $$ begin raise warning 'hello %', id; return json_build_object('id', id); end $$");
     FILE *printed = tmpfile();
@@ -242,10 +243,10 @@ START_TEST(start_without_rights)
     char dsn[600];
     snprintf(dsn, sizeof dsn, "%s user=cp_password password=secret", f->dsn);
     sql(f, "insert into customer (id_customer, name) values (1, 'Ada');"
-           "revoke execute on function customer_get from public; grant select on address to cp_password");
+           "revoke execute on function customer_get_many from public; grant select on address to cp_password");
     cp_syncer *syncer = make_syncer(f, NULL, SETTINGS("postgres", dsn));
-    expect_refusal(syncer, "no right to execute fetch function customer_get");
-    sql(f, "grant execute on function customer_get to cp_password");
+    expect_refusal(syncer, "no right to execute fetch function customer_get_many");
+    sql(f, "grant execute on function customer_get_many to cp_password");
     expect_refusal(syncer, "permission denied for table customer");
     sql(f, "grant select on customer to cp_password");
     start_syncer(syncer);

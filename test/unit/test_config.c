@@ -70,8 +70,8 @@ static void assert_defaults(void)
     ck_assert_uint_eq(customer->channel_count, 2);
     ck_assert_str_eq(customer->channels[0], "customer_updated");
     ck_assert_str_eq(customer->channels[1], "customer_deleted");
-    ck_assert_str_eq(customer->fetch, "customer_get");
-    ck_assert(!customer->fetch_many);
+    ck_assert_str_eq(customer->fetch, "customer_get_many");
+    ck_assert(customer->fetch_many);
     ck_assert_str_eq(customer->list, "select id_customer from customer");
     ck_assert_str_eq(customer->warmup_procedure, "customer_warmup");
     ck_assert_int_eq(customer->ttl_s, 0);
@@ -520,7 +520,7 @@ START_TEST(the_example_parses)
     assert_ok(cpi_config_finish(config, &err));
     ck_assert_uint_eq(config->entity_count, 2);
     ck_assert_str_eq(config->entities[1].key.before, "session:");
-    ck_assert(config->entities[1].fetch_many);
+    ck_assert(!config->entities[1].fetch_many);
     ck_assert_int_eq(config->entities[1].ttl_s, 86400);
 
     /* "… has the value shown here": but for the second entity these are the defaults. */

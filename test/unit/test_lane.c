@@ -176,6 +176,19 @@ START_TEST(a_newer_fence_answers_for_older_ones)
 }
 END_TEST
 
+/* Where a fence asks whether all before it has settled, a turn asks whether it has been reached. */
+START_TEST(a_turn_is_no_id_and_no_fence)
+{
+    struct cpi_event out;
+    ck_assert(cpi_lane_put_turn(&lane, CPI_RING_BULK, 9));
+    ck_assert_uint_eq(cpi_lane_get(&lane, CPI_RING_BULK, &out, 1), 1);
+    ck_assert(!cpi_event_is_id(&out));
+    ck_assert_uint_eq(out.entity, CPI_TURN);
+    ck_assert_int_eq(out.id.number, 9);
+    ck_assert(cpi_lane_put_turn(&lane, CPI_RING_BULK, 10)); /* to be left behind */
+}
+END_TEST
+
 Suite *lane_suite(void)
 {
     Suite *suite = suite_create("lane");
@@ -189,6 +202,7 @@ Suite *lane_suite(void)
     tcase_add_test(tcase, frees_what_is_left);
     tcase_add_test(tcase, a_fence_travels_in_its_place);
     tcase_add_test(tcase, a_newer_fence_answers_for_older_ones);
+    tcase_add_test(tcase, a_turn_is_no_id_and_no_fence);
     suite_add_tcase(suite, tcase);
     return suite;
 }
