@@ -92,7 +92,9 @@ static void evaluate(struct outcome *outcome, uint64_t lead, const struct paced 
         samples_add(&outcome->commit_ms, 1e3 * (changes->committed_s[i] - changes->sent_s[i]));
     }
     outcome->changes = paced->calls - lead;
-    outcome->achieved = (double)outcome->changes / (last_s - paced->start_s - (double)lead / paced->rate);
+    double planned_s = (double)outcome->changes / paced->rate;
+    double taken_s = last_s - paced->start_s - (double)lead / paced->rate;
+    outcome->achieved = (double)outcome->changes / fmax(planned_s, taken_s);
 }
 
 /* With somebody following. */

@@ -96,7 +96,7 @@ bool plot_latency(const struct report *report, const char *path)
     unsigned count = write_data(&plot, table, curves);
     fputs("set logscale x 10\n"
           "set logscale y 10\n"
-          "set xtics ('median' 2, '90 %' 10, '99 %' 100, '99.9 %' 1000, '99.99 %' 10000)\n"
+          "set xtics ('median' 2, '90 %%' 10, '99 %%' 100, '99.9 %%' 1000, '99.99 %%' 10000)\n"
           "set xrange [2:*]\n"
           "set grid xtics\n"
           "set ytics (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10000)\n"
