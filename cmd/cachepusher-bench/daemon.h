@@ -7,8 +7,8 @@
 
 enum { DAEMON_FLAGS = 8 };
 
-/* `cachepusher run -t THREADS`, with up to DAEMON_FLAGS more arguments, the last followed by NULL. It is ready when this
- * returns. */
+/* `cachepusher run -t THREADS`, with up to DAEMON_FLAGS more arguments, the last followed by NULL. It is ready when
+ * this returns. */
 void daemon_start(struct process *process, const struct servers *servers, long threads, char *const *flags);
 
 /* Lets it settle what is queued. */
