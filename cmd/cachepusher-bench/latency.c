@@ -11,13 +11,17 @@
 
 enum { WATCHED = 1000, WATCHED_MULTIPLE = PACED_THREADS, RESULTS = SITUATIONS * OPTIONS_LIST * 2 };
 
+enum { P50, P90, P99, P99_9, MAX, QUOTED };
+
 static const struct {
     double quantile;
     const char *name;
     const char *heading;
-} quoted[] = {
-    {0.5, "p50", "p50"}, {0.9, "p90", "p90"}, {0.99, "p99", "p99"}, {0.999, "p99_9", "p99.9"}, {1, "max", "max"}};
-enum { QUOTED = sizeof quoted / sizeof *quoted, P50 = 0, P99 = 2 };
+} quoted[QUOTED] = {[P50] = {0.5, "p50", "p50"},
+                    [P90] = {0.9, "p90", "p90"},
+                    [P99] = {0.99, "p99", "p99"},
+                    [P99_9] = {0.999, "p99_9", "p99.9"},
+                    [MAX] = {1, "max", "max"}};
 
 /* For the plot: where the tail begins, closer to each other. */
 static const double curve[] = {0,     0.1,   0.2,   0.3,   0.4,   0.5,    0.6,    0.7,    0.75,
@@ -157,9 +161,11 @@ static void tell_latency(const struct bench *bench, struct report *report)
     for (unsigned i = 0; i < bench->result_count; i++) {
         const struct result *result = &bench->results[i];
         begin_row(table, result, true);
-        for (int q = 0; q < QUOTED; q++) {
-            table_figure(table, &result->at[q]);
-        }
+        table_figure(table, &result->at[P50]);
+        table_number(table, samples_median(&result->at[P90]));
+        table_figure(table, &result->at[P99]);
+        table_figure(table, &result->at[P99_9]);
+        table_number(table, samples_quantile(&result->at[MAX], 1));
         table_number(table, (double)result->lost);
     }
     table_print(table);
@@ -202,15 +208,15 @@ static void tell_changes(const struct bench *bench, struct report *report)
         begin_row(table, result, true);
         table_number(table, (double)result->changes);
         table_figure(table, &result->achieved);
-        table_figure(table, &result->late_ms);
+        table_number(table, samples_quantile(&result->late_ms, 1));
         table_figure(table, &result->commit_p50_ms);
         if (result->situation == SITUATION_LOAD) {
-            table_figure(table, &result->background_percent);
+            table_number(table, samples_quantile(&result->background_percent, 0));
         } else {
             table_nothing(table);
         }
         if (result->situation == SITUATION_WARMUP) {
-            table_figure(table, &result->resyncs);
+            table_number(table, samples_quantile(&result->resyncs, 0));
         } else {
             table_nothing(table);
         }
@@ -251,7 +257,8 @@ static void tell(const struct bench *bench, struct report *report)
     tell_ratios(bench, report);
     tell_changes(bench, report);
     report_note(report, "Changes are made at times that are fixed in advance, however long those before took. late: "
-                        "where that could not be kept. load: how much of it was done. warm-ups: begun during a phase.");
+                        "where that could not be kept, at most. load: the least part of it that was done. warm-ups: "
+                        "the fewest that began in a run.");
     tell_distribution(bench, report);
 }
 

@@ -40,9 +40,9 @@ static const char look[] =
     "set border 3 linecolor '#888888'\n"
     "set tics nomirror textcolor '#333333'\n"
     "set grid ytics linecolor '#dddddd' linewidth 1 linetype 1\n"
-    "set key outside bottom center horizontal maxcols 3 samplen 3 width 2 textcolor '#333333'\n"
+    "set key at screen 0.55, screen 0.15 center top maxrows 3 Left reverse samplen 3 width 2 textcolor '#333333'\n"
     "set rmargin 4\n"
-    "set bmargin at screen 0.26\n";
+    "set bmargin at screen 0.28\n";
 
 void plot_begin(struct plot *plot, const struct report *report, const char *title, const char *path)
 {

@@ -76,7 +76,9 @@ static json_t *describe_arguments(int argc, char **argv)
     json_t *arguments = json_array();
     bool hidden = false;
     for (int i = 1; i < argc; i++) {
-        bool is_server = strncmp(argv[i], "--dsn", 5) == 0 || strncmp(argv[i], "--redis", 7) == 0;
+        size_t length = strcspn(argv[i], "="); /* shortened names are names, too */
+        bool is_server =
+            length > 2 && (strncmp(argv[i], "--dsn", length) == 0 || strncmp(argv[i], "--redis", length) == 0);
         const char *value = is_server ? strchr(argv[i], '=') : NULL;
         char shown[32];
         snprintf(shown, sizeof shown, "%.*s…", value == NULL ? 0 : (int)(value - argv[i] + 1), argv[i]);

@@ -28,7 +28,8 @@ static const char postgres_conf[] = "fsync = on\n"
                                     "shared_buffers = 1GB\n"
                                     "max_wal_size = 8GB\n"
                                     "checkpoint_timeout = 1h\n"
-                                    "autovacuum = off\n";
+                                    "autovacuum = off\n"
+                                    "log_checkpoints = off\n";
 
 /* ---- connections ---- */
 

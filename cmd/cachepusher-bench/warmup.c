@@ -271,7 +271,9 @@ void bench_warmup(struct servers *servers, const struct options *options, struct
             measure_size(servers, &sizes[i], options->runs);
         }
     }
-    report_sizes(report, sizes, options->customers.count, &sizes[main_size], threads);
+    if (options->customers.count > 1) {
+        report_sizes(report, sizes, options->customers.count, &sizes[main_size], threads);
+    }
     for (unsigned i = 0; i < options->customers.count; i++) {
         size_fini(&sizes[i]);
     }

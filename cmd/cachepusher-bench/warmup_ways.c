@@ -42,7 +42,7 @@ void field_init(struct field *field, struct servers *servers, long customers)
 
 void field_fini(struct field *field)
 {
-    redis_do(field->redis, "FLUSHDB SYNC");
+    redis_do(field->redis, "FLUSHDB");
     free(field->ids);
     PQfinish(field->postgres);
     redisFree(field->redis);
@@ -71,7 +71,7 @@ static void wait_for_quiet(struct field *field)
 
 static struct usage_before begin(struct field *field)
 {
-    redis_do(field->redis, "FLUSHDB SYNC");
+    redis_do(field->redis, "FLUSHDB");
     wait_for_quiet(field);
     /* So that none comes in between; of a given Postgres we may lack the right, and then it has its own timing. */
     PQclear(PQexec(field->postgres, "checkpoint"));
