@@ -168,7 +168,7 @@ static void tell(struct table *table, int situation, struct figures *figures)
 static struct table *begin_table(const struct options *options, struct report *report)
 {
     char title[80];
-    snprintf(title, sizeof title, "One row updated %ld times", options->updates);
+    snprintf(title, sizeof title, "One row updated %s times", report_count(options->updates));
     struct table *table = report_table(report, "hot", title);
     table_column(table, "fetch", "fetched with", NULL);
     table_column(table, "rate", "updates", "/s");
