@@ -21,6 +21,8 @@ static const struct command {
     bool (*plot)(const struct report *, const char *);
 } commands[] = {
     {"warmup", bench_warmup, NULL, plot_warmup},
+    {"latency", bench_latency, NULL, plot_latency},
+    {"burst", bench_burst, NULL, NULL},
     {"source-cost", bench_source_cost, NULL, NULL},
     {"ring", NULL, bench_ring, NULL},
     {NULL, NULL, NULL, NULL},

@@ -65,7 +65,7 @@ static const struct command {
       .duration_s = 10,
       .customers = {1, {200000}},
       .threads = {1, {4}},
-      .rates = {1, {1000}}}},
+      .rates = {2, {1000, 100}}}},
     {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS) | BIT(FLAG_UPDATES),
      {.command = "burst", .runs = 3, .customers = {1, {200000}}, .threads = {1, {4}}, .updates = 10000}},
     {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_CLIENTS) | BIT(FLAG_ROWS) | BIT(FLAG_DURATION),
