@@ -6,8 +6,14 @@
  * or ten) before the listener has to coalesce for it; a bulk ring needs to hold the resync thread's lead, no more. */
 enum { LIVE_CAPACITY = 8192, BULK_CAPACITY = 4096 };
 
+uint32_t cpi_lane_capacity(const struct cp_config *config)
+{
+    return config->max_pending / config->threads;
+}
+
 cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err)
 {
+    atomic_init(&lane->held, 0);
     lane->bell.fd = -1;
     lane->rings[CPI_RING_LIVE] = cpi_ring_create(LIVE_CAPACITY);
     lane->rings[CPI_RING_BULK] = cpi_ring_create(BULK_CAPACITY);
@@ -82,6 +88,17 @@ void cpi_lane_pass_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t
     /* release, pairs with the acquire in cpi_lane_has_passed(): whoever is told "ready" may rely on what the worker did
      * before, its settled callbacks included. */
     atomic_store_explicit(&lane->fences_passed[kind], number, memory_order_release);
+}
+
+void cpi_lane_set_held(struct cpi_lane *lane, uint32_t held)
+{
+    /* relaxed, here and below: a figure that stands for nothing else, and may be old. */
+    atomic_store_explicit(&lane->held, held, memory_order_relaxed);
+}
+
+uint32_t cpi_lane_held(const struct cpi_lane *lane)
+{
+    return atomic_load_explicit(&lane->held, memory_order_relaxed);
 }
 
 bool cpi_lane_has_passed(const struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)

@@ -26,7 +26,12 @@ struct cpi_lane {
     struct cpi_bell bell; /* the worker's */
     /* Per ring the number of the newest fence passed; 0: none yet. Written by the worker. */
     _Atomic int64_t fences_passed[CPI_RINGS];
+    /* Ids in the worker's set, as of its last look. Written by the worker. */
+    _Atomic uint32_t held;
 };
+
+/* How many ids may wait for a lane, between its listener's spill and its worker's set; its rings come on top. */
+uint32_t cpi_lane_capacity(const struct cp_config *config);
 
 cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err);
 
@@ -46,6 +51,10 @@ bool cpi_lane_put_turn(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t n
 uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n);
 bool cpi_lane_is_empty(const struct cpi_lane *lane);
 void cpi_lane_pass_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
+
+/* The worker tells how many ids are in its set; the listener keeps back no more than that leaves room for. */
+void cpi_lane_set_held(struct cpi_lane *lane, uint32_t held);
+uint32_t cpi_lane_held(const struct cpi_lane *lane);
 
 /* Anybody: whether the fence, or turn, of this number, or a newer one, has been passed. */
 bool cpi_lane_has_passed(const struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);

@@ -13,7 +13,6 @@ struct kept {
 
 struct cpi_spill {
     const struct cpi_env *env;
-    uint32_t capacity; /* of each lane's set */
     struct kept *kept; /* by lane */
 };
 
@@ -25,7 +24,6 @@ struct cpi_spill *cpi_spill_create(const struct cpi_env *env)
         return NULL;
     }
     spill->env = env;
-    spill->capacity = env->config->max_pending / (3 * lanes); /* the workers' sets have the rest */
     spill->kept = calloc(lanes, sizeof *spill->kept);
     for (uint32_t i = 0; spill->kept != NULL && i < lanes; i++) {
         spill->kept[i].set = cpi_idset_create(env->config->entities);
@@ -102,12 +100,16 @@ static void forget(struct cpi_spill *spill, struct kept *kept)
 }
 
 /* Keeps the staged events from the given one on. */
-static bool keep(struct cpi_spill *spill, struct kept *kept, size_t from)
+static bool keep(struct cpi_spill *spill, uint32_t index, size_t from)
 {
+    struct kept *kept = &spill->kept[index];
     struct cpi_events *staged = &kept->staged;
+    uint32_t capacity = cpi_lane_capacity(spill->env->config);
+    uint32_t held = cpi_lane_held(&spill->env->lanes[index]);
+    uint32_t room = held < capacity ? capacity - held : 0;
     bool fits = true;
     for (size_t i = from; i < staged->count && fits; i++) {
-        enum cpi_added added = cpi_idset_total(kept->set) < spill->capacity
+        enum cpi_added added = cpi_idset_total(kept->set) < room
                                    ? cpi_idset_add(kept->set, &staged->items[i], CPI_LIVE)
                                    : CPI_NO_MEMORY;
         if (added == CPI_NO_MEMORY) {
@@ -136,7 +138,7 @@ static bool put_lane(struct cpi_spill *spill, uint32_t index)
     if (n > 0) {
         cpi_bell_ring(&lane->bell);
     }
-    return keep(spill, kept, n);
+    return keep(spill, index, n);
 }
 
 bool cpi_spill_put(struct cpi_spill *spill, struct cpi_events *events)

@@ -26,7 +26,7 @@ struct cpi_worker {
     struct cpi_resync *resync;
     struct cpi_lane *lane;
     uint32_t index;
-    uint32_t capacity; /* of live and bulk: beyond it the rings fill, then the listener's spill; and of parked */
+    uint32_t capacity; /* of the set: beyond it the rings fill, then the listener's spill */
     struct cpi_thread thread;
 
     /* All below belongs to the worker's thread. */
@@ -104,13 +104,17 @@ static uint32_t drain_chunk(struct cpi_worker *worker, enum cpi_ring_kind kind, 
 }
 
 /* How many more the set takes. Live ids are all taken in, since coalescing is what bounds memory while a server is
- * away; bulk ids only as needed for a batch, which holds back the resync thread instead. Parked ids have a bound of
- * their own: those that fail must not keep out those that do not. */
+ * away; bulk ids only as needed for a batch, which holds back the resync thread instead. Parked ids have at most half
+ * of it: those that fail must not keep out those that do not. */
 static uint32_t room_for(const struct cpi_worker *worker, enum cpi_ring_kind kind)
 {
     uint32_t filled = cpi_idset_count(worker->set, CPI_BULK);
-    filled += kind == CPI_RING_LIVE ? cpi_idset_count(worker->set, CPI_LIVE) : 0;
-    uint32_t limit = kind == CPI_RING_LIVE ? worker->capacity : worker->env->config->batch;
+    uint32_t limit = worker->env->config->batch;
+    if (kind == CPI_RING_LIVE) {
+        uint32_t parked = cpi_idset_count(worker->set, CPI_PARKED);
+        filled += cpi_idset_count(worker->set, CPI_LIVE);
+        limit = worker->capacity - (parked < worker->capacity / 2 ? parked : worker->capacity / 2);
+    }
     return filled < limit ? limit - filled : 0;
 }
 
@@ -150,6 +154,7 @@ static void report_levels(struct cpi_worker *worker)
     count(worker, CPI_STAT_FAILING, (int64_t)failing - worker->reported_failing);
     worker->reported_pending = pending;
     worker->reported_failing = failing;
+    cpi_lane_set_held(worker->lane, pending);
 }
 
 /* ---- failing ---- */
@@ -196,7 +201,7 @@ static void bound_parked(struct cpi_worker *worker)
 {
     uint32_t forgotten = 0;
     uint32_t handle = 0;
-    while (cpi_idset_count(worker->set, CPI_PARKED) > worker->capacity &&
+    while (cpi_idset_count(worker->set, CPI_PARKED) > worker->capacity / 2 &&
            cpi_idset_peek(worker->set, CPI_PARKED, &handle, 1) == 1) {
         cpi_idset_remove(worker->set, handle);
         forgotten++;
@@ -340,7 +345,7 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
     worker->resync = resync;
     worker->lane = &env->lanes[index];
     worker->index = index;
-    worker->capacity = config->max_pending / (3 * config->threads); /* live and bulk; parked; the spill */
+    worker->capacity = cpi_lane_capacity(config);
     cpi_backoff_init(&worker->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed + 16 + index);
     cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, env->seed + 128 + index);
     worker->set = cpi_idset_create(config->entities);

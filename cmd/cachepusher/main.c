@@ -1,6 +1,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include "cachepusher.h"
 
@@ -96,8 +99,19 @@ static int dispatch(int argc, char **argv)
     return EXIT_USAGE;
 }
 
+/* The system is to have back what a burst needed: left alone, glibc takes the first large block that is freed for a
+ * sign that such blocks had better be kept (mallopt(3), M_MMAP_THRESHOLD). Sets of a million ids are larger than this,
+ * the buffers of an ordinary batch smaller. */
+static void keep_memory_low(void)
+{
+#ifdef __GLIBC__
+    mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
+#endif
+}
+
 int main(int argc, char **argv)
 {
+    keep_memory_low();
     int exit_code = dispatch(argc, argv);
 
     if ((fflush(stdout) == EOF || ferror(stdout) != 0) && exit_code == EXIT_DONE) {

@@ -197,6 +197,24 @@ START_TEST(more_than_may_wait)
 }
 END_TEST
 
+/* What is allowed to wait does: nothing is read again but what has changed. */
+START_TEST(as_many_as_may_wait)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f, 54000, SETTINGS("threads", "1", "max_pending", "60000"));
+    redis_run(f, "CONFIG SET maxmemory 1");
+    sql(f, "update customer set name = 'changed ' || id_customer");
+    WAIT_UNTIL(stats_of(syncer).pending == 54000);
+    redis_run(f, "CONFIG SET maxmemory 0");
+    expect_customers(f);
+    WAIT_UNTIL(stats_of(syncer).pending == 0);
+    REQUIRE_INT(stats_of(syncer).overflows, ==, 0);
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(more_than_may_wait_while_it_is_down)
 {
     struct fixture *f = fixture_open();
@@ -345,6 +363,7 @@ Suite *redis_away_suite(void)
     tcase_add_test(tcase, killed_during_the_warm_up);
     tcase_add_test(tcase, out_of_memory);
     tcase_add_test(tcase, more_than_may_wait);
+    tcase_add_test(tcase, as_many_as_may_wait);
     tcase_add_test(tcase, more_than_may_wait_while_it_is_down);
     tcase_add_test(tcase, it_wants_a_password);
     tcase_add_test(tcase, it_is_busy);
