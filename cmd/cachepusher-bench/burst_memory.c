@@ -170,8 +170,7 @@ static void measure(struct servers *servers, const struct options *options, long
     for (long run = 0; run < options->runs; run++) {
         progress("burst: memory, run %ld of %ld, %ld customers", run + 1, options->runs, customers);
         run_idle(servers, threads, pg, &figures[0]);
-        /* A third of it is what the listener may hold while the workers wait for Redis; and ids do not spread evenly
-         * over the threads. */
+        /* The ids that a lane gets are never exactly its share: far more room, so that none is forgotten. */
         if (options->dsn == NULL && run_pending(servers, threads, pg, redis, 0, &figures[1])) {
             run_pending(servers, threads, pg, redis, MAX_PENDING_EACH * customers, &figures[2]);
         }
