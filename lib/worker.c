@@ -18,6 +18,9 @@ enum {
     PARKED_RETRY_CAP_MS = 30000,
     /* Live goes before bulk; but where live never ends, a resync still has to. */
     LIVE_BATCHES_IN_A_ROW = 16,
+    /* While live ids come, they are not to wait for more than so many bulk ones, which are a few milliseconds. */
+    BULK_BESIDE_LIVE = 64,
+    LIVE_FOR_MS = 100,    /* after the last */
     PARKED_PER_ROUND = 16 /* tried one by one at each retry, so that a few that were cured soon have their turn */
 };
 
@@ -34,6 +37,7 @@ struct cpi_worker {
     struct cpi_settler *settler;
     uint32_t *batch;           /* config->batch handles */
     unsigned live_batches;     /* in a row */
+    int64_t live_until_ms;     /* bulk batches are kept small until then */
     int64_t fences[CPI_RINGS]; /* number of the fence to pass; 0: none */
 
     struct cpi_backoff backoff; /* a server is away */
@@ -259,7 +263,14 @@ static uint32_t choose_batch(struct cpi_worker *worker)
     bool is_bulk_due = worker->live_batches >= LIVE_BATCHES_IN_A_ROW && cpi_idset_count(worker->set, CPI_BULK) > 0;
     uint32_t n = is_bulk_due ? 0 : cpi_idset_peek(worker->set, CPI_LIVE, worker->batch, limit);
     worker->live_batches = n > 0 ? worker->live_batches + 1 : 0;
-    return n > 0 ? n : cpi_idset_peek(worker->set, CPI_BULK, worker->batch, limit);
+    if (n > 0) {
+        /* A full batch is a backlog, where small ones would only make it longer. */
+        worker->live_until_ms = n < limit ? cpi_now_ms() + LIVE_FOR_MS : 0;
+        return n;
+    }
+    bool is_live = cpi_now_ms() < worker->live_until_ms;
+    return cpi_idset_peek(worker->set, CPI_BULK, worker->batch,
+                          is_live && limit > BULK_BESIDE_LIVE ? BULK_BESIDE_LIVE : limit);
 }
 
 /* Another syncer writes. What waits here is read by that one's resync, or by ours if its turn ends. */
