@@ -6,7 +6,8 @@
 enum {
     NONE = 0,
     FENCES = 2,
-    FIRST_CAPACITY = 1024 /* of members; the table has twice as many places */
+    FIRST_CAPACITY = 1024,              /* of members; the table has twice as many places */
+    KEPT_CAPACITY = 16 * FIRST_CAPACITY /* half a megabyte is not worth the while */
 };
 
 /* 24 bytes: a million ids that wait for a server to come back are the largest thing this library holds. */
@@ -138,11 +139,8 @@ static void close_gap(struct cpi_idset *set, uint32_t gap)
     set->table[gap] = NONE;
 }
 
-static bool grow(struct cpi_idset *set)
+static void fill_table(struct cpi_idset *set)
 {
-    if (set->capacity > UINT32_MAX / 4 || !allocate(set, 2 * set->capacity)) {
-        return false;
-    }
     for (unsigned q = 0; q < CPI_QUEUES; q++) {
         for (uint32_t handle = set->queues[q].first; handle != NONE; handle = set->members[handle].next) {
             uint32_t place = set->members[handle].hash & place_mask(set);
@@ -152,18 +150,64 @@ static bool grow(struct cpi_idset *set)
             set->table[place] = handle;
         }
     }
+}
+
+static bool grow(struct cpi_idset *set)
+{
+    if (set->capacity > UINT32_MAX / 4 || !allocate(set, 2 * set->capacity)) {
+        return false;
+    }
+    fill_table(set);
     return true;
 }
 
-/* Gives back what a burst has left behind. Failing to is no harm. */
-static void shrink_when_empty(struct cpi_idset *set)
+/* The least capacity that holds what there is, and some more, so that it does not have to grow again at once. */
+static uint32_t fitting_capacity(const struct cpi_idset *set)
 {
-    if (cpi_idset_total(set) > 0 || set->capacity <= 16 * FIRST_CAPACITY) {
+    uint32_t capacity = set->capacity;
+    while (capacity > FIRST_CAPACITY && cpi_idset_total(set) < capacity / 2 - capacity / 32) {
+        capacity /= 2;
+    }
+    return capacity;
+}
+
+void cpi_idset_compact(struct cpi_idset *set)
+{
+    uint32_t capacity = fitting_capacity(set);
+    if (capacity == set->capacity || set->capacity <= KEPT_CAPACITY) {
         return;
     }
-    set->used = 1;
+    struct member *members = malloc(capacity * sizeof *members);
+    uint32_t *table = calloc(2 * (size_t)capacity, sizeof *table);
+    if (members == NULL || table == NULL) {
+        free(members);
+        free(table);
+        return;
+    }
+    uint32_t used = 1;
+    for (unsigned q = 0; q < CPI_QUEUES; q++) {
+        struct queue *queue = &set->queues[q];
+        uint32_t previous = NONE;
+        for (uint32_t handle = queue->first; handle != NONE; handle = set->members[handle].next) {
+            members[used] = set->members[handle];
+            members[used].previous = previous;
+            members[used].next = used + 1;
+            previous = used++;
+        }
+        if (queue->count > 0) {
+            queue->first = used - queue->count;
+            queue->last = previous;
+            members[previous].next = NONE;
+        }
+    }
+    free(set->members);
+    free(set->table);
+    set->members = members;
+    set->table = table;
+    set->capacity = capacity;
+    set->used = used;
     set->free = NONE;
-    allocate(set, FIRST_CAPACITY);
+    fill_table(set);
 }
 
 /* ---- the queues ---- */
@@ -281,7 +325,6 @@ struct cpi_event cpi_idset_take(struct cpi_idset *set, uint32_t handle)
     leave_fences(set, &set->members[handle]);
     set->members[handle].next = set->free;
     set->free = handle;
-    shrink_when_empty(set);
     return event;
 }
 

@@ -52,6 +52,10 @@ uint32_t cpi_idset_find(const struct cpi_idset *set, uint32_t entity, const unio
 /* Moves a member to the end of a queue. */
 void cpi_idset_move(struct cpi_idset *set, uint32_t handle, enum cpi_queue queue);
 
+/* Gives back what a burst has left behind, when less than half of it is used; failing to is no harm. All handles become
+ * invalid: not while a batch is under way. */
+void cpi_idset_compact(struct cpi_idset *set);
+
 /* Removes a member. take leaves its id to the caller, remove frees it. */
 struct cpi_event cpi_idset_take(struct cpi_idset *set, uint32_t handle);
 void cpi_idset_remove(struct cpi_idset *set, uint32_t handle);

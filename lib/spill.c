@@ -76,6 +76,7 @@ static bool flush_lane(struct cpi_spill *spill, uint32_t index)
     }
     if (moved > 0) {
         cpi_bell_ring(&lane->bell);
+        cpi_idset_compact(kept->set); /* what it holds less the worker's set holds more */
     }
     return cpi_idset_total(kept->set) == 0 && kept->fence == 0;
 }
@@ -97,6 +98,7 @@ static void forget(struct cpi_spill *spill, struct kept *kept)
     while (cpi_idset_peek(kept->set, CPI_LIVE, &handle, 1) == 1) {
         cpi_idset_remove(kept->set, handle);
     }
+    cpi_idset_compact(kept->set);
 }
 
 /* Keeps the staged events from the given one on. */

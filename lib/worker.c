@@ -332,6 +332,7 @@ static void *run(void *context)
             }
             retry_parked(worker, n > 0 ? 1 : PARKED_PER_ROUND);
             bound_parked(worker);
+            cpi_idset_compact(worker->set);
             pass_fences(worker);
             report_levels(worker);
         }

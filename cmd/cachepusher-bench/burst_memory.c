@@ -14,7 +14,10 @@
 
 enum {
     LOOK_EVERY_MS = 100,
-    STEADY_LOOKS = 10, /* in a row at which nothing has grown: it has taken what there was */
+    /* In a row at which nothing has grown: it has taken what there was. For longer than the 5 s (redis_timeout_ms) that
+     * its workers wait for a Redis that does not answer: only then do they take in what the listener has kept for them.
+     */
+    STEADY_LOOKS = 70,
     PATIENCE_S = 600,
     LOG_BYTES = 16384,
     MAX_PENDING_EACH = 4, /* customer, where the default does not do */
