@@ -270,7 +270,16 @@ int kill_redis_clients(struct fixture *f, const char *name)
 static bool answers(struct fixture *f)
 {
     f->redis = connect_redis(f->redis_address);
-    return f->redis != NULL;
+    redisReply *reply = f->redis != NULL ? redisCommand(f->redis, "PING") : NULL;
+    bool is_ready = reply != NULL && reply->type == REDIS_REPLY_STATUS; /* otherwise: LOADING */
+    if (reply != NULL) {
+        freeReplyObject(reply);
+    }
+    if (!is_ready && f->redis != NULL) {
+        redisFree(f->redis);
+        f->redis = NULL;
+    }
+    return is_ready;
 }
 
 void own_redis_start(struct fixture *f)
@@ -283,12 +292,33 @@ void own_redis_start(struct fixture *f)
         redisFree(f->redis);
         f->redis = NULL;
     }
+    /* A replica leaves what it was sent in such a file, and the next Redis in the directory would begin with that. */
+    char snapshot[sizeof f->base + 8];
+    char snapshot_path[300];
+    snprintf(snapshot, sizeof snapshot, "%s.rdb", f->base);
+    snprintf(snapshot_path, sizeof snapshot_path, "%s/%s", dir, snapshot);
+    unlink(snapshot_path);
 
     /* setpriv: it dies with us, whatever becomes of us. */
-    char *const command_line[] = {
-        "setpriv",   "--pdeathsig", "KILL", "redis-server", "--port", "0",     "--unixsocket",
-        socket_path, "--save",      "",     "--appendonly", "no",     "--dir", (char *)(uintptr_t)dir,
-        "--logfile", "/dev/null",   NULL};
+    char *const command_line[] = {"setpriv",
+                                  "--pdeathsig",
+                                  "KILL",
+                                  "redis-server",
+                                  "--port",
+                                  "0",
+                                  "--unixsocket",
+                                  socket_path,
+                                  "--save",
+                                  "",
+                                  "--appendonly",
+                                  "no",
+                                  "--dir",
+                                  (char *)(uintptr_t)dir,
+                                  "--logfile",
+                                  "/dev/null",
+                                  "--dbfilename",
+                                  snapshot,
+                                  NULL};
     posix_spawn_file_actions_t actions;
     posix_spawn_file_actions_init(&actions);
     posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 01 /* O_WRONLY */, 0);
