@@ -113,7 +113,9 @@ static void check_filled(struct field *field, const char *by)
 static char by_hand_plain[] = BY_HAND_SQL ") as filled";
 static char by_hand_tuned[] = BY_HAND_SQL " offset 0) as filled";
 
-static char by_hand_script[] = "set -o pipefail; psql -XAtd \"$1\" -c \"$2\" | redis-cli \"${@:3}\" --pipe";
+/* Neither outlives bash: psql has the whole answer in memory, and would have a Redis that has been given back filled. */
+static char by_hand_script[] = "set -o pipefail; mortal='setpriv --pdeathsig KILL --';"
+                               " $mortal psql -XAtd \"$1\" -c \"$2\" | $mortal redis-cli \"${@:3}\" --pipe";
 
 enum { WORDS = 24 };
 
