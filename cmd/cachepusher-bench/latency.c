@@ -109,9 +109,10 @@ static void run_phase(struct bench *bench, struct result *result)
 static void run_all(struct bench *bench)
 {
     redisContext *redis = servers_redis(bench->servers);
-    char *notify_before = redis_notify_sets(redis);
     struct usage usage;
 
+    redis_notify_sets(redis);
+    redisFree(redis);
     tracker_floor(bench->servers, &bench->watched, &bench->number, &bench->floor_ms);
     daemon_warmup(bench->servers, bench->options->threads.items[0], &usage);
     for (long run = 0; run < bench->options->runs; run++) {
@@ -122,8 +123,6 @@ static void run_all(struct bench *bench)
             run_phase(bench, result);
         }
     }
-    redis_notify_as(redis, notify_before);
-    redisFree(redis);
 }
 
 /* ---- telling ---- */

@@ -71,10 +71,7 @@ static bool run(const struct command *command, const struct options *options, in
     bool ok = options->json == NULL || report_write_json(report, options->json);
     ok = (options->plot == NULL || command->plot(report, options->plot)) && ok;
     report_destroy(report);
-    if (has_servers) {
-        servers_close(&servers);
-    }
-    return ok;
+    return (!has_servers || servers_close()) && ok;
 }
 
 int main(int argc, char **argv)
@@ -94,5 +91,10 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     signal(SIGPIPE, SIG_IGN); /* of a server that has gone away: the error tells more */
-    return run(command, &options, argc, argv) ? EXIT_SUCCESS : EXIT_FAILURE;
+    bool ok = run(command, &options, argc, argv);
+    if (fflush(stdout) == EOF || ferror(stdout) != 0) {
+        complain("standard output cannot be written");
+        ok = false;
+    }
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

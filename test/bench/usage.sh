@@ -75,6 +75,26 @@ gives_back_after() { # SIGNAL
     wait "$pid" 2>/dev/null || true
     given_back
 }
+notify() { redis config get notify-keyspace-events | tail -n 1; }
+sets_notify_back() { # after SIGTERM, and adds to what is there meanwhile
+    local before
+    redis config set notify-keyspace-events Ex >/dev/null
+    before=$(notify) # as it spells that
+    "$bench" latency --dsn "$CP_DSN" --redis "$CP_REDIS" --customers 200 --runs 1 >out 2>err &
+    local pid=$! i meanwhile=
+    for ((i = 0; i < 500 && ${#meanwhile} < 4; i++)); do
+        sleep 0.02
+        meanwhile=$(notify)
+    done
+    kill "$pid"
+    wait "$pid" 2>/dev/null || true
+    given_back && [[ $meanwhile == *x* && $meanwhile == *K* ]] || return 1
+    for ((i = 0; i < 500; i++)); do
+        [[ $(notify) != "$before" ]] || return 0
+        sleep 0.02
+    done
+    return 1
+}
 refuses_full_redis() {
     redis set somebody here >/dev/null
     fails 1 'not empty \(1 keys\)' warmup --dsn "$CP_DSN" --redis "$CP_REDIS" && [[ $(redis get somebody) == here ]] &&
@@ -111,6 +131,7 @@ check "a database of our name is refused and kept" refuses_database
 check "given servers are given back" gives_back
 check "given servers are given back after SIGTERM" gives_back_after TERM
 check "given servers are given back after SIGKILL" gives_back_after KILL
+check "a setting of a given Redis is set back after SIGTERM" sets_notify_back
 check "--help" prints '^usage: cachepusher-bench COMMAND' --help
 check "--help of a command" prints '--customers LIST' warmup --help
 check "--version" prints '^cachepusher-bench [0-9.]+$' --version
