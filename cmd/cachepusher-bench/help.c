@@ -109,7 +109,7 @@ static const char of_source_cost[] =
     "\n"
     "  --clients LIST     clients at once (default 1,4,16)\n"
     "  --duration S       seconds of each measurement, rounded up to whole ones (default 5)\n"
-    "  --rows N           of the bulk update, at most as many as customers (default 100000)\n"
+    "  --rows N           of the bulk update (default 100000, or all where there are fewer)\n"
     "  --customers N      (default 100000)\n"
     "  --runs N           measure everything N times (default 3)\n"
     "\n";

@@ -11,6 +11,8 @@
 
 enum { WATCHED = 1000, WATCHED_MULTIPLE = PACED_THREADS, RESULTS = SITUATIONS * OPTIONS_LIST * 2 };
 
+_Static_assert(OPTIONS_LATENCY_CUSTOMERS >= WATCHED_MULTIPLE * BACKGROUND_SPACING, "one watched for each thread");
+
 enum { P50, P90, P99, P99_9, MAX, QUOTED };
 
 static const struct {
@@ -289,9 +291,6 @@ void bench_latency(struct servers *servers, const struct options *options, struc
 
     if (bench == NULL) {
         fatal("out of memory");
-    }
-    if (watched < WATCHED_MULTIPLE) {
-        fatal("latency: --customers has to be %d at least", WATCHED_MULTIPLE * BACKGROUND_SPACING);
     }
     servers_load(servers, customers);
     bench->servers = servers;

@@ -18,14 +18,15 @@ static const struct command {
     const char *name;
     void (*with_servers)(struct servers *, const struct options *, struct report *);
     void (*alone)(const struct options *, struct report *);
+    bool (*is_possible)(void); /* NULL: always */
     bool (*plot)(const struct report *, const char *);
 } commands[] = {
-    {"warmup", bench_warmup, NULL, plot_warmup},
-    {"latency", bench_latency, NULL, plot_latency},
-    {"burst", bench_burst, NULL, NULL},
-    {"source-cost", bench_source_cost, NULL, NULL},
-    {"ring", NULL, bench_ring, NULL},
-    {NULL, NULL, NULL, NULL},
+    {"warmup", bench_warmup, NULL, warmup_is_possible, plot_warmup},
+    {"latency", bench_latency, NULL, NULL, plot_latency},
+    {"burst", bench_burst, NULL, NULL, NULL},
+    {"source-cost", bench_source_cost, NULL, source_cost_is_possible, NULL},
+    {"ring", NULL, bench_ring, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static const struct command *find_command(const char *name)
@@ -87,7 +88,7 @@ int main(int argc, char **argv)
     }
     const struct command *command = find_command(options.command);
     if (command == NULL || !can_write("--json", options.json) || !can_write("--plot", options.plot) ||
-        (options.plot != NULL && !plot_is_possible())) {
+        (options.plot != NULL && !plot_is_possible()) || (command->is_possible != NULL && !command->is_possible())) {
         return EXIT_FAILURE;
     }
     signal(SIGPIPE, SIG_IGN); /* of a server that has gone away: the error tells more */
