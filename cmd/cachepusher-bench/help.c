@@ -71,8 +71,9 @@ static const char of_latency[] =
     "lower the rate; how well that went is told. They commit with synchronous_commit off: commits\n"
     "that notify wait for each other's flush, and the disk would set the rate. A keyspace\n"
     "notification of Redis makes the benchmark GET the key, and that reply is the end of the time; a\n"
-    "document that can be read before the commit's reply has been counts as 0. notify-keyspace-events\n"
-    "is set in Redis meanwhile, and then set back. The default takes about seven minutes.\n"
+    "document that can be read before the commit's reply has been counts as 0, so\n"
+    "that the ratios are told from the sending of the change, too. notify-keyspace-events is set in\n"
+    "Redis meanwhile, and then set back. The default takes about seven minutes.\n"
     "\n";
 
 static const char of_burst[] =
