@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -38,16 +39,20 @@ static const struct command *find_command(const char *name)
     return command->name == NULL ? NULL : command;
 }
 
-/* Before minutes are spent on what cannot be written in the end. */
+/* Before minutes are spent on what cannot be written in the end. A file that is not there is none yet. */
 static bool can_write(const char *flag, const char *path)
 {
     if (path == NULL || strcmp(path, "-") == 0) {
         return true;
     }
+    bool is_there = access(path, F_OK) == 0;
     FILE *file = fopen(path, "a");
     if (file == NULL || fclose(file) != 0) {
         complain("%s %s: %s", flag, path, strerror(errno));
         return false;
+    }
+    if (!is_there) {
+        unlink(path);
     }
     return true;
 }

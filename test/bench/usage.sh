@@ -130,6 +130,8 @@ check "a duration that is none" fails 2 "--duration 'nan'" source-cost --duratio
 check "--dsn without --redis" fails 2 'expected both' warmup --dsn "$CP_DSN"
 check "--redis without --dsn" fails 2 'expected both' warmup --redis "$CP_REDIS"
 check "a file that cannot be written" fails 1 '--json /nowhere/x: No such file' warmup --json /nowhere/x
+leaves_no_file() { fails 1 'Redis' warmup --dsn "$CP_DSN" --redis unix:/nowhere --json new.json && [[ ! -e new.json ]]; }
+check "a run that fails leaves no empty file" leaves_no_file
 check "a plot without gnuplot" fails_without gnuplot warmup --plot plot.svg
 check "by hand without psql" fails_without psql warmup
 check "--dsn that is none, and no password told" fails 1 '--dsn: not a connection string$' \
