@@ -1,5 +1,6 @@
 #include "burst.h"
 
+#include <math.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -68,6 +69,9 @@ static double steady_resident_mib(pid_t pid, PGconn *pg)
 
     for (int looks = 0; looks < STEADY_LOOKS; looks++) {
         double now_mib = process_resident_mib(pid);
+        if (isnan(now_mib)) {
+            fatal("burst: cachepusher run has ended by itself");
+        }
         if (now_mib != resident_mib || queue_usage_kib(pg) > 0) {
             looks = 0;
             resident_mib = now_mib;

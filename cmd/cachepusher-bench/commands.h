@@ -12,6 +12,10 @@ void bench_burst(struct servers *servers, const struct options *options, struct 
 void bench_source_cost(struct servers *servers, const struct options *options, struct report *report);
 void bench_ring(const struct options *options, struct report *report); /* needs no server */
 
+/* False, having told which program is missing that a command needs. */
+bool warmup_is_possible(void);
+bool source_cost_is_possible(void);
+
 /* Where --plot is worth it: from the report's tables, with gnuplot. False, having told why. */
 bool plot_warmup(const struct report *report, const char *path);
 bool plot_latency(const struct report *report, const char *path);

@@ -71,8 +71,9 @@ static const char of_latency[] =
     "lower the rate; how well that went is told. They commit with synchronous_commit off: commits\n"
     "that notify wait for each other's flush, and the disk would set the rate. A keyspace\n"
     "notification of Redis makes the benchmark GET the key, and that reply is the end of the time; a\n"
-    "document that can be read before the commit's reply has been counts as 0. notify-keyspace-events\n"
-    "is set in Redis meanwhile, and then set back. The default takes about seven minutes.\n"
+    "document that can be read before the commit's reply has been counts as 0, so\n"
+    "that the ratios are told from the sending of the change, too. notify-keyspace-events is set in\n"
+    "Redis meanwhile, and then set back. The default takes about seven minutes.\n"
     "\n";
 
 static const char of_burst[] =
@@ -109,7 +110,7 @@ static const char of_source_cost[] =
     "\n"
     "  --clients LIST     clients at once (default 1,4,16)\n"
     "  --duration S       seconds of each measurement, rounded up to whole ones (default 5)\n"
-    "  --rows N           of the bulk update, at most as many as customers (default 100000)\n"
+    "  --rows N           of the bulk update (default 100000, or all where there are fewer)\n"
     "  --customers N      (default 100000)\n"
     "  --runs N           measure everything N times (default 3)\n"
     "\n";

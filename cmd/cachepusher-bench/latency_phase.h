@@ -21,7 +21,8 @@ struct phase {
 };
 
 struct outcome {
-    struct samples milliseconds; /* of the changes seen, from the commit's reply */
+    struct samples milliseconds; /* of all changes, from the commit's reply; of a lost one as long as was waited */
+    struct samples whole_ms;     /* the same from sending the statement */
     struct samples commit_ms;    /* of all changes, from sending the statement to its commit's reply */
     uint64_t changes;
     uint64_t lost;     /* of these: not readable LATENCY_LOST_AFTER_S after the last one was made */

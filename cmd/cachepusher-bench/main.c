@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -18,14 +19,15 @@ static const struct command {
     const char *name;
     void (*with_servers)(struct servers *, const struct options *, struct report *);
     void (*alone)(const struct options *, struct report *);
+    bool (*is_possible)(void); /* NULL: always */
     bool (*plot)(const struct report *, const char *);
 } commands[] = {
-    {"warmup", bench_warmup, NULL, plot_warmup},
-    {"latency", bench_latency, NULL, plot_latency},
-    {"burst", bench_burst, NULL, NULL},
-    {"source-cost", bench_source_cost, NULL, NULL},
-    {"ring", NULL, bench_ring, NULL},
-    {NULL, NULL, NULL, NULL},
+    {"warmup", bench_warmup, NULL, warmup_is_possible, plot_warmup},
+    {"latency", bench_latency, NULL, NULL, plot_latency},
+    {"burst", bench_burst, NULL, NULL, NULL},
+    {"source-cost", bench_source_cost, NULL, source_cost_is_possible, NULL},
+    {"ring", NULL, bench_ring, NULL, NULL},
+    {NULL, NULL, NULL, NULL, NULL},
 };
 
 static const struct command *find_command(const char *name)
@@ -37,16 +39,20 @@ static const struct command *find_command(const char *name)
     return command->name == NULL ? NULL : command;
 }
 
-/* Before minutes are spent on what cannot be written in the end. */
+/* Before minutes are spent on what cannot be written in the end. A file that is not there is none yet. */
 static bool can_write(const char *flag, const char *path)
 {
     if (path == NULL || strcmp(path, "-") == 0) {
         return true;
     }
+    bool is_there = access(path, F_OK) == 0;
     FILE *file = fopen(path, "a");
     if (file == NULL || fclose(file) != 0) {
         complain("%s %s: %s", flag, path, strerror(errno));
         return false;
+    }
+    if (!is_there) {
+        unlink(path);
     }
     return true;
 }
@@ -71,10 +77,7 @@ static bool run(const struct command *command, const struct options *options, in
     bool ok = options->json == NULL || report_write_json(report, options->json);
     ok = (options->plot == NULL || command->plot(report, options->plot)) && ok;
     report_destroy(report);
-    if (has_servers) {
-        servers_close(&servers);
-    }
-    return ok;
+    return (!has_servers || servers_close()) && ok;
 }
 
 int main(int argc, char **argv)
@@ -90,9 +93,14 @@ int main(int argc, char **argv)
     }
     const struct command *command = find_command(options.command);
     if (command == NULL || !can_write("--json", options.json) || !can_write("--plot", options.plot) ||
-        (options.plot != NULL && !plot_is_possible())) {
+        (options.plot != NULL && !plot_is_possible()) || (command->is_possible != NULL && !command->is_possible())) {
         return EXIT_FAILURE;
     }
     signal(SIGPIPE, SIG_IGN); /* of a server that has gone away: the error tells more */
-    return run(command, &options, argc, argv) ? EXIT_SUCCESS : EXIT_FAILURE;
+    bool ok = run(command, &options, argc, argv);
+    if (fflush(stdout) == EOF || ferror(stdout) != 0) {
+        complain("standard output cannot be written");
+        ok = false;
+    }
+    return ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

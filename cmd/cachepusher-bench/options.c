@@ -48,6 +48,8 @@ static const struct option flags[] = {
     {NULL, 0, NULL, 0},
 };
 
+enum { USUAL_ROWS = 100000 };
+
 #define BIT(flag) (1U << ((flag)-FLAG_DSN))
 #define SERVERS (BIT(FLAG_DSN) | BIT(FLAG_REDIS))
 #define ALWAYS (BIT(FLAG_JSON) | BIT(FLAG_RUNS) | BIT(FLAG_HELP) | BIT(FLAG_VERSION))
@@ -55,11 +57,14 @@ static const struct option flags[] = {
 /* What a command takes, and its defaults: those that help.c tells. */
 static const struct command {
     unsigned flags;
+    unsigned lists; /* of these flags those that take several numbers; elsewhere one will do */
     struct options defaults;
 } commands[] = {
     {SERVERS | ALWAYS | BIT(FLAG_PLOT) | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS),
+     BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS),
      {.command = "warmup", .runs = 3, .customers = {3, {10000, 200000, 1000000}}, .threads = {4, {1, 2, 4, 8}}}},
     {SERVERS | ALWAYS | BIT(FLAG_PLOT) | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS) | BIT(FLAG_RATES) | BIT(FLAG_DURATION),
+     BIT(FLAG_RATES),
      {.command = "latency",
       .runs = 3,
       .duration_s = 10,
@@ -67,15 +72,12 @@ static const struct command {
       .threads = {1, {4}},
       .rates = {2, {1000, 100}}}},
     {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS) | BIT(FLAG_UPDATES),
+     BIT(FLAG_CUSTOMERS),
      {.command = "burst", .runs = 3, .customers = {1, {200000}}, .threads = {1, {4}}, .updates = 10000}},
     {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_CLIENTS) | BIT(FLAG_ROWS) | BIT(FLAG_DURATION),
-     {.command = "source-cost",
-      .runs = 3,
-      .duration_s = 5,
-      .customers = {1, {100000}},
-      .clients = {3, {1, 4, 16}},
-      .rows = 100000}},
-    {ALWAYS | BIT(FLAG_OPERATIONS), {.command = "ring", .runs = 7, .operations = 20000000}},
+     BIT(FLAG_CLIENTS),
+     {.command = "source-cost", .runs = 3, .duration_s = 5, .customers = {1, {100000}}, .clients = {3, {1, 4, 16}}}},
+    {ALWAYS | BIT(FLAG_OPERATIONS), 0, {.command = "ring", .runs = 7, .operations = 20000000}},
 };
 
 /* ---- values ---- */
@@ -101,10 +103,14 @@ static bool parse_number(const char *flag, const char *value, long max, long *nu
     return false;
 }
 
-static bool parse_list(const char *flag, const char *value, long max, struct list *list)
+static bool parse_list(const char *flag, const char *value, long max, bool several, struct list *list)
 {
     const char *at = value;
     list->count = 0;
+    if (!several) {
+        list->count = 1;
+        return parse_number(flag, value, max, list->items);
+    }
     while (list->count < OPTIONS_LIST && read_number(&at, 1, max, &list->items[list->count])) {
         list->count++;
         if (*at == '\0') {
@@ -130,8 +136,9 @@ static bool parse_duration(const char *value, double *duration_s)
     return false;
 }
 
-static bool parse_value(int flag, const char *value, struct options *options)
+static bool parse_value(const struct command *command, int flag, const char *value, struct options *options)
 {
+    bool several = (command->lists & BIT(flag)) != 0;
     const char *name = flags[flag - FLAG_DSN].name;
     switch (flag) {
     case FLAG_DSN:
@@ -151,13 +158,13 @@ static bool parse_value(int flag, const char *value, struct options *options)
     case FLAG_DURATION:
         return parse_duration(value, &options->duration_s);
     case FLAG_CUSTOMERS:
-        return parse_list(name, value, 100000000, &options->customers);
+        return parse_list(name, value, 100000000, several, &options->customers);
     case FLAG_THREADS:
-        return parse_list(name, value, 64, &options->threads);
+        return parse_list(name, value, 64, several, &options->threads);
     case FLAG_CLIENTS:
-        return parse_list(name, value, 64, &options->clients);
+        return parse_list(name, value, 64, several, &options->clients);
     case FLAG_RATES:
-        return parse_list(name, value, 1000000, &options->rates);
+        return parse_list(name, value, 1000000, several, &options->rates);
     case FLAG_UPDATES:
         return parse_number(name, value, 100000000, &options->updates);
     case FLAG_ROWS:
@@ -185,6 +192,8 @@ static void complain_of(const char *argument, int answer)
     int length = (int)strcspn(argument, "=");
     if (answer == ':') {
         complain("%.*s: expected a value behind it", length, argument);
+    } else if (optopt > 0 && optopt < FLAG_DSN) { /* one of several letters behind one dash, maybe */
+        complain("-%c: not an option; see --help", optopt);
     } else if (optopt >= FLAG_DSN) {
         complain("%.*s: expected no value", length, argument);
     } else {
@@ -197,12 +206,12 @@ static enum options_verdict parse_flags(int argc, char **argv, const struct comm
     int flag;
     opterr = 0;
     optind = 2;
-    while ((flag = getopt_long(argc, argv, "+:", flags, NULL)) != -1) {
+    while ((flag = getopt_long(argc, argv, "+:h", flags, NULL)) != -1) {
         if (flag == '?' || flag == ':') {
             complain_of(argv[optind - 1], flag);
             return OPTIONS_WRONG;
         }
-        if (flag == FLAG_HELP) {
+        if (flag == FLAG_HELP || flag == 'h') {
             help_print(command->defaults.command);
             return OPTIONS_DONE;
         }
@@ -215,7 +224,7 @@ static enum options_verdict parse_flags(int argc, char **argv, const struct comm
                      options->command);
             return OPTIONS_WRONG;
         }
-        if (!parse_value(flag, optarg, options)) {
+        if (!parse_value(command, flag, optarg, options)) {
             return OPTIONS_WRONG;
         }
     }
@@ -224,6 +233,26 @@ static enum options_verdict parse_flags(int argc, char **argv, const struct comm
         return OPTIONS_WRONG;
     }
     return OPTIONS_RUN;
+}
+
+/* What goes together: told now, and not by a benchmark that has started its servers. */
+static bool check_sizes(struct options *options)
+{
+    long customers = options->customers.items[0];
+    if (strcmp(options->command, "latency") == 0 && customers < OPTIONS_LATENCY_CUSTOMERS) {
+        complain("latency: --customers %ld: expected %d at least", customers, OPTIONS_LATENCY_CUSTOMERS);
+        return false;
+    }
+    if (strcmp(options->command, "source-cost") == 0) {
+        if (options->rows > customers) {
+            complain("source-cost: --rows %ld of --customers %ld: expected at most as many", options->rows, customers);
+            return false;
+        }
+        if (options->rows == 0) {
+            options->rows = customers < USUAL_ROWS ? customers : USUAL_ROWS;
+        }
+    }
+    return true;
 }
 
 enum options_verdict options_parse(int argc, char **argv, struct options *options)
@@ -251,5 +280,5 @@ enum options_verdict options_parse(int argc, char **argv, struct options *option
         complain("--dsn and --redis: expected both, or neither for private servers");
         return OPTIONS_WRONG;
     }
-    return verdict;
+    return verdict == OPTIONS_RUN && !check_sizes(options) ? OPTIONS_WRONG : verdict;
 }

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-enum { OPTIONS_LIST = 8 };
+enum { OPTIONS_LIST = 8, OPTIONS_LATENCY_CUSTOMERS = 160 };
 
 struct list {
     unsigned count;

@@ -10,18 +10,7 @@
 
 bool plot_is_possible(void)
 {
-    const char *path = getenv("PATH");
-    while (path != NULL && *path != '\0') {
-        char file[4096];
-        size_t length = strcspn(path, ":");
-        snprintf(file, sizeof file, "%.*s/gnuplot", (int)length, path);
-        if (access(file, X_OK) == 0) {
-            return true;
-        }
-        path += length + (path[length] == ':');
-    }
-    complain("--plot: gnuplot is missing (Debian: gnuplot-nox)");
-    return false;
+    return process_is_installed("gnuplot", "gnuplot-nox");
 }
 
 void plot_quote(struct plot *plot, const char *text)

@@ -27,7 +27,8 @@ double clock_s(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-void process_find(const char *name, char *path, size_t size)
+/* The path of a program beside this one, else its name. */
+static void find(const char *name, char *path, size_t size)
 {
     char self[PATH_MAX];
     ssize_t length = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -40,6 +41,22 @@ void process_find(const char *name, char *path, size_t size)
         }
     }
     snprintf(path, size, "%s", name);
+}
+
+bool process_is_installed(const char *name, const char *package)
+{
+    const char *path = getenv("PATH");
+    while (path != NULL && *path != '\0') {
+        char file[PATH_MAX];
+        size_t length = strcspn(path, ":");
+        snprintf(file, sizeof file, "%.*s/%s", (int)length, path, name);
+        if (access(file, X_OK) == 0) {
+            return true;
+        }
+        path += length + (path[length] == ':');
+    }
+    complain("%s is missing (Debian: %s)", name, package);
+    return false;
 }
 
 /* ---- start ---- */
@@ -60,7 +77,7 @@ static _Noreturn void become(const char *path, char *const *argv, pid_t parent, 
 void process_start(struct process *process, char *const *argv, bool read_output)
 {
     char path[PATH_MAX];
-    process_find(argv[0], path, sizeof path);
+    find(argv[0], path, sizeof path);
     int failure[2];
     int output[2] = {-1, -1};
     if (pipe2(failure, O_CLOEXEC) != 0 ||

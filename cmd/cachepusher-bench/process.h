@@ -44,8 +44,8 @@ double process_tree_cpu_s(pid_t pid);
 /* Seconds on the clock that is meant for measuring. Any thread. */
 double clock_s(void);
 
-/* The path of a program beside this one, else its name. */
-void process_find(const char *name, char *path, size_t size);
+/* Whether PATH leads to a program. False, having told what to install: a package of Debian. */
+bool process_is_installed(const char *name, const char *package);
 
 /* Resident memory of a process, in MiB: now, and at its highest. NAN once it has ended. */
 double process_resident_mib(pid_t pid);

@@ -243,7 +243,7 @@ bool servers_open(struct servers *servers, const struct options *options, char *
     return true;
 }
 
-void servers_close(struct servers *servers)
+bool servers_close(void)
 {
-    given_close(servers);
+    return given_close();
 }

@@ -25,7 +25,7 @@ struct servers {
 
 /* Does not return when it starts the program again. False, having told why. */
 bool servers_open(struct servers *servers, const struct options *options, char **argv);
-void servers_close(struct servers *servers);
+bool servers_close(void); /* false, having told why: given ones are not as they were */
 
 /* A connection; whoever asked for it closes it. One that cannot be had ends the program, having told why. Any thread.
  */

@@ -13,6 +13,8 @@
 
 #define DATABASE "cachepusher_bench"
 
+enum { NOTIFY_BYTES = 64 };
+
 /* The process that gives the servers back, and what it waits for the end of; 0 and -1: none. */
 static pid_t keeper;
 static int keeper_pipe = -1;
@@ -59,19 +61,36 @@ static bool with_our_database(const char *given, char *dsn, size_t size)
 
 /* ---- the keeper ---- */
 
-static void give_back(const struct servers *servers, const char *given_dsn)
+/* notify: NULL for what has not been changed. */
+static bool give_back(const struct servers *servers, const char *given_dsn, const char *notify)
 {
     /* First, for it ends what is still writing on our behalf. */
     PGconn *pg = PQconnectdb(given_dsn);
     PGresult *result = PQexec(pg, "drop database if exists " DATABASE " with (force)");
-    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+    bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
+    if (!ok) {
         complain("database " DATABASE " is left over: %s", PQerrorMessage(pg));
     }
     PQclear(result);
     PQfinish(pg);
     redisContext *redis = servers_redis(servers);
     redis_do(redis, "FLUSHDB");
+    if (notify != NULL) {
+        redis_do(redis, "CONFIG SET notify-keyspace-events %s", notify);
+    }
     redisFree(redis);
+    return ok;
+}
+
+/* What has come through the pipe by the time it is closed. False: no string. */
+static bool read_to_end(int pipe, char *text, size_t size)
+{
+    size_t length = 0;
+    ssize_t got;
+    while ((got = read(pipe, text + length, size - length)) > 0 || (got < 0 && errno == EINTR)) {
+        length += got > 0 ? (size_t)got : 0;
+    }
+    return memchr(text, '\0', length) != NULL;
 }
 
 static void start_keeper(const struct servers *servers, const char *given_dsn)
@@ -95,11 +114,17 @@ static void start_keeper(const struct servers *servers, const char *given_dsn)
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     close(ends[1]);
-    char byte;
-    while (read(ends[0], &byte, 1) < 0 && errno == EINTR) {
+    char notify[NOTIFY_BYTES];
+    bool is_set = read_to_end(ends[0], notify, sizeof notify);
+    _exit(give_back(servers, given_dsn, is_set ? notify : NULL) ? 0 : 1);
+}
+
+void given_set_notify_back(const char *setting)
+{
+    size_t length = strlen(setting) + 1;
+    if (keeper > 0 && (length > NOTIFY_BYTES || write(keeper_pipe, setting, length) != (ssize_t)length)) {
+        fatal("cannot have notify-keyspace-events set back");
     }
-    give_back(servers, given_dsn);
-    _exit(0);
 }
 
 /* ---- open and close ---- */
@@ -148,12 +173,14 @@ bool given_open(struct servers *servers, const struct options *options)
            create_database(servers, options->dsn);
 }
 
-void given_close(struct servers *servers)
+bool given_close(void)
 {
-    (void)servers;
-    if (keeper > 0) {
-        close(keeper_pipe);
-        waitpid(keeper, NULL, 0);
-        keeper = 0;
+    if (keeper == 0) {
+        return true;
     }
+    int status = 1;
+    close(keeper_pipe);
+    bool ok = waitpid(keeper, &status, 0) == keeper && status == 0;
+    keeper = 0;
+    return ok;
 }

@@ -12,7 +12,10 @@
 /* False, having told why: nothing has been touched. Before any thread is started. */
 bool given_open(struct servers *servers, const struct options *options);
 
-/* Waits until the servers are as they were. */
-void given_close(struct servers *servers);
+/* The setting of notify-keyspace-events in Redis that is to be there again at the end. */
+void given_set_notify_back(const char *setting);
+
+/* Waits until the servers are as they were. False, having told why: they are not. */
+bool given_close(void);
 
 #endif

@@ -88,11 +88,7 @@ static void report_bulk(struct report *report, const struct options *options, co
 
 void bench_source_cost(struct servers *servers, const struct options *options, struct report *report)
 {
-    updates_find();
     long customers = options->customers.items[0];
-    if (options->rows > customers) {
-        fatal("source-cost: --rows %ld of --customers %ld: expected at most as many", options->rows, customers);
-    }
     servers_load(servers, customers);
     struct listener listener;
     listener_start(&listener, servers);

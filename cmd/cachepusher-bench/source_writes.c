@@ -1,5 +1,6 @@
 #include "source_writes.h"
 
+#include "commands.h"
 #include "fatal.h"
 #include "memory_file.h"
 #include "process.h"
@@ -89,9 +90,9 @@ void listener_stop(struct listener *listener)
 static char pgbench[256] = "pgbench";
 
 /* Debian keeps it out of PATH, a directory for each version of Postgres: the newest. */
-void updates_find(void)
+bool source_cost_is_possible(void)
 {
-    glob_t found;
+    glob_t found = {0};
     if (glob("/usr/lib/postgresql/*/bin/pgbench", 0, NULL, &found) == 0) {
         const char *newest = found.gl_pathv[0];
         for (size_t i = 1; i < found.gl_pathc; i++) {
@@ -99,13 +100,9 @@ void updates_find(void)
         }
         snprintf(pgbench, sizeof pgbench, "%s", newest);
     }
+    bool is_there = found.gl_pathc > 0;
     globfree(&found);
-
-    char *words[] = {pgbench, "--version", NULL};
-    struct process process;
-    struct usage usage;
-    process_start(&process, words, true);
-    process_succeed(&process, "pgbench", &usage);
+    return is_there || process_is_installed(pgbench, "postgresql");
 }
 
 /* Each measurement begins with the same table: nothing dead in it, and no room for the next version beside a row. */

@@ -26,9 +26,6 @@ struct listener {
 void listener_start(struct listener *listener, const struct servers *servers);
 void listener_stop(struct listener *listener);
 
-/* Ends the program when there is no pgbench. */
-void updates_find(void);
-
 /* Transactions a second of as many clients, each of which updates one customer at a time. */
 double updates_run(const struct servers *servers, PGconn *pg, long clients, double duration_s);
 

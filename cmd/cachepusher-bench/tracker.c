@@ -14,6 +14,7 @@
 #include "process.h"
 #include "fatal.h"
 #include "paced.h"
+#include "servers_given.h"
 
 enum { CHANNEL_BYTES = 64, FLOOR_RATE = 500, FLOOR_CHANGES = 500 };
 
@@ -101,22 +102,13 @@ static redisReply *reply_of(redisContext *redis, void *reply, const char *what)
     return answer;
 }
 
-char *redis_notify_sets(redisContext *redis)
+void redis_notify_sets(redisContext *redis)
 {
     redisReply *reply = reply_of(redis, redisCommand(redis, "CONFIG GET notify-keyspace-events"), "CONFIG GET");
-    char *before = strdup(reply->elements == 2 && reply->element[1]->str != NULL ? reply->element[1]->str : "");
-    if (before == NULL) {
-        fatal("out of memory");
-    }
+    const char *before = reply->elements == 2 && reply->element[1]->str != NULL ? reply->element[1]->str : "";
+    given_set_notify_back(before);
+    redis_do(redis, "CONFIG SET notify-keyspace-events %sK$", before);
     freeReplyObject(reply);
-    redis_do(redis, "CONFIG SET notify-keyspace-events %s", "K$");
-    return before;
-}
-
-void redis_notify_as(redisContext *redis, char *before)
-{
-    redis_do(redis, "CONFIG SET notify-keyspace-events %s", before);
-    free(before);
 }
 
 /* The number of the database is part of the channels' names. */

@@ -25,9 +25,9 @@ struct watched {
 void watched_init(struct watched *watched, PGconn *pg, uint32_t count);
 void watched_fini(struct watched *watched);
 
-/* Redis tells of keys that are set, as the tracker needs it. Returns the setting before, for redis_notify_as(). */
-char *redis_notify_sets(redisContext *redis);
-void redis_notify_as(redisContext *redis, char *before);
+/* Redis tells of keys that are set, as the tracker needs it, beside what it tells already. A given one is set back when
+ * it is given back. */
+void redis_notify_sets(redisContext *redis);
 
 struct tracker;
 

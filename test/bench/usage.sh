@@ -29,13 +29,18 @@ fails() {
     "$bench" "${@:3}" >out 2>err || code=$?
     ((code == $1)) && [[ ! -s out ]] && (($(wc -l <err) == 1)) && grep -qE -- "$2" err
 }
+fails_to_print() {
+    local code=0
+    "$bench" ring --operations 1 --runs 1 >/dev/full 2>err || code=$?
+    ((code == 1)) && (($(wc -l <err) == 1))
+}
 prints() { # PATTERN ARGUMENT...
     "$bench" "${@:2}" >out 2>err && [[ ! -s err ]] && grep -qE -- "$1" out
 }
-fails_without_gnuplot() {
+fails_without() { # PROGRAM ARGUMENT...
     local code=0
-    env PATH=/nowhere "$bench" warmup --plot plot.svg >out 2>err || code=$?
-    ((code == 1)) && (($(wc -l <err) == 1)) && grep -q 'gnuplot is missing' err
+    env PATH=/nowhere "$bench" "${@:2}" >out 2>err || code=$?
+    ((code == 1)) && (($(wc -l <err) == 1)) && grep -q "$1 is missing" err
 }
 narrow() { # no line of a help text is too long for a terminal
     for command in '' warmup latency burst source-cost ring; do
@@ -75,6 +80,26 @@ gives_back_after() { # SIGNAL
     wait "$pid" 2>/dev/null || true
     given_back
 }
+notify() { redis config get notify-keyspace-events | tail -n 1; }
+sets_notify_back() { # after SIGTERM, and adds to what is there meanwhile
+    local before
+    redis config set notify-keyspace-events Ex >/dev/null
+    before=$(notify) # as it spells that
+    "$bench" latency --dsn "$CP_DSN" --redis "$CP_REDIS" --customers 200 --runs 1 >out 2>err &
+    local pid=$! i meanwhile=
+    for ((i = 0; i < 500 && ${#meanwhile} < 4; i++)); do
+        sleep 0.02
+        meanwhile=$(notify)
+    done
+    kill "$pid"
+    wait "$pid" 2>/dev/null || true
+    given_back && [[ $meanwhile == *x* && $meanwhile == *K* ]] || return 1
+    for ((i = 0; i < 500; i++)); do
+        [[ $(notify) != "$before" ]] || return 0
+        sleep 0.02
+    done
+    return 1
+}
 refuses_full_redis() {
     redis set somebody here >/dev/null
     fails 1 'not empty \(1 keys\)' warmup --dsn "$CP_DSN" --redis "$CP_REDIS" && [[ $(redis get somebody) == here ]] &&
@@ -96,12 +121,19 @@ check "a number that is none" fails 2 "--runs '1x'" warmup --runs 1x
 check "no runs" fails 2 "--runs '0'" warmup --runs 0
 check "a list that is none" fails 2 "--threads '1,,2'" warmup --threads 1,,2
 check "a list that is too long" fails 2 "--threads '1,2,3,4,5,6,7,8,9'" warmup --threads 1,2,3,4,5,6,7,8,9
+check "a list where one number is expected" fails 2 "--threads '1,2': expected a whole number" latency --threads 1,2
+check "too few customers" fails 2 'expected 160 at least' latency --customers 159
+check "more rows than customers" fails 2 '--rows 6 of --customers 5' source-cost --customers 5 --rows 6
+check "letters behind one dash" fails 2 '^cachepusher-bench: -x: not an option' ring -xy
 check "too many threads" fails 2 "--threads '65': .* from 1 to 64" warmup --threads 65
 check "a duration that is none" fails 2 "--duration 'nan'" source-cost --duration nan
 check "--dsn without --redis" fails 2 'expected both' warmup --dsn "$CP_DSN"
 check "--redis without --dsn" fails 2 'expected both' warmup --redis "$CP_REDIS"
 check "a file that cannot be written" fails 1 '--json /nowhere/x: No such file' warmup --json /nowhere/x
-check "a plot without gnuplot" fails_without_gnuplot
+leaves_no_file() { fails 1 'Redis' warmup --dsn "$CP_DSN" --redis unix:/nowhere --json new.json && [[ ! -e new.json ]]; }
+check "a run that fails leaves no empty file" leaves_no_file
+check "a plot without gnuplot" fails_without gnuplot warmup --plot plot.svg
+check "by hand without psql" fails_without psql warmup
 check "--dsn that is none, and no password told" fails 1 '--dsn: not a connection string$' \
     warmup --dsn "password='secret" --redis "$CP_REDIS"
 check "a Postgres that is not there" fails 1 'Postgres|--dsn' warmup --dsn host=/nowhere --redis "$CP_REDIS"
@@ -111,8 +143,11 @@ check "a database of our name is refused and kept" refuses_database
 check "given servers are given back" gives_back
 check "given servers are given back after SIGTERM" gives_back_after TERM
 check "given servers are given back after SIGKILL" gives_back_after KILL
+check "a setting of a given Redis is set back after SIGTERM" sets_notify_back
 check "--help" prints '^usage: cachepusher-bench COMMAND' --help
 check "--help of a command" prints '--customers LIST' warmup --help
+check "-h of a command" prints '^usage: cachepusher-bench ring' ring -h
+check "output that cannot be written" fails_to_print
 check "--version" prints '^cachepusher-bench [0-9.]+$' --version
 check "help fits a terminal" narrow
 ((failures == 0))
