@@ -35,10 +35,10 @@ $$;
 -- The source of the trigger function for a column. It belongs on statement-level triggers whose transition tables are
 -- called old_rows and new_rows; its argument is the channel.
 --
--- A statement of few rows, nearly every one, takes a query that Postgres plans once for each session: that is why each
--- column has a function of its own. One put together at run time is planned each time, which takes ten times as long
--- as to run it; but for many rows that is little, and no plan made for one row has to do for a million. Plans are made
--- anew after ALTER TABLE, and each trigger has its own: tables whose columns differ can share a function.
+-- A statement that touches one id, nearly every one, or few takes a query that Postgres plans once for each session: that
+-- is why each column has a function of its own. One put together at run time is planned each time, which takes ten times
+-- as long as to run it; but for many rows that is little, and no plan made for one row has to do for a million. Plans are
+-- made anew after ALTER TABLE, and each trigger has its own: tables whose columns differ can share a function.
 --
 -- Failing the application's own write is never an option. After the column was dropped or renamed, '*' is sent: read
 -- every document of this kind again. So it is for TRUNCATE, which names no rows, and for an id too long for any payload.
@@ -46,22 +46,41 @@ create or replace function cachepusher.trigger_source(id_column name) returns te
 language plpgsql stable
 as $$
 declare
-    -- Ids travel as JSON arrays. They are distinct as text in the C collation, for citext and some collations hold
-    -- different texts for equal. And cast rather than left to to_json(), which keeps the blanks that char(n) is padded
-    -- with.
+    before constant text := pg_catalog.format('select %I as id from old_rows', id_column);
+    after constant text := pg_catalog.format('select %I as id from new_rows', id_column);
+    either constant text := before || ' union all ' || after;
+
+    -- Ids are distinct as text in the C collation, for citext and some collations hold different texts for equal. And
+    -- cast rather than left to to_json(), which keeps the blanks that char(n) is padded with.
     --
     -- A name that SQL does not find in the tables of a subquery, it looks for outside: this is how a column that has
     -- gone is noticed. An exception handler would be a subtransaction for each statement, and take half as long as all
     -- the rest.
-    few constant text := $sql$
-        select pg_catalog.count(*), '[' || pg_catalog.string_agg(distinct
-                   case when texts.is_number then texts.id
-                        else pg_catalog.to_json(pg_catalog.left(texts.id, 3900))::text end, ',') || ']'
+    texts constant text := $sql$
         from (select 'cachepusher: no such column' as %1$I) as missing, lateral (
             select id::text collate pg_catalog."C" as id,
                    pg_catalog.pg_typeof(id) = any ('{int2,int4,int8}'::pg_catalog.regtype[]) as is_number
-            from (%2$s limit 501) as touched
-        ) as texts into rows_seen, payload;$sql$;
+            from (%2$s limit %3$s) as touched
+        ) as texts$sql$;
+
+    -- Ids travel as JSON arrays: the only one, unless quoted it could be long, or a list of few. Each of the queries
+    -- reads one row more than it can tell of.
+    one_or_few constant text := $sql$
+        select pg_catalog.pg_notify(tg_argv[0], '[' || case when pg_catalog.bool_and(texts.is_number)
+                   then pg_catalog.min(texts.id) else pg_catalog.to_json(pg_catalog.min(texts.id))::text end || ']'
+               ) is not null %1$s
+        having pg_catalog.count(*) <= 2 and pg_catalog.min(texts.id) = pg_catalog.max(texts.id)
+           and pg_catalog.octet_length(pg_catalog.min(texts.id)) <= 600
+           and pg_catalog.min(texts.id) <> 'cachepusher: no such column'
+        into announced;
+        if announced then
+            return null;
+        end if;
+        select pg_catalog.count(*), '[' || pg_catalog.string_agg(distinct
+                   case when texts.is_number then texts.id
+                        else pg_catalog.to_json(pg_catalog.left(texts.id, 3900))::text end, ',') || ']' %2$s
+        into rows_seen, payload;$sql$;
+    queries text[];
 
     -- As many ids to a payload as fit: Postgres refuses payloads of 8,000 bytes and more, and every notification costs
     -- a slot in its queue.
@@ -90,13 +109,16 @@ declare
         )
         select pg_catalog.count(pg_catalog.pg_notify($1, payload)) from payloads
     $sql$;
-    before constant text := pg_catalog.format('select %I as id from old_rows', id_column);
-    after constant text := pg_catalog.format('select %I as id from new_rows', id_column);
-    either constant text := before || ' union all ' || after;
 begin
+    for n in 1 .. 3 loop
+        queries[n] := pg_catalog.format(one_or_few,
+            pg_catalog.format(texts, id_column, (array[either, after, before])[n], 3),
+            pg_catalog.format(texts, id_column, (array[either, after, before])[n], 501));
+    end loop;
     return pg_catalog.format($source$ -- made by cachepusher.watch()
 #variable_conflict use_column
 declare
+    announced boolean;
     rows_seen bigint;
     payload text;
 begin
@@ -123,11 +145,7 @@ begin
     end if;
     return null;
 end
-$source$,
-        pg_catalog.format(few, id_column, either),
-        pg_catalog.format(few, id_column, after),
-        pg_catalog.format(few, id_column, before),
-        many, either, after, before);
+$source$, queries[1], queries[2], queries[3], many, either, after, before);
 end
 $$;
 

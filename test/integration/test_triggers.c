@@ -142,6 +142,17 @@ START_TEST(few_and_many)
             REQUIRE_INT(sql_number(f, "select count(distinct i) from ids"), ==, counts[i]);
         }
     }
+
+    /* One row, with an id that quotes make twice as long. */
+    sql(f, "insert into t values ('')");
+    for (int length = 599; length <= 1948; length += length == 601 ? 1347 : 1) {
+        sqlf(f, "update t set id = repeat('\"', %d)", length);
+        gather(f, ear);
+        REQUIRE_INT(sql_number(f, "select count(*) from ids join t on i = id"), ==, 1);
+    }
+    sql(f, "update t set id = repeat('\"', 1949)");
+    gather(f, ear);
+    REQUIRE_INT(sql_number(f, "select count(*) from heard where payload = '*'"), ==, 1);
     fixture_close(f);
 }
 END_TEST

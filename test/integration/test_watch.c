@@ -11,8 +11,8 @@
 START_TEST(names_that_need_quotes)
 {
     static const char *const columns[] = {
-        "The \"Id\" %I $1", "id",        "new_rows", "missing", "touched", "select", "it's",     "\xc3\xa9\\", "texts",
-        "payload",          "rows_seen", "tg_op",    "new",     "_",       "a__b",   "is_number"};
+        "The \"Id\" %I $1", "id",        "new_rows",  "missing", "touched", "select", "it's", "\xc3\xa9\\", "texts",
+        "payload",          "rows_seen", "announced", "tg_op",   "new",     "_",      "a__b", "is_number"};
     struct fixture *f = fixture_open();
     PGconn *ear = listen_to(f, "Ch \"x\" 'y' \\ %s");
     sql(f, "create schema \"Odd %I Schema\"");
