@@ -22,8 +22,9 @@ set client_min_messages = warning;  -- "already exists, skipping" is no news her
 create schema if not exists cachepusher;
 grant usage on schema cachepusher to public;
 
--- A name for what watch() makes: the names one after the other. Or a checksum of them, where that is more than the 63 bytes
--- Postgres takes, which would cut it off, or where underscores at the wrong places make it another table's name as well.
+-- A name for what watch() makes: the names one after the other. Or a checksum of them, where that is more than the 63
+-- bytes Postgres takes, which would cut it off, or where underscores at the wrong places make it another table's name
+-- as well.
 create or replace function cachepusher.made_name(kind text, variadic names name[]) returns name
 language sql stable
 as $$
@@ -35,13 +36,15 @@ $$;
 -- The source of the trigger function for a column. It belongs on statement-level triggers whose transition tables are
 -- called old_rows and new_rows; its argument is the channel.
 --
--- A statement that touches one id, nearly every one, or few takes a query that Postgres plans once for each session: that
--- is why each column has a function of its own. One put together at run time is planned each time, which takes ten times
--- as long as to run it; but for many rows that is little, and no plan made for one row has to do for a million. Plans are
--- made anew after ALTER TABLE, and each trigger has its own: tables whose columns differ can share a function.
+-- A statement that touches one id, nearly every one, or few takes a query that Postgres plans once for each session:
+-- that is why each column has a function of its own. One put together at run time is planned each time, which takes
+-- ten times as long as to run it; but for many rows that is little, and no plan made for one row has to do for a
+-- million. Plans are made anew after ALTER TABLE, and each trigger has its own: tables whose columns differ can share
+-- a function.
 --
 -- Failing the application's own write is never an option. After the column was dropped or renamed, '*' is sent: read
--- every document of this kind again. So it is for TRUNCATE, which names no rows, and for an id too long for any payload.
+-- every document of this kind again. So it is for TRUNCATE, which names no rows, and for an id too long for any
+-- payload.
 create or replace function cachepusher.trigger_source(id_column name) returns text
 language plpgsql stable
 as $$
@@ -164,6 +167,12 @@ begin
     from pg_catalog.pg_class where oid = watched
     into table_owner, made_schema, made;
     full_name := pg_catalog.format('%s.%I', made_schema, made);
+
+    if not pg_catalog.has_schema_privilege(made_schema, 'create') then
+        raise exception 'cachepusher.watch: the trigger function of table % needs CREATE on schema %',
+                watched, made_schema
+            using errcode = 'insufficient_privilege';
+    end if;
 
     -- To replace a function leaves it to its owner, who could put there what then runs for all that write to the table.
     select proowner from pg_catalog.pg_proc
