@@ -9,46 +9,90 @@
 -- Tables that inherit from a watched one, partitions above all, are watched with it, so that writes straight to them are
 -- announced too; those attached later by another call of watch(). Foreign tables cannot have such triggers.
 --
--- Can be loaded any number of times. Needs PostgreSQL 11 or newer.
+-- watch() makes a trigger function for this table and column, in the table's schema. To stop watching, drop it, and the
+-- triggers go with it (where the names are long it is called otherwise: \d address shows it):
+--
+--   drop function cachepusher_address__fk_customer() cascade;
+--
+-- Can be loaded any number of times; tables stay watched as they were until watch() is called for them again. Needs
+-- PostgreSQL 11 or newer.
 
 set client_min_messages = warning;  -- "already exists, skipping" is no news here
 
 create schema if not exists cachepusher;
 grant usage on schema cachepusher to public;
 
--- The trigger function. Arguments: channel, id column. It belongs on statement-level triggers whose transition tables
--- are called old_rows and new_rows; watch() below creates them.
+-- A name for what watch() makes: the names one after the other. Or a checksum of them, where that is more than the 63
+-- bytes Postgres takes, which would cut it off, or where underscores at the wrong places make it another table's name
+-- as well.
+create or replace function cachepusher.made_name(kind text, variadic names name[]) returns name
+language sql stable
+as $$
+    select (kind || case when pg_catalog.octet_length(kind || plain) <= 63 and plain !~ '___|__.*__'
+                         then plain else pg_catalog.md5(names::text) end)::name
+    from pg_catalog.array_to_string(names, '__') as plain
+$$;
+
+-- The source of the trigger function for a column. It belongs on statement-level triggers whose transition tables are
+-- called old_rows and new_rows; its argument is the channel.
 --
--- Ids travel as JSON arrays, as many to a payload as fit: Postgres refuses payloads of 8,000 bytes and more, and every
--- notification costs a slot in its queue. An id too long for any payload, TRUNCATE, which names no rows, and any write
--- after the column was dropped or renamed are sent as '*': read every document of this kind again. Failing the
--- application's own write is never an option.
-create or replace function cachepusher.notify() returns trigger
-language plpgsql
+-- A statement that touches one id, nearly every one, or few takes a query that Postgres plans once for each session:
+-- that is why each column has a function of its own. One put together at run time is planned each time, which takes
+-- ten times as long as to run it; but for many rows that is little, and no plan made for one row has to do for a
+-- million. Plans are made anew after ALTER TABLE, and each trigger has its own: tables whose columns differ can share
+-- a function.
+--
+-- Failing the application's own write is never an option. After the column was dropped or renamed, '*' is sent: read
+-- every document of this kind again. So it is for TRUNCATE, which names no rows, and for an id too long for any
+-- payload.
+create or replace function cachepusher.trigger_source(id_column name) returns text
+language plpgsql stable
 as $$
 declare
-    channel constant text := tg_argv[0];
-    ids text;
-begin
-    if tg_op = 'TRUNCATE' then
-        perform pg_catalog.pg_notify(channel, '*');
-        return null;
-    end if;
+    before constant text := pg_catalog.format('select %I as id from old_rows', id_column);
+    after constant text := pg_catalog.format('select %I as id from new_rows', id_column);
+    either constant text := before || ' union all ' || after;
 
-    ids := case tg_op
-        when 'INSERT' then pg_catalog.format('select %1$I as id from new_rows', tg_argv[1])
-        when 'DELETE' then pg_catalog.format('select %1$I as id from old_rows', tg_argv[1])
-        else pg_catalog.format('select %1$I as id from old_rows union all select %1$I from new_rows', tg_argv[1])
-    end;
+    -- Ids are distinct as text in the C collation, for citext and some collations hold different texts for equal. And
+    -- cast rather than left to to_json(), which keeps the blanks that char(n) is padded with.
+    --
+    -- A name that SQL does not find in the tables of a subquery, it looks for outside: this is how a column that has
+    -- gone is noticed. An exception handler would be a subtransaction for each statement, and take half as long as all
+    -- the rest.
+    texts constant text := $sql$
+        from (select 'cachepusher: no such column' as %1$I) as missing, lateral (
+            select id::text collate pg_catalog."C" as id,
+                   pg_catalog.pg_typeof(id) = any ('{int2,int4,int8}'::pg_catalog.regtype[]) as is_number
+            from (%2$s limit %3$s) as touched
+        ) as texts$sql$;
 
-    -- Distinct as text in the C collation, for citext and some collations hold different texts for equal. And cast
-    -- rather than left to to_json(), which keeps the blanks that char(n) is padded with.
+    -- Ids travel as JSON arrays: the only one, unless quoted it could be long, or a list of few. Each of the queries
+    -- reads one row more than it can tell of.
+    one_or_few constant text := $sql$
+        select pg_catalog.pg_notify(tg_argv[0], '[' || case when pg_catalog.bool_and(texts.is_number)
+                   then pg_catalog.min(texts.id) else pg_catalog.to_json(pg_catalog.min(texts.id))::text end || ']'
+               ) is not null %1$s
+        having pg_catalog.count(*) <= 2 and pg_catalog.min(texts.id) = pg_catalog.max(texts.id)
+           and pg_catalog.octet_length(pg_catalog.min(texts.id)) <= 600
+           and pg_catalog.min(texts.id) <> 'cachepusher: no such column'
+        into announced;
+        if announced then
+            return null;
+        end if;
+        select pg_catalog.count(*), '[' || pg_catalog.string_agg(distinct
+                   case when texts.is_number then texts.id
+                        else pg_catalog.to_json(pg_catalog.left(texts.id, 3900))::text end, ',') || ']' %2$s
+        into rows_seen, payload;$sql$;
+    queries text[];
+
+    -- As many ids to a payload as fit: Postgres refuses payloads of 8,000 bytes and more, and every notification costs
+    -- a slot in its queue.
     --
     -- An id goes into the payload that the running total of bytes has reached. The total may step over a payload's
     -- end by one id at most, so that payloads are planned shorter than the limit by the longest id.
-    execute pg_catalog.format($sql$
+    many constant text := $sql$
         with ids as (
-            select distinct id::text collate "C" as id,
+            select distinct id::text collate pg_catalog."C" as id,
                    pg_catalog.pg_typeof(id) = any ('{int2,int4,int8}'::pg_catalog.regtype[]) as is_number
             from (%s) as touched where id is not null
         ), quoted as (
@@ -67,28 +111,101 @@ begin
             select '*' where exists (select from measured where bytes > 3900)
         )
         select pg_catalog.count(pg_catalog.pg_notify($1, payload)) from payloads
-    $sql$, ids) using channel;
+    $sql$;
+begin
+    for n in 1 .. 3 loop
+        queries[n] := pg_catalog.format(one_or_few,
+            pg_catalog.format(texts, id_column, (array[either, after, before])[n], 3),
+            pg_catalog.format(texts, id_column, (array[either, after, before])[n], 501));
+    end loop;
+    return pg_catalog.format($source$ -- made by cachepusher.watch()
+#variable_conflict use_column
+declare
+    announced boolean;
+    rows_seen bigint;
+    payload text;
+begin
+    if tg_op = 'UPDATE' then %1$s
+    elsif tg_op = 'INSERT' then %2$s
+    elsif tg_op = 'DELETE' then %3$s
+    else
+        payload := '*';
+    end if;
+
+    if payload = '["cachepusher: no such column"]' then
+        payload := '*';
+    elsif rows_seen > 500 or pg_catalog.octet_length(payload) > 3900 then
+        begin
+            execute pg_catalog.format(%4$L,
+                case tg_op when 'UPDATE' then %5$L when 'INSERT' then %6$L else %7$L end) using tg_argv[0];
+            return null;
+        exception when others then -- no space for its temporary files, for instance
+            payload := '*';
+        end;
+    end if;
+    if payload is not null then
+        perform pg_catalog.pg_notify(tg_argv[0], payload);
+    end if;
     return null;
-exception when undefined_column then
-    perform pg_catalog.pg_notify(channel, '*');
-    return null;
+end
+$source$, queries[1], queries[2], queries[3], many, either, after, before);
+end
+$$;
+
+-- Makes the trigger function, for the table's owner, and returns its name.
+create or replace function cachepusher.make_function(watched regclass, id_column name) returns text
+language plpgsql
+as $$
+declare
+    table_owner regrole;
+    made_owner regrole;
+    made_schema regnamespace;
+    made name;
+    full_name text;
+begin
+    select relowner, relnamespace, cachepusher.made_name('cachepusher_', relname, id_column)
+    from pg_catalog.pg_class where oid = watched
+    into table_owner, made_schema, made;
+    full_name := pg_catalog.format('%s.%I', made_schema, made);
+
+    if not pg_catalog.has_schema_privilege(made_schema, 'create') then
+        raise exception 'cachepusher.watch: the trigger function of table % needs CREATE on schema %',
+                watched, made_schema
+            using errcode = 'insufficient_privilege';
+    end if;
+
+    -- To replace a function leaves it to its owner, who could put there what then runs for all that write to the table.
+    select proowner from pg_catalog.pg_proc
+    where pronamespace = made_schema and proname = made and pronargs = 0
+    into made_owner;
+    if made_owner <> table_owner then
+        raise exception 'cachepusher.watch: function % belongs to %, and table % to %',
+            full_name, made_owner, watched, table_owner
+            using errcode = 'insufficient_privilege', hint = 'Drop the function, or give it to the table''s owner.';
+    end if;
+
+    execute pg_catalog.format('create or replace function %s() returns trigger language plpgsql as %L',
+        full_name, cachepusher.trigger_source(id_column));
+    execute pg_catalog.format('alter function %s() owner to %s', full_name, table_owner);
+    return full_name;
 end
 $$;
 
 -- Watch a table: id_column holds the id of the document a row belongs to. Deletes go to deleted_channel where one is
--- given, everything else to channel. Call it again to change channels; to stop watching, drop the four triggers
--- "cachepusher_<operation>_<id_column>" of the table and of those that inherit from it.
+-- given, everything else to channel. Call it again to change channels, or after renaming the column.
 create or replace function cachepusher.watch(
     watched regclass, id_column name, channel text, deleted_channel text default null
 ) returns void
 language plpgsql
-set client_min_messages = warning -- "does not exist, skipping"
 as $$
 declare
     given text;
     operation text;
     tables text;
     target regclass;
+    made_function text;
+    made_trigger name;
+    replaced name;
 begin
     if not exists (select from pg_catalog.pg_attribute
                    where attrelid = watched and attname = id_column and attnum > 0 and not attisdropped) then
@@ -104,6 +221,7 @@ begin
         end if;
     end loop;
 
+    made_function := cachepusher.make_function(watched, id_column);
     for target in
         with recursive family as (
             select watched::oid as relation
@@ -114,18 +232,28 @@ begin
         where relkind in ('r', 'p') or relation = watched
     loop
         foreach operation in array array['insert', 'update', 'delete', 'truncate'] loop
+            made_trigger := cachepusher.made_name('cachepusher_' || operation || '_', id_column);
+            -- Those of a column that has gone would call for every document for ever.
+            for replaced in
+                select tgname from pg_catalog.pg_trigger
+                where tgrelid = target and not tgisinternal
+                  and pg_catalog.starts_with(tgname::text, 'cachepusher_' || operation || '_')
+                  and (tgname = made_trigger or not exists (
+                      select from pg_catalog.pg_attribute
+                      where attrelid = target and attnum > 0 and not attisdropped
+                        and cachepusher.made_name('cachepusher_' || operation || '_', attname) = tgname))
+            loop
+                execute pg_catalog.format('drop trigger %I on %s', replaced, target);
+            end loop;
             tables := case operation
                 when 'insert' then 'referencing new table as new_rows'
                 when 'update' then 'referencing old table as old_rows new table as new_rows'
                 when 'delete' then 'referencing old table as old_rows'
                 else ''
             end;
-            execute pg_catalog.format('drop trigger if exists %I on %s',
-                'cachepusher_' || operation || '_' || id_column, target);
-            execute pg_catalog.format(
-                'create trigger %I after %s on %s %s for each statement execute function cachepusher.notify(%L, %L)',
-                'cachepusher_' || operation || '_' || id_column, operation, target, tables,
-                case operation when 'delete' then coalesce(deleted_channel, channel) else channel end, id_column);
+            execute pg_catalog.format('create trigger %I after %s on %s %s for each statement execute function %s(%L)',
+                made_trigger, operation, target, tables, made_function,
+                case operation when 'delete' then coalesce(deleted_channel, channel) else channel end);
         end loop;
     end loop;
 end

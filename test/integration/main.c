@@ -23,6 +23,7 @@ static const struct {
     {"connections", connections_suite},
     {"redis_away", redis_away_suite},
     {"triggers", triggers_suite},
+    {"watch", watch_suite},
     {"listing", listing_suite},
     {"isolation", isolation_suite},
     {"refusals", refusals_suite},
