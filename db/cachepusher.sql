@@ -88,6 +88,9 @@ declare
     -- As many ids to a payload as fit: Postgres refuses payloads of 8,000 bytes and more, and every notification costs
     -- a slot in its queue.
     --
+    -- In order, numbers by their value (shorter first, as text): neighbours are then read together, which takes Postgres
+    -- little more than half the time that ids in no order take.
+    --
     -- An id goes into the payload that the running total of bytes has reached. The total may step over a payload's
     -- end by one id at most, so that payloads are planned shorter than the limit by the longest id.
     many constant text := $sql$
@@ -101,11 +104,11 @@ declare
             select id, pg_catalog.octet_length(id) + 1 as bytes from quoted
         ), planned as (
             select id, bytes,
-                   pg_catalog.sum(bytes) over (rows unbounded preceding) as total,
+                   pg_catalog.sum(bytes) over (order by bytes, id rows unbounded preceding) as total,
                    pg_catalog.max(bytes) over () as longest
             from measured where bytes <= 3900
         ), payloads as (
-            select '[' || pg_catalog.string_agg(id, ',') || ']' as payload
+            select '[' || pg_catalog.string_agg(id, ',' order by total) || ']' as payload
             from planned group by pg_catalog.div(total, 7990 - longest)
             union all
             select '*' where exists (select from measured where bytes > 3900)

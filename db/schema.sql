@@ -17,6 +17,7 @@ create table if not exists address (
 
 -- A document looks up its customer's addresses, in order: this way round, nothing is left to sort. Without it each
 -- document would cost a scan of the table.
+drop index if exists address_fk_customer; -- the one before it
 create index if not exists address_of_customer on address (fk_customer, id_address);
 
 -- The document of one customer, compact as row_to_json() writes it; null when there is no such customer.

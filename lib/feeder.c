@@ -33,6 +33,9 @@ bool cpi_feeder_push(struct cpi_feeder *feeder)
     for (uint32_t i = 0; i < feeder->env->config->threads; i++) {
         struct cpi_events *staged = &feeder->staged[i];
         struct cpi_lane *lane = &feeder->env->lanes[i];
+        if (staged->count == 0) {
+            continue;
+        }
         uint32_t n = cpi_lane_put(lane, CPI_RING_BULK, staged->items, (uint32_t)staged->count);
         if (n > 0) {
             cpi_bell_ring(&lane->bell);

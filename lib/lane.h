@@ -10,8 +10,8 @@
  *
  * Two questions can be put into a ring. A fence: tell me when every id before this has settled; the resync thread
  * learns from the answers of all lanes that a warm-up is complete. A turn: tell me when you come across this, for then
- * the batch you are at is over, and what you have read before is in Redis or will be read again. The worker answers both
- * with cpi_lane_pass_fence().
+ * the batch you are at is over, and what you have read before is in Redis or will be read again. The worker answers
+ * both with cpi_lane_pass_fence().
  */
 #ifndef CPI_LANE_H
 #define CPI_LANE_H
@@ -30,7 +30,8 @@ struct cpi_lane {
     _Atomic uint32_t held;
 };
 
-/* How many ids may wait for a lane, between its listener's spill and its worker's set; its rings come on top. */
+/* How many ids may wait for a lane, between its listener's spill and its worker's set; its rings come on top. One that
+ * changes again while it waits in the set, and the ring is full, is in the spill as well, and counts twice. */
 uint32_t cpi_lane_capacity(const struct cp_config *config);
 
 cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err);

@@ -107,6 +107,9 @@ bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
     if (!done && should_retry(marker, &err)) {
         return false;
     }
+    if (!done) { /* refused, and done without: what the server said of itself still counts */
+        *lost = *lost || (marker->planted && marker->redis.data_may_differ);
+    }
     memcpy(marker->epoch, epoch, sizeof marker->epoch); /* "" when refused: what is left is the run_id */
     marker->planted = true;
     marker->away = false;

@@ -303,6 +303,7 @@ enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index, bool will_li
         }
     }
     cpi_backoff_reset(&pass->backoff);
+    cpi_redis_close(&pass->redis); /* listing may take longer than a path that idles stays open */
     if (strangers > 0) {
         cpi_log(&pass->env->log, CP_LOG_WARN,
                 "%s: %llu keys under \"%s\" are not documents of this entity and are left alone", entity->name,

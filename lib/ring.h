@@ -6,8 +6,8 @@
  * them right across the wrap. tail - head is the fill, so that full (capacity) and empty (0) need no spare slot.
  *
  * Each side keeps its counter, and its last look at the other's, on a cache line of its own: the producer reads the
- * consumer's line only when the ring looks full, the consumer the producer's only when it looks empty. A side that has
- * nothing to do writes nothing, and leaves its line with the other core.
+ * consumer's line only when the ring looks full, the consumer the producer's only when it looks empty. A side that
+ * finds the ring full, or empty, writes nothing, and leaves its line with the other core.
  *
  * The struct is here, and enqueue and dequeue are inline, because for one event the call would cost as much as the
  * work, and because a constant n, 1 above all, leaves no loop. Nobody else touches the members.

@@ -111,9 +111,10 @@ static bool keep(struct cpi_spill *spill, uint32_t index, size_t from)
     uint32_t room = held < capacity ? capacity - held : 0;
     bool fits = true;
     for (size_t i = from; i < staged->count && fits; i++) {
-        enum cpi_added added = cpi_idset_total(kept->set) < room
-                                   ? cpi_idset_add(kept->set, &staged->items[i], CPI_LIVE)
-                                   : CPI_NO_MEMORY;
+        /* One that is kept already needs no room. */
+        const struct cpi_event *event = &staged->items[i];
+        bool may_add = cpi_idset_total(kept->set) < room || cpi_idset_find(kept->set, event->entity, &event->id) != 0;
+        enum cpi_added added = may_add ? cpi_idset_add(kept->set, event, CPI_LIVE) : CPI_NO_MEMORY;
         if (added == CPI_NO_MEMORY) {
             cpi_events_truncate(staged, i, spill->env->config->entities);
             fits = false;

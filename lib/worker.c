@@ -107,18 +107,20 @@ static uint32_t drain_chunk(struct cpi_worker *worker, enum cpi_ring_kind kind, 
     return n;
 }
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 /* How many more the set takes. Live ids are all taken in, since coalescing is what bounds memory while a server is
- * away; bulk ids only as needed for a batch, which holds back the resync thread instead. Parked ids have at most half
- * of it: those that fail must not keep out those that do not. */
+ * away; bulk ids only as needed for a batch, which holds back the resync thread instead. Neither these nor parked ids,
+ * which have at most half of the set, keep live ones out. */
 static uint32_t room_for(const struct cpi_worker *worker, enum cpi_ring_kind kind)
 {
-    uint32_t filled = cpi_idset_count(worker->set, CPI_BULK);
-    uint32_t limit = worker->env->config->batch;
-    if (kind == CPI_RING_LIVE) {
-        uint32_t parked = cpi_idset_count(worker->set, CPI_PARKED);
-        filled += cpi_idset_count(worker->set, CPI_LIVE);
-        limit = worker->capacity - (parked < worker->capacity / 2 ? parked : worker->capacity / 2);
-    }
+    uint32_t bulk = least(worker->env->config->batch, worker->capacity / 4);
+    uint32_t parked = least(cpi_idset_count(worker->set, CPI_PARKED), worker->capacity / 2);
+    uint32_t limit = kind == CPI_RING_LIVE ? worker->capacity - bulk - parked : bulk;
+    uint32_t filled = cpi_idset_count(worker->set, kind == CPI_RING_LIVE ? CPI_LIVE : CPI_BULK);
     return filled < limit ? limit - filled : 0;
 }
 
@@ -268,7 +270,7 @@ static uint32_t choose_batch(struct cpi_worker *worker)
         worker->live_until_ms = n < limit ? cpi_now_ms() + LIVE_FOR_MS : 0;
         return n;
     }
-    bool is_live = cpi_now_ms() < worker->live_until_ms;
+    bool is_live = !is_bulk_due && cpi_now_ms() < worker->live_until_ms;
     return cpi_idset_peek(worker->set, CPI_BULK, worker->batch,
                           is_live && limit > BULK_BESIDE_LIVE ? BULK_BESIDE_LIVE : limit);
 }

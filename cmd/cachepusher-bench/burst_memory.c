@@ -61,27 +61,28 @@ static bool has_said(struct process *process, struct log *log, const char *text)
     return strstr(log->text, text) != NULL;
 }
 
-/* Waits until a process neither grows nor shrinks any more. */
+/* Waits until a process does not grow any more. */
 static double steady_resident_mib(pid_t pid, PGconn *pg)
 {
     double deadline_s = clock_s() + PATIENCE_S;
-    double resident_mib = 0;
+    double highest_mib = 0;
+    double now_mib = 0;
 
     for (int looks = 0; looks < STEADY_LOOKS; looks++) {
-        double now_mib = process_resident_mib(pid);
+        now_mib = process_resident_mib(pid);
         if (isnan(now_mib)) {
             fatal("burst: cachepusher run has ended by itself");
         }
-        if (now_mib != resident_mib || queue_usage_kib(pg) > 0) {
+        if (now_mib > 1.01 * highest_mib || queue_usage_kib(pg) > 0) {
             looks = 0;
-            resident_mib = now_mib;
         }
+        highest_mib = now_mib > highest_mib ? now_mib : highest_mib;
         if (clock_s() > deadline_s) {
             fatal("burst: cachepusher run takes in notifications, or memory, for more than %d s", PATIENCE_S);
         }
         burst_sleep_ms(LOOK_EVERY_MS);
     }
-    return resident_mib;
+    return now_mib;
 }
 
 static void note_memory(struct process *daemon, PGconn *pg, struct figures *figures)

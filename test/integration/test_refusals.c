@@ -97,36 +97,87 @@ END_TEST
 
 /* Without a right to the marker a restart is known by the server's run_id. The syncer connects through a symbolic link
  * that comes back only when the new server has its users. */
+struct forbidden {
+    struct fixture *f;
+    char link[300]; /* through which the syncer reaches Redis */
+    char redis[320];
+};
+
+/* All but the marker's key is allowed. */
+static void start_without_marker(struct forbidden *forbidden)
+{
+    struct fixture *f = forbidden->f;
+    own_redis_start(f);
+    become_admin(f);
+    redis_run(f, "ACL SETUSER default resetkeys ~%s:*", f->base);
+    snprintf(forbidden->link, sizeof forbidden->link, "%s.link", f->redis_address + strlen("unix:"));
+    snprintf(forbidden->redis, sizeof forbidden->redis, "unix:%s", forbidden->link);
+}
+
+static void let_in(const struct forbidden *forbidden)
+{
+    REQUIRE(symlink(forbidden->f->redis_address + strlen("unix:"), forbidden->link) == 0);
+}
+
+static void restart_empty(struct forbidden *forbidden)
+{
+    REQUIRE(unlink(forbidden->link) == 0);
+    own_redis_kill(forbidden->f);
+    start_without_marker(forbidden);
+    REQUIRE_INT(count_keys(forbidden->f), ==, 0);
+}
+
 START_TEST(the_marker_is_forbidden)
 {
     struct fixture *f = fixture_open();
-    char link[300];
-    char redis[320];
-    own_redis_start(f);
-    snprintf(link, sizeof link, "%s.link", f->redis_address + strlen("unix:"));
-    snprintf(redis, sizeof redis, "unix:%s", link);
-    become_admin(f);
-    redis_run(f, "ACL SETUSER default resetkeys ~%s:*", f->base);
-    REQUIRE(symlink(f->redis_address + strlen("unix:"), link) == 0);
+    struct forbidden forbidden = {.f = f};
+    start_without_marker(&forbidden);
+    let_in(&forbidden);
     insert_customers(f);
-    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("redis", redis));
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("redis", forbidden.redis));
     require_customers(f);
 
     for (uint64_t round = 1; round <= 2; round++) {
-        REQUIRE(unlink(link) == 0);
-        own_redis_kill(f);
-        own_redis_start(f);
-        become_admin(f);
-        redis_run(f, "ACL SETUSER default resetkeys ~%s:*", f->base);
-        REQUIRE_INT(count_keys(f), ==, 0);
-        REQUIRE(symlink(f->redis_address + strlen("unix:"), link) == 0);
+        restart_empty(&forbidden);
+        let_in(&forbidden);
         expect_customers(f);
         WAIT_UNTIL(stats_of(syncer).resyncs == round + 1);
     }
     REQUIRE_INT(stats_of(syncer).events, ==, 0);
     REQUIRE_INT(count_logged(f, "doing without"), ==, 1);
     stop_syncer(f, syncer);
-    REQUIRE(unlink(link) == 0);
+    REQUIRE(unlink(forbidden.link) == 0);
+    fixture_close(f);
+}
+END_TEST
+
+/* The restart is noticed by a run that is about one entity. */
+START_TEST(the_marker_is_forbidden_and_one_entity_read)
+{
+    static const char both_json[] =
+        "{\"entities\": [{\"name\": \"customer\", \"key\": \"{prefix}:{id}\","
+        " \"channels\": [\"customer_updated\", \"customer_deleted\"],"
+        " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"},"
+        "{\"name\": \"copy\", \"key\": \"{prefix}:copy:{id}\", \"channels\": [\"copy_updated\"],"
+        " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"}]}";
+    static const struct kind both[] = {
+        {":", "", "select id_customer, customer_get(id_customer) from customer"},
+        {":copy:", "", "select id_customer, customer_get(id_customer) from customer"},
+    };
+    struct fixture *f = fixture_open();
+    struct forbidden forbidden = {.f = f};
+    start_without_marker(&forbidden);
+    let_in(&forbidden);
+    insert_customers(f);
+    cp_syncer *syncer = run_syncer(f, both_json, SETTINGS("redis", forbidden.redis));
+
+    restart_empty(&forbidden);
+    sql(f, "notify copy_updated, '*'");
+    WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_TRUNCATE] == 1);
+    let_in(&forbidden);
+    expect_equal(f, both, 2);
+    stop_syncer(f, syncer);
+    REQUIRE(unlink(forbidden.link) == 0);
     fixture_close(f);
 }
 END_TEST
@@ -139,6 +190,7 @@ Suite *refusals_suite(void)
     tcase_add_test(tcase, one_document_is_too_large);
     tcase_add_test(tcase, keys_of_one_entity_are_forbidden);
     tcase_add_test(tcase, the_marker_is_forbidden);
+    tcase_add_test(tcase, the_marker_is_forbidden_and_one_entity_read);
     suite_add_tcase(suite, tcase);
     return suite;
 }
