@@ -106,7 +106,7 @@ static void keep_memory_low(void)
 {
 #ifdef __GLIBC__
     mallopt(M_MMAP_THRESHOLD, 1024 * 1024);
-    mallopt(M_TRIM_THRESHOLD, 4 * 1024 * 1024); /* which the former would leave at 128 KiB, less than a batch */
+    mallopt(M_TRIM_THRESHOLD, 512 * 1024); /* the former would leave it at 128 KiB, about a batch, for each thread */
 #endif
 }
 
