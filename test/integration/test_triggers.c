@@ -109,6 +109,11 @@ START_TEST(many_ids)
     REQUIRE_INT(sql_number(f, "select count(*) from t where id not in"
                               " (select i::bigint from heard, json_array_elements_text(payload::json) i)"),
                 ==, 0);
+    /* In order, so that a batch of them is read from few pages. */
+    REQUIRE_INT(sql_number(f, "select count(*) from (select i::bigint as id, lag(i::bigint) over (partition by payload"
+                              " order by place) as before from heard, json_array_elements_text(payload::json)"
+                              " with ordinality as e(i, place)) as pairs where id <= before"),
+                ==, 0);
 
     sql(f, "alter table t alter id type text using name; update t set name = ''");
     gather(f, ear);
