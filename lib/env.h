@@ -2,12 +2,12 @@
 #ifndef CPI_ENV_H
 #define CPI_ENV_H
 
-#include "config.h"
-#include "lane.h"
-#include "lease.h"
-#include "log.h"
-#include "stats.h"
-#include "stop.h"
+#include "config/config.h"
+#include "queue/lane.h"
+#include "lease/lease.h"
+#include "base/log.h"
+#include "base/stats.h"
+#include "base/stop.h"
 
 struct cpi_recent;
 

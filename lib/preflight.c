@@ -1,11 +1,11 @@
 #include "preflight.h"
 
-#include "error.h"
-#include "fetch.h"
-#include "lease.h"
-#include "listing.h"
-#include "pg.h"
-#include "redis.h"
+#include "base/error.h"
+#include "postgres/fetch.h"
+#include "lease/lease.h"
+#include "postgres/listing.h"
+#include "postgres/pg.h"
+#include "redis/redis.h"
 
 static cp_code check_procedure(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err)
 {

@@ -1,16 +1,16 @@
 #include "cachepusher.h"
 
 #include "preflight.h"
-#include "audit.h"
+#include "verify/audit.h"
 #include "env.h"
-#include "error.h"
-#include "inbox.h"
-#include "listener.h"
-#include "recent.h"
-#include "resync.h"
-#include "thread.h"
-#include "verify.h"
-#include "worker.h"
+#include "base/error.h"
+#include "queue/inbox.h"
+#include "source/listener.h"
+#include "queue/recent.h"
+#include "resync/resync.h"
+#include "base/thread.h"
+#include "verify/verify.h"
+#include "worker/worker.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -3,8 +3,8 @@
 #define BENCH_COMMANDS_H
 
 #include "options.h"
-#include "report.h"
-#include "servers.h"
+#include "report/report.h"
+#include "servers/servers.h"
 
 void bench_warmup(struct servers *servers, const struct options *options, struct report *report);
 void bench_latency(struct servers *servers, const struct options *options, struct report *report);

@@ -1,9 +1,9 @@
 #include "commands.h"
 #include "fatal.h"
 #include "options.h"
-#include "plot.h"
-#include "report.h"
-#include "servers.h"
+#include "report/plot.h"
+#include "report/report.h"
+#include "servers/servers.h"
 
 #include <errno.h>
 #include <signal.h>

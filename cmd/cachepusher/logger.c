@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "complain.h"
-#include "escape.h"
+#include "common/complain.h"
+#include "common/escape.h"
 
 enum { LINE_BYTES = 4096, MESSAGE_BYTES = 2048, TIME_BYTES = 40 };
 

@@ -8,8 +8,8 @@
 #include "cachepusher.h"
 
 #include "commands.h"
-#include "complain.h"
-#include "exit_code.h"
+#include "common/complain.h"
+#include "common/exit_code.h"
 #include "help.h"
 #include "options.h"
 

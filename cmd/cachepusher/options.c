@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "complain.h"
+#include "common/complain.h"
 
 #define DEFAULT_GRACE_S 10
 #define MAX_GRACE_S 86400.0

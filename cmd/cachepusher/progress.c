@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-#include "clock.h"
+#include "common/clock.h"
 
 #define DRAW_EVERY_S 0.1
 #define LINE_EVERY_S 2.0

@@ -3,8 +3,8 @@
 #include <signal.h>
 #include <string.h>
 
-#include "complain.h"
-#include "detach.h"
+#include "common/complain.h"
+#include "run/detach.h"
 #include "signals.h"
 
 enum { RETRY_FIRST_MS = 200, RETRY_LONGEST_MS = 5000 };

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "complain.h"
+#include "common/complain.h"
 
 static const struct {
     const char *variable;

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "complain.h"
+#include "common/complain.h"
 
 /* The handlers only read what follows; it is all set before they are installed. */
 static int pipe_fds[2];

@@ -2,7 +2,7 @@
 #include "failing.h"
 #include "tests.h"
 
-#include "config.h"
+#include "config/config.h"
 
 #include <jansson.h>
 #include <stdlib.h>

@@ -2,13 +2,13 @@
 #include "failing.h"
 #include "tests.h"
 
-#include "config.h"
-#include "feeder.h"
-#include "fetch.h"
-#include "idset.h"
-#include "inbox.h"
-#include "keyspace.h"
-#include "spill.h"
+#include "config/config.h"
+#include "queue/bulk_feed.h"
+#include "postgres/fetch.h"
+#include "queue/idset.h"
+#include "queue/inbox.h"
+#include "redis/keyspace.h"
+#include "queue/live_feed.h"
 
 #include <jansson.h>
 #include <stdio.h>

@@ -1,4 +1,4 @@
-#include "samples.h"
+#include "report/samples.h"
 
 #include <check.h>
 #include <math.h>

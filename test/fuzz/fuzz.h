@@ -6,7 +6,7 @@
 #define FUZZ_H
 
 #include "cachepusher.h"
-#include "id.h"
+#include "model/id.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
  */
 #include "fuzz.h"
 
-#include "config.h"
-#include "config_internal.h"
+#include "config/config.h"
+#include "config/config_internal.h"
 
 /* What a rejected text must not change. A copy of the struct tells a pointer that was replaced; the sum, a string. */
 struct state {

@@ -4,7 +4,7 @@
  */
 #include "fuzz.h"
 
-#include "key.h"
+#include "model/key.h"
 
 enum { TEMPLATE, PREFIX, OTHER_TEMPLATE, ID, STRANGER, LINES };
 

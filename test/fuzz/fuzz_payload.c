@@ -1,7 +1,7 @@
 /* A notification's payload: anything at all that some session may have sent. */
 #include "fuzz.h"
 
-#include "event.h"
+#include "model/event.h"
 
 enum { TYPES = 4 };
 

@@ -1,7 +1,7 @@
 /* Where Redis is, from a configuration or the command line. */
 #include "fuzz.h"
 
-#include "redis_address.h"
+#include "redis/redis_address.h"
 
 #include <strings.h>
 

@@ -21,7 +21,7 @@ static const struct {
     {"inbox", inbox_suite},
     {"key", key_suite},
     {"lane", lane_suite},
-    {"leftovers", leftovers_suite},
+    {"orphans", orphans_suite},
     {"redis_address", redis_address_suite},
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},

@@ -16,7 +16,7 @@ Suite *idset_suite(void);
 Suite *inbox_suite(void);
 Suite *key_suite(void);
 Suite *lane_suite(void);
-Suite *leftovers_suite(void);
+Suite *orphans_suite(void);
 Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *ring_suite(void);

@@ -1,0 +1,31 @@
+/*
+ * Other work on the same servers while something is measured, at rates that are fixed: an application that reads its
+ * tables and changes customers, none of those watched, several to a transaction.
+ */
+#ifndef BENCH_BACKGROUND_H
+#define BENCH_BACKGROUND_H
+
+#include "latency/paced.h"
+#include "servers/servers.h"
+#include "latency/tracker.h"
+
+enum {
+    BACKGROUND_READS = 1000,       /* per second, of one customer with its addresses */
+    BACKGROUND_TRANSACTIONS = 200, /* per second */
+    BACKGROUND_ROWS = 10,          /* changed by each */
+    BACKGROUND_SPACING = 20        /* of the watched customers, so that there are others between them */
+};
+
+struct background {
+    const struct watched *watched;
+    struct paced reads;
+    struct paced writes;
+};
+
+void background_start(struct background *background, const struct servers *servers, const struct watched *watched,
+                      double start_s, double duration_s);
+
+/* Waits for its end. The share of the planned work that was done in time. */
+double background_join(struct background *background);
+
+#endif

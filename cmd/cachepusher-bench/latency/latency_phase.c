@@ -1,0 +1,163 @@
+#include "latency/latency_phase.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "latency/background.h"
+#include "latency/bare_loop.h"
+#include "servers/daemon.h"
+#include "fatal.h"
+#include "latency/paced.h"
+
+/* Connections are made and statements planned during the changes of the first second, which are not counted. */
+enum { LEAD_CHANGES = 32, CHANGES_PER_WRITER = 125 };
+#define LEAD_S 1.0
+#define SETUP_S 0.3
+
+struct changes {
+    const struct watched *watched;
+    int64_t first;
+    /* By change; each element has one writer, and is read after that has ended. */
+    double *sent_s;
+    double *committed_s;
+};
+
+/* Of one customer all changes are made by the same thread, in order: the number of threads divides watched->count. */
+static void make_change(void *context, void *connection, uint64_t number)
+{
+    const struct changes *changes = context;
+    char name[40];
+    char id[24];
+    const char *parameters[] = {name, id};
+
+    snprintf(name, sizeof name, "bench %" PRId64, changes->first + (int64_t)number);
+    snprintf(id, sizeof id, "%" PRId64, changes->watched->ids[number % changes->watched->count]);
+    changes->sent_s[number] = clock_s();
+    PGresult *result = PQexecPrepared(connection, "change", 2, parameters, NULL, NULL, 0);
+    changes->committed_s[number] = clock_s();
+    if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+        fatal("changing a customer: %s", PQerrorMessage(connection));
+    }
+    PQclear(result);
+}
+
+/* So many that each has eight milliseconds for a change: a power of two. */
+static unsigned writers_for(double rate)
+{
+    unsigned writers = 1;
+    while (writers < PACED_THREADS && rate / writers > CHANGES_PER_WRITER) {
+        writers *= 2;
+    }
+    return writers;
+}
+
+static void start_changes(struct paced *paced, const struct servers *servers)
+{
+    for (unsigned i = 0; i < paced->threads; i++) {
+        PGconn *pg = servers_postgres(servers);
+        /* Commits that notify wait for each other's flush: the disk would set the rate, and commits queue up for it. */
+        pg_do(pg, "set synchronous_commit = off");
+        PGresult *result = PQprepare(pg, "change", "update customer set name = $1 where id_customer = $2", 0, NULL);
+        if (PQresultStatus(result) != PGRES_COMMAND_OK) {
+            fatal("preparing changes: %s", PQerrorMessage(pg));
+        }
+        PQclear(result);
+        paced->of[i].connection = pg;
+    }
+    paced_start(paced);
+}
+
+static void join_changes(struct paced *paced)
+{
+    paced_join(paced);
+    for (unsigned i = 0; i < paced->threads; i++) {
+        PQfinish(paced->of[i].connection);
+    }
+}
+
+/* Readable before the commit's reply had been read: at once, for whoever has waited for that reply. Who delays that
+ * reply, by taking the processor from it, gains here, but not from the sending. A lost change took longer than was
+ * waited: left out it would be as good as none. */
+static void evaluate(struct outcome *outcome, uint64_t lead, const struct paced *paced, const struct changes *changes,
+                     const double *seen_s, double gave_up_s)
+{
+    double last_s = 0;
+    for (uint64_t i = lead; i < paced->calls; i++) {
+        bool is_lost = isnan(seen_s[i]);
+        double end_s = is_lost ? gave_up_s : seen_s[i];
+        outcome->lost += is_lost;
+        samples_add(&outcome->milliseconds, 1e3 * fmax(0, end_s - changes->committed_s[i]));
+        samples_add(&outcome->whole_ms, 1e3 * (end_s - changes->sent_s[i]));
+        last_s = fmax(last_s, changes->committed_s[i]);
+        samples_add(&outcome->commit_ms, 1e3 * (changes->committed_s[i] - changes->sent_s[i]));
+    }
+    outcome->changes = paced->calls - lead;
+    double planned_s = (double)outcome->changes / paced->rate;
+    double taken_s = last_s - paced->start_s - (double)lead / paced->rate;
+    outcome->achieved = (double)outcome->changes / fmax(planned_s, taken_s);
+}
+
+/* With somebody following. */
+static void measure(const struct servers *servers, const struct watched *watched, const struct phase *phase,
+                    struct process *daemon, int64_t first, struct outcome *outcome)
+{
+    uint64_t lead = (uint64_t)fmax(LEAD_CHANGES, phase->rate * LEAD_S);
+    struct changes changes = {.watched = watched, .first = first};
+    struct paced paced = {.rate = phase->rate,
+                          .calls = lead + (uint64_t)fmax(1, phase->rate * phase->duration_s),
+                          .threads = writers_for(phase->rate),
+                          .call = make_change,
+                          .context = &changes};
+    double length_s = (double)paced.calls / paced.rate;
+    struct background background;
+
+    changes.committed_s = calloc(paced.calls, sizeof *changes.committed_s);
+    changes.sent_s = calloc(paced.calls, sizeof *changes.sent_s);
+    if (changes.committed_s == NULL || changes.sent_s == NULL) {
+        fatal("out of memory");
+    }
+    struct tracker *tracker = tracker_start(servers, watched, first, paced.calls);
+    paced.start_s = clock_s() + SETUP_S;
+    if (phase->situation == SITUATION_LOAD) {
+        background_start(&background, servers, watched, paced.start_s, length_s);
+    }
+    start_changes(&paced, servers);
+    if (phase->situation == SITUATION_WARMUP) {
+        outcome->resyncs = daemon_keep_resyncing(daemon, paced.start_s + length_s);
+    }
+    join_changes(&paced);
+    double *seen_s = tracker_finish(tracker, LATENCY_LOST_AFTER_S);
+    double gave_up_s = clock_s();
+    outcome->background = phase->situation == SITUATION_LOAD ? background_join(&background) : 1;
+    outcome->latest_s = paced_latest_s(&paced);
+    evaluate(outcome, lead, &paced, &changes, seen_s, gave_up_s);
+    free(changes.committed_s);
+    free(changes.sent_s);
+    free(seen_s);
+}
+
+void phase_run(const struct servers *servers, PGconn *pg, const struct watched *watched, const struct phase *phase,
+               int64_t *number, struct outcome *outcome)
+{
+    char *const flags[] = {(char *)"--warmup", (char *)"none", NULL};
+    struct process daemon;
+    struct usage usage;
+    pid_t bare_loop = 0;
+
+    *outcome = (struct outcome){0};
+    pg_do(pg, "vacuum customer");
+    if (phase->is_bare) {
+        bare_loop = bare_loop_start(servers);
+    } else {
+        daemon_start(&daemon, servers, phase->threads, flags);
+    }
+    measure(servers, watched, phase, &daemon, *number, outcome);
+    if (phase->is_bare) {
+        bare_loop_stop(bare_loop);
+    } else {
+        daemon_stop(&daemon, &usage);
+    }
+    *number += (int64_t)(outcome->changes + (uint64_t)fmax(LEAD_CHANGES, phase->rate * LEAD_S));
+}

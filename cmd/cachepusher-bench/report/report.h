@@ -1,0 +1,70 @@
+/*
+ * What a command has found: tables of figures, printed as text, written as JSON and plotted, all from the same rows.
+ *
+ *     struct table *table = report_table(report, "throughput", "Warm-up of 200,000 customers");
+ *     table_column(table, "threads", "threads", NULL);
+ *     table_column(table, "per_row", "customer_get()", "documents/s");
+ *     table_row(table);
+ *     table_number(table, 4);
+ *     table_figure(table, &samples);     // median, and the spread beside it
+ *
+ * Everything belongs to the report, which belongs to the main thread. Out of memory ends the program: a benchmark has
+ * nothing to lose.
+ */
+#ifndef BENCH_REPORT_H
+#define BENCH_REPORT_H
+
+#include "report/samples.h"
+
+#include <stdbool.h>
+
+struct report;
+struct table;
+
+/* command: "warmup". The machine, the servers' versions (NULL: not used) and the options given go to the top. */
+struct report *report_create(const char *command, int argc, char **argv);
+void report_servers(struct report *report, const char *postgres_version, const char *redis_version);
+void report_destroy(struct report *report);
+
+/* Nothing is printed from here on: the JSON goes to stdout. */
+void report_silence(struct report *report);
+
+/* name: its member in the JSON, in snake_case. title: what stands above it on the terminal. */
+struct table *report_table(struct report *report, const char *name, const char *title);
+
+/* A sentence under the table that was printed last, such as what a column means: printed at once. */
+void report_note(struct report *report, const char *text);
+
+/* name: the member of each row in the JSON; heading: on the terminal; unit: NULL for none. Columns come before rows. */
+void table_column(struct table *table, const char *name, const char *heading, const char *unit);
+
+/* Begins a row; then its cells, one for each column, in order. */
+void table_row(struct table *table);
+void table_text(struct table *table, const char *text);
+void table_number(struct table *table, double value);
+void table_figure(struct table *table, const struct samples *samples); /* one sample for each run */
+void table_nothing(struct table *table);                               /* not measured: "-", null */
+
+/* "200,000", for titles and notes; the string lives until the fourth call after this one, in the same thread. */
+const char *report_count(long count);
+
+/* Prints the table to stdout: as soon as it is complete, for the next one may take minutes. */
+void table_print(const struct table *table);
+
+/* Where a plot finds its numbers: the median of a figure, NAN where there is nothing; its spread; the text of a cell,
+ * "" where there is none. NULL: there is no such table. */
+const struct table *report_find(const struct report *report, const char *name);
+unsigned table_rows(const struct table *table);
+double table_value(const struct table *table, unsigned row, const char *column);
+void table_spread(const struct table *table, unsigned row, const char *column, double *min, double *max);
+const char *table_word(const struct table *table, unsigned row, const char *column);
+
+const char *table_title(const struct table *table);
+
+/* "cachepusher 0.1.0 on …": the machine and the servers. */
+void report_describe(const struct report *report, char *text, size_t size);
+
+/* False, having told why: the file cannot be written. */
+bool report_write_json(const struct report *report, const char *path);
+
+#endif

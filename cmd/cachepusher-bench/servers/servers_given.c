@@ -1,0 +1,186 @@
+#include "servers/servers_given.h"
+
+#include "fatal.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define DATABASE "cachepusher_bench"
+
+enum { NOTIFY_BYTES = 64 };
+
+/* The process that gives the servers back, and what it waits for the end of; 0 and -1: none. */
+static pid_t keeper;
+static int keeper_pipe = -1;
+
+/* ---- the connection string ---- */
+
+/* keyword='value', with what libpq wants escaped. */
+static void append(char *dsn, size_t size, const char *keyword, const char *value)
+{
+    size_t at = strlen(dsn);
+    at += (size_t)snprintf(dsn + at, size - at, "%s%s='", at == 0 ? "" : " ", keyword);
+    for (; *value != '\0' && at + 4 < size; value++) {
+        if (*value == '\'' || *value == '\\') {
+            dsn[at++] = '\\';
+        }
+        dsn[at++] = *value;
+    }
+    if (at + 2 >= size) {
+        fatal("--dsn is too long");
+    }
+    strcpy(dsn + at, "'");
+}
+
+/* The same with our database for theirs. False: it is no connection string. */
+static bool with_our_database(const char *given, char *dsn, size_t size)
+{
+    char *why = NULL;
+    PQconninfoOption *all = PQconninfoParse(given, &why);
+    if (all == NULL) {
+        PQfreemem(why); /* not told: it can repeat a password */
+        complain("--dsn: not a connection string");
+        return false;
+    }
+    dsn[0] = '\0';
+    for (const PQconninfoOption *option = all; option->keyword != NULL; option++) {
+        if (option->val != NULL && strcmp(option->keyword, "dbname") != 0) {
+            append(dsn, size, option->keyword, option->val);
+        }
+    }
+    append(dsn, size, "dbname", DATABASE);
+    PQconninfoFree(all);
+    return true;
+}
+
+/* ---- the keeper ---- */
+
+/* notify: NULL for what has not been changed. */
+static bool give_back(const struct servers *servers, const char *given_dsn, const char *notify)
+{
+    /* First, for it ends what is still writing on our behalf. */
+    PGconn *pg = PQconnectdb(given_dsn);
+    PGresult *result = PQexec(pg, "drop database if exists " DATABASE " with (force)");
+    bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
+    if (!ok) {
+        complain("database " DATABASE " is left over: %s", PQerrorMessage(pg));
+    }
+    PQclear(result);
+    PQfinish(pg);
+    redisContext *redis = servers_redis(servers);
+    redis_do(redis, "FLUSHDB");
+    if (notify != NULL) {
+        redis_do(redis, "CONFIG SET notify-keyspace-events %s", notify);
+    }
+    redisFree(redis);
+    return ok;
+}
+
+/* What has come through the pipe by the time it is closed. False: no string. */
+static bool read_to_end(int pipe, char *text, size_t size)
+{
+    size_t length = 0;
+    ssize_t got;
+    while ((got = read(pipe, text + length, size - length)) > 0 || (got < 0 && errno == EINTR)) {
+        length += got > 0 ? (size_t)got : 0;
+    }
+    return memchr(text, '\0', length) != NULL;
+}
+
+static void start_keeper(const struct servers *servers, const char *given_dsn)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        fatal("pipe: %s", strerror(errno));
+    }
+    keeper = fork();
+    if (keeper < 0) {
+        fatal("fork: %s", strerror(errno));
+    }
+    if (keeper > 0) {
+        close(ends[0]);
+        keeper_pipe = ends[1];
+        return;
+    }
+    /* What ends us, Ctrl-C or a terminal that is closed, is not meant for it. */
+    setsid();
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    close(ends[1]);
+    char notify[NOTIFY_BYTES];
+    bool is_set = read_to_end(ends[0], notify, sizeof notify);
+    _exit(give_back(servers, given_dsn, is_set ? notify : NULL) ? 0 : 1);
+}
+
+void given_set_notify_back(const char *setting)
+{
+    size_t length = strlen(setting) + 1;
+    if (keeper > 0 && (length > NOTIFY_BYTES || write(keeper_pipe, setting, length) != (ssize_t)length)) {
+        fatal("cannot have notify-keyspace-events set back");
+    }
+}
+
+/* ---- open and close ---- */
+
+static bool redis_is_empty(const struct servers *servers)
+{
+    redisContext *redis = servers_redis(servers);
+    int64_t keys = redis_do(redis, "DBSIZE");
+    redisFree(redis);
+    if (keys > 0) {
+        complain("--redis: its database is not empty (%lld keys) and would be emptied; select another one "
+                 "(redis://HOST:PORT/DB)",
+                 (long long)keys);
+    }
+    return keys == 0;
+}
+
+static bool create_database(const struct servers *servers, const char *given_dsn)
+{
+    PGconn *pg = PQconnectdb(given_dsn);
+    if (PQstatus(pg) != CONNECTION_OK) {
+        fatal("--dsn: %s", PQerrorMessage(pg));
+    }
+    bool absent = pg_do(pg, "select count(*) from pg_database where datname = '" DATABASE "'") == 0;
+    if (absent) {
+        pg_do(pg, "create database " DATABASE);
+    } else {
+        complain("--dsn: database " DATABASE
+                 " exists; it is made for a run and dropped at the end. If none is running: "
+                 "drop database " DATABASE);
+    }
+    PQfinish(pg);
+    if (absent) {
+        start_keeper(servers, given_dsn);
+    }
+    return absent;
+}
+
+bool given_open(struct servers *servers, const struct options *options)
+{
+    if (strlen(options->redis) >= sizeof servers->redis) {
+        fatal("--redis is too long");
+    }
+    strcpy(servers->redis, options->redis);
+    return with_our_database(options->dsn, servers->dsn, sizeof servers->dsn) && redis_is_empty(servers) &&
+           create_database(servers, options->dsn);
+}
+
+bool given_close(void)
+{
+    if (keeper == 0) {
+        return true;
+    }
+    int status = 1;
+    close(keeper_pipe);
+    bool ok = waitpid(keeper, &status, 0) == keeper && status == 0;
+    keeper = 0;
+    return ok;
+}

@@ -1,0 +1,120 @@
+#include "commands.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include "common/exit_code.h"
+#include "logger.h"
+#include "progress.h"
+#include "verify/report.h"
+#include "session.h"
+#include "signals.h"
+
+struct verification {
+    struct session session;
+    struct progress progress;
+    struct report report;
+    bool interrupted;
+};
+
+static void note_difference(void *context, const cp_difference *difference)
+{
+    struct verification *verification = context;
+
+    report_add(&verification->report, difference);
+}
+
+static void show_progress(void *context, const cp_verify_result *so_far)
+{
+    struct verification *verification = context;
+    char text[128];
+    int signal_number = signals_wait(0);
+
+    if (signal_number == SIGINT || signal_number == SIGTERM || signal_number == SIGHUP) {
+        verification->interrupted = true;
+        cp_syncer_stop(verification->session.syncer, 0, NULL);
+        return;
+    }
+    switch (so_far->stage) {
+    case CP_VERIFY_COMPARING:
+        progress_update(&verification->progress, so_far->compared, so_far->expected);
+        return;
+    case CP_VERIFY_RECHECKING:
+        snprintf(text, sizeof text, "%" PRIu64 " not equal, looking again", so_far->rechecking);
+        break;
+    case CP_VERIFY_REPAIRING:
+        snprintf(text, sizeof text, "%" PRIu64 " of %" PRIu64 " repaired", so_far->repaired,
+                 so_far->missing + so_far->different + so_far->left_over);
+        break;
+    }
+    progress_tell(&verification->progress, text);
+}
+
+static int compare(struct verification *verification, const struct options *options, struct logger *logger)
+{
+    struct report *report = &verification->report;
+    cp_error err = {0};
+    const cp_verify_options verify_options = {.sample = options->sample,
+                                              .repair = options->repair,
+                                              .progress = show_progress,
+                                              .difference = note_difference,
+                                              .context = verification};
+
+    progress_begin(&verification->progress, command_name(options->command), logger);
+    cp_code code = cp_syncer_verify(verification->session.syncer, &verify_options, &report->result, &err);
+    report->seconds = progress_end(&verification->progress);
+    if (code != CP_OK) {
+        report->problem = verification->interrupted ? "interrupted" : err.message;
+        logger_fail(logger, "%s", report->problem);
+    }
+    if (options->json) {
+        report_print_json(report);
+    } else {
+        report_print(report);
+    }
+    if (options->repair && code == CP_OK && report_differences(report) > 0) {
+        logger_fail(logger, "%" PRIu64 " could not be repaired", report_differences(report));
+    }
+    return report_exit_code(report);
+}
+
+static int check(const struct options *options, cp_config *config, struct logger *logger)
+{
+    static struct verification verification; /* for its size */
+    enum session_outcome outcome = options->repair
+                                       ? session_start(&verification.session, options, logger, NULL, config)
+                                       : session_create(&verification.session, options, logger, NULL, config);
+
+    if (outcome != SESSION_STARTED) {
+        verification.report.problem = "it could not start";
+        if (options->json) {
+            report_print_json(&verification.report);
+        }
+        return EXIT_CANNOT_TELL;
+    }
+    int exit_code = compare(&verification, options, logger);
+    report_fini(&verification.report);
+    cp_syncer_stop(verification.session.syncer, options->grace_ms, NULL); /* changes that it follows may be under way */
+    session_close(&verification.session);
+    return exit_code;
+}
+
+int verify(const struct options *options, cp_config *config)
+{
+    struct logger logger;
+    int exit_code = EXIT_CANNOT_TELL;
+
+    if (!logger_open(&logger, options->log_format, options->log_level, options->log_file, false)) {
+        cp_config_destroy(config);
+        return EXIT_CANNOT_TELL;
+    }
+    if (signals_init(NULL)) {
+        exit_code = check(options, config, &logger);
+        signals_fini();
+    } else {
+        cp_config_destroy(config);
+    }
+    logger_close(&logger);
+    return exit_code;
+}

@@ -1,0 +1,75 @@
+#include "base/stop.h"
+
+#include "base/error.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+cp_code cpi_stop_init(struct cpi_stop *stop, cp_error *err)
+{
+    atomic_init(&stop->asked, false);
+    atomic_init(&stop->phase, CPI_RUNNING);
+    stop->drain_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    stop->grace_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (stop->drain_fd >= 0 && stop->grace_fd >= 0) {
+        return CP_OK;
+    }
+    cp_code code = cpi_error(err, CP_ERR_SYSTEM, true, "eventfd: %s", strerror(errno));
+    cpi_stop_fini(stop);
+    return code;
+}
+
+void cpi_stop_fini(struct cpi_stop *stop)
+{
+    if (stop->drain_fd >= 0) {
+        close(stop->drain_fd);
+        stop->drain_fd = -1;
+    }
+    if (stop->grace_fd >= 0) {
+        close(stop->grace_fd);
+        stop->grace_fd = -1;
+    }
+}
+
+void cpi_stop_drain(struct cpi_stop *stop, int grace_ms)
+{
+    /* Of several callers the first sets the time. A timer of zero would be none: no grace is one nanosecond.
+     * relaxed: the flag only tells callers apart. */
+    if (!atomic_exchange_explicit(&stop->asked, true, memory_order_relaxed)) {
+        struct itimerspec grace = {.it_value = {.tv_sec = grace_ms / 1000, .tv_nsec = grace_ms % 1000 * 1000000L + 1}};
+        timerfd_settime(stop->grace_fd, 0, &grace, NULL);
+
+        /* release, pairs with the acquire in cpi_stop_phase(): who sees draining finds the timer set. */
+        atomic_store_explicit(&stop->phase, CPI_DRAINING, memory_order_release);
+        eventfd_write(stop->drain_fd, 1);
+    }
+}
+
+void cpi_stop_close(struct cpi_stop *stop)
+{
+    /* release, pairs with the acquire in cpi_stop_phase(): who sees closed finds in its rings all that the producers,
+     * joined before this call, have put there. */
+    atomic_store_explicit(&stop->phase, CPI_CLOSED, memory_order_release);
+}
+
+enum cpi_phase cpi_stop_phase(const struct cpi_stop *stop)
+{
+    return (enum cpi_phase)atomic_load_explicit(&stop->phase, memory_order_acquire);
+}
+
+bool cpi_stop_sleep(const struct cpi_stop *stop, int timeout_ms)
+{
+    struct pollfd drain = {.fd = stop->drain_fd, .events = POLLIN};
+    poll(&drain, 1, timeout_ms);
+    return cpi_stop_phase(stop) == CPI_RUNNING;
+}
+
+bool cpi_stop_grace_passed(const struct cpi_stop *stop)
+{
+    struct pollfd grace = {.fd = stop->grace_fd, .events = POLLIN};
+    return cpi_stop_phase(stop) != CPI_RUNNING && poll(&grace, 1, 0) > 0;
+}

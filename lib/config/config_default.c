@@ -1,0 +1,62 @@
+#include "config/config_internal.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What db/schema.sql creates. */
+static cp_code add_customer(struct cp_config *config, cp_error *err)
+{
+    struct cpi_entity *entity = calloc(1, sizeof *entity);
+    if (entity == NULL) {
+        return cpi_error_memory(err);
+    }
+    config->entities = entity;
+    config->entity_count = 1;
+    entity->id_type = CPI_ID_INTEGER;
+    entity->fetch_many = true;
+    entity->channels = calloc(2, sizeof *entity->channels);
+    if (entity->channels == NULL) {
+        return cpi_error_memory(err);
+    }
+    entity->channel_count = 2;
+
+    const struct {
+        char **string;
+        const char *value;
+    } strings[] = {
+        {&entity->name, "customer"},
+        {&entity->key_template, "{prefix}:{id}"},
+        {&entity->channels[0], "customer_updated"},
+        {&entity->channels[1], "customer_deleted"},
+        {&entity->fetch, "customer_get_many"},
+        {&entity->list, "select id_customer from customer"},
+        {&entity->warmup_procedure, "customer_warmup"},
+    };
+    for (size_t i = 0; i < sizeof strings / sizeof *strings; i++) {
+        *strings[i].string = strdup(strings[i].value);
+        if (*strings[i].string == NULL) {
+            return cpi_error_memory(err);
+        }
+    }
+    return CP_OK;
+}
+
+cp_config *cp_config_create(cp_error *err)
+{
+    cp_config *config = calloc(1, sizeof *config);
+    if (config == NULL) {
+        cpi_error_memory(err);
+        return NULL;
+    }
+    cp_code code = add_customer(config, err);
+    if (code == CP_OK) {
+        code = cpi_settings_reset(config, err);
+    }
+    if (code != CP_OK) {
+        cp_config_destroy(config);
+        return NULL;
+    }
+    return config;
+}

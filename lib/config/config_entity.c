@@ -1,0 +1,316 @@
+#include "config/config_internal.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Where Postgres cuts identifiers: a longer channel would be another one than the application
+ * notifies. */
+enum { NAME_BYTES_MAX = 63 };
+
+enum { NAMES_BYTES = 256 };
+
+/* A hundred years. Redis refuses what overflows when it adds the present in milliseconds. */
+static const json_int_t ttl_max_s = INT64_C(100) * 366 * 86400;
+
+/* Reads one member of an entity. */
+typedef cp_code read_member(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity);
+
+/* Copies a string, which may not be empty, to *string. */
+static cp_code read_string(struct cpi_reader *reader, const json_t *value, char **string)
+{
+    if (!json_is_string(value)) {
+        return cpi_reader_reject_type(reader, value, "a string");
+    }
+    if (json_string_length(value) == 0) {
+        return cpi_reader_reject(reader, "must not be empty");
+    }
+    *string = strdup(json_string_value(value));
+    return *string != NULL ? CP_OK : cpi_error_memory(reader->err);
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The end of the SQL identifier that text begins with, NULL if it begins with none. Like Postgres'
+ * lexer, takes any byte outside ASCII for a letter. */
+static const char *skip_identifier(const char *text)
+{
+    if (*text == '"') {
+        const char *start = ++text;
+        while (*text != '\0' && (*text != '"' || text[1] == '"')) {
+            text += *text == '"' ? 2 : 1;
+        }
+        return *text == '"' && text > start ? text + 1 : NULL;
+    }
+    if (!is_letter(*text) && *text != '_' && (unsigned char)*text < 0x80) {
+        return NULL;
+    }
+    while (is_letter(*text) || is_digit(*text) || *text == '_' || *text == '$' || (unsigned char)*text >= 0x80) {
+        text++;
+    }
+    return text;
+}
+
+/* NAME or SCHEMA.NAME. This text is pasted into statements, so nothing else may pass. */
+static bool is_function_name(const char *text)
+{
+    const char *end = skip_identifier(text);
+    if (end != NULL && *end == '.') {
+        end = skip_identifier(end + 1);
+    }
+    return end != NULL && *end == '\0';
+}
+
+static cp_code read_function(struct cpi_reader *reader, const json_t *value, char **function)
+{
+    cp_code code = read_string(reader, value, function);
+    if (code == CP_OK && !is_function_name(*function)) {
+        return cpi_reader_reject(reader,
+                                 "\"%.*s\" is not the name of a function (expected name, schema.name or "
+                                 "\"Quoted Name\")",
+                                 cpi_shown(*function), *function);
+    }
+    return code;
+}
+
+/* ---- members of an entity ---- */
+
+static cp_code read_name(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    cp_code code = read_string(reader, value, &entity->name);
+    if (code != CP_OK) {
+        return code;
+    }
+    for (const char *at = entity->name; *at != '\0'; at++) {
+        if ((!is_letter(*at) && !is_digit(*at) && *at != '_' && *at != '-') || at - entity->name >= NAME_BYTES_MAX) {
+            return cpi_reader_reject(reader, "\"%.*s\" is not a name of 1 to %d characters of A-Z, a-z, 0-9, _ and -",
+                                     cpi_shown(entity->name), entity->name, NAME_BYTES_MAX);
+        }
+    }
+    return CP_OK;
+}
+
+static cp_code read_key(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    cp_code code = read_string(reader, value, &entity->key_template);
+    if (code != CP_OK) {
+        return code;
+    }
+    /* The final prefix may be set later; a template that is wrong is so with any, and here the file
+     * can be named. */
+    struct cpi_key key;
+    cp_error inner;
+    code = cpi_key_init(&key, entity->key_template, "prefix", NULL, &inner);
+    cpi_key_fini(&key);
+    if (code == CP_ERR_CONFIG) {
+        return cpi_reader_reject(reader, "\"%.*s\": %s", cpi_shown(entity->key_template), entity->key_template,
+                                 inner.message);
+    }
+    return code == CP_OK ? CP_OK : cpi_error_memory(reader->err);
+}
+
+static cp_code read_id_type(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    if (!json_is_string(value)) {
+        return cpi_reader_reject_type(reader, value, "a string");
+    }
+    const char *name = json_string_value(value);
+    if (!cpi_id_type_parse(name, &entity->id_type)) {
+        return cpi_reader_reject(reader, "\"%.*s\" is not integer, bigint, uuid or text", cpi_shown(name), name);
+    }
+    return CP_OK;
+}
+
+static cp_code read_channel(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    char **channel = &entity->channels[entity->channel_count];
+    cp_code code = read_string(reader, value, channel);
+    if (code != CP_OK) {
+        return code;
+    }
+    entity->channel_count++;
+    if (strlen(*channel) > NAME_BYTES_MAX) {
+        return cpi_reader_reject(reader, "\"%.*s\" has more than the %d bytes that Postgres keeps of a channel's name",
+                                 cpi_shown(*channel), *channel, NAME_BYTES_MAX);
+    }
+    for (size_t i = 0; i + 1 < entity->channel_count; i++) {
+        if (strcmp(entity->channels[i], *channel) == 0) {
+            return cpi_reader_reject(reader, "\"%s\" is listed twice", *channel);
+        }
+    }
+    return CP_OK;
+}
+
+static cp_code read_channels(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    if (!json_is_array(value)) {
+        return cpi_reader_reject_type(reader, value, "an array of strings");
+    }
+    size_t count = json_array_size(value);
+    if (count == 0) {
+        return cpi_reader_reject(reader, "expected at least one channel");
+    }
+    entity->channels = calloc(count, sizeof *entity->channels);
+    if (entity->channels == NULL) {
+        return cpi_error_memory(reader->err);
+    }
+    size_t path_length = strlen(reader->path);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(reader->path + path_length, sizeof reader->path - path_length, "[%zu]", i);
+        cp_code code = read_channel(reader, json_array_get(value, i), entity);
+        if (code != CP_OK) {
+            return code;
+        }
+    }
+    return CP_OK;
+}
+
+static cp_code read_fetch(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    if (entity->fetch != NULL) {
+        return cpi_reader_reject(reader, "fetch and fetch_many exclude each other");
+    }
+    return read_function(reader, value, &entity->fetch);
+}
+
+static cp_code read_fetch_many(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    entity->fetch_many = true;
+    return read_fetch(reader, value, entity);
+}
+
+static cp_code read_list(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    cp_code code = read_string(reader, value, &entity->list);
+    if (code != CP_OK) {
+        return code;
+    }
+    /* The query becomes part of a larger one, where a semicolon would end it too soon. */
+    size_t length = strlen(entity->list);
+    while (length > 0 && strchr("; \t\r\n\f\v", entity->list[length - 1]) != NULL) {
+        length--;
+    }
+    entity->list[length] = '\0';
+    return length > 0 ? CP_OK : cpi_reader_reject(reader, "expected a query");
+}
+
+static cp_code read_warmup_procedure(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    return read_function(reader, value, &entity->warmup_procedure);
+}
+
+static cp_code read_ttl(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    if (!json_is_integer(value)) {
+        return cpi_reader_reject_type(reader, value, "a whole number");
+    }
+    entity->ttl_s = json_integer_value(value);
+    if (entity->ttl_s < 1 || entity->ttl_s > ttl_max_s) {
+        return cpi_reader_reject(reader, "%lld is not a number from 1 to %lld", (long long)entity->ttl_s,
+                                 (long long)ttl_max_s);
+    }
+    return CP_OK;
+}
+
+/* clang-format off */
+static const struct {
+    const char *name;
+    read_member *read;
+} members[] = {
+    {"name", read_name},
+    {"key", read_key},
+    {"id_type", read_id_type},
+    {"channels", read_channels},
+    {"fetch", read_fetch},
+    {"fetch_many", read_fetch_many},
+    {"list", read_list},
+    {"warmup_procedure", read_warmup_procedure},
+    {"ttl_s", read_ttl},
+};
+/* clang-format on */
+
+static const size_t member_count = sizeof members / sizeof *members;
+
+static cp_code read_entity_member(struct cpi_reader *reader, const char *name, json_t *value, struct cpi_entity *entity)
+{
+    char names[NAMES_BYTES] = "";
+    for (size_t i = 0; i < member_count; i++) {
+        if (strcmp(name, members[i].name) == 0) {
+            return members[i].read(reader, value, entity);
+        }
+        cpi_list_append(names, sizeof names, members[i].name);
+    }
+    return cpi_reader_reject(reader, "unknown; expected one of: %s", names);
+}
+
+static cp_code check_complete(struct cpi_reader *reader, const struct cpi_entity *entity)
+{
+    const struct {
+        const char *name;
+        bool given;
+    } needed[] = {
+        {"name", entity->name != NULL},          {"key", entity->key_template != NULL},
+        {"channels", entity->channel_count > 0}, {"fetch or fetch_many", entity->fetch != NULL},
+        {"list", entity->list != NULL},
+    };
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        if (!needed[i].given) {
+            return cpi_reader_reject(reader, "%s is missing", needed[i].name);
+        }
+    }
+    return CP_OK;
+}
+
+static cp_code read_entity(struct cpi_reader *reader, json_t *object, size_t index, struct cpi_entity *entity)
+{
+    snprintf(reader->path, sizeof reader->path, "entities[%zu]", index);
+    if (!json_is_object(object)) {
+        return cpi_reader_reject_type(reader, object, "an object");
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value)
+    {
+        if (cpi_is_comment(name)) {
+            continue;
+        }
+        snprintf(reader->path, sizeof reader->path, "entities[%zu].%.*s", index, cpi_shown(name), name);
+        cp_code code = read_entity_member(reader, name, value, entity);
+        if (code != CP_OK) {
+            return code;
+        }
+    }
+    snprintf(reader->path, sizeof reader->path, "entities[%zu]", index);
+    return check_complete(reader, entity);
+}
+
+cp_code cpi_read_entities(struct cpi_reader *reader, json_t *array, struct cp_config *draft)
+{
+    if (!json_is_array(array)) {
+        return cpi_reader_reject_type(reader, array, "an array of objects");
+    }
+    size_t count = json_array_size(array);
+    if (count == 0) {
+        return cpi_reader_reject(reader, "expected at least one entity");
+    }
+    draft->entities = calloc(count, sizeof *draft->entities);
+    if (draft->entities == NULL) {
+        return cpi_error_memory(reader->err);
+    }
+    draft->entity_count = count;
+    cp_code code = CP_OK;
+    for (size_t i = 0; i < count && code == CP_OK; i++) {
+        code = read_entity(reader, json_array_get(array, i), i, &draft->entities[i]);
+    }
+    return code;
+}

@@ -1,0 +1,235 @@
+#include "config/config_internal.h"
+
+#include "base/error.h"
+#include "redis/redis_address.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FILE_BYTES_MAX = 1024 * 1024, NAMES_BYTES = 256 };
+
+static cp_code read_setting(struct cpi_reader *reader, const json_t *value, const struct cpi_setting *setting,
+                            struct cp_config *draft)
+{
+    char number[CPI_ID_NUMBER_BYTES];
+    const char *text = number;
+    switch (setting->kind) {
+    case CPI_SETTING_COUNT:
+    case CPI_SETTING_TIME:
+        if (!json_is_integer(value)) {
+            return cpi_reader_reject_type(reader, value, "a whole number");
+        }
+        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
+        break;
+    case CPI_SETTING_FLAG:
+        if (!json_is_boolean(value)) {
+            return cpi_reader_reject_type(reader, value, "a boolean");
+        }
+        text = json_is_true(value) ? "true" : "false";
+        break;
+    case CPI_SETTING_POSTGRES:
+    case CPI_SETTING_REDIS:
+    case CPI_SETTING_PREFIX:
+    case CPI_SETTING_WARMUP:
+    case CPI_SETTING_STRING:
+        if (!json_is_string(value)) {
+            return cpi_reader_reject_type(reader, value, "a string");
+        }
+        text = json_string_value(value);
+        break;
+    }
+
+    cp_error inner;
+    cp_code code = cpi_setting_set(draft, setting, text, &inner);
+    if (code == CP_ERR_CONFIG) {
+        return cpi_error(reader->err, code, inner.retriable, "%s: %s", reader->file, inner.message);
+    }
+    return code == CP_OK ? CP_OK : cpi_error_memory(reader->err);
+}
+
+/* "audit": {"per_second": 100} is "audit_per_second": 100, and what else may come to begin with audit_. */
+static cp_code read_audit(struct cpi_reader *reader, json_t *group, struct cp_config *draft)
+{
+    if (!json_is_object(group)) {
+        return cpi_reader_reject_type(reader, group, "an object");
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(group, name, value)
+    {
+        char full_name[64];
+        if (cpi_is_comment(name)) {
+            continue;
+        }
+        snprintf(reader->path, sizeof reader->path, "audit.%.*s", cpi_shown(name), name);
+        snprintf(full_name, sizeof full_name, "audit_%.40s", name);
+        const struct cpi_setting *setting = cpi_setting_find(full_name);
+        cp_code code = setting != NULL ? read_setting(reader, value, setting, draft)
+                                       : cpi_reader_reject(reader, "unknown; expected per_second");
+        if (code != CP_OK) {
+            return code;
+        }
+    }
+    return CP_OK;
+}
+
+static cp_code read_root(struct cpi_reader *reader, json_t *root, struct cp_config *draft)
+{
+    if (!json_is_object(root)) {
+        return cpi_reader_reject_type(reader, root, "an object");
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(root, name, value)
+    {
+        if (cpi_is_comment(name)) {
+            continue;
+        }
+        snprintf(reader->path, sizeof reader->path, "%.*s", cpi_shown(name), name);
+        const struct cpi_setting *setting = cpi_setting_find(name);
+        cp_code code;
+        if (setting != NULL) {
+            code = read_setting(reader, value, setting, draft);
+        } else if (strcmp(name, "entities") == 0) {
+            code = cpi_read_entities(reader, value, draft);
+        } else if (strcmp(name, "audit") == 0) {
+            code = read_audit(reader, value, draft);
+        } else {
+            char names[NAMES_BYTES];
+            cpi_setting_names(names, sizeof names);
+            code = cpi_reader_reject(reader, "unknown; expected one of: %s, audit, entities", names);
+        }
+        if (code != CP_OK) {
+            return code;
+        }
+    }
+    return CP_OK;
+}
+
+/* ---- files ---- */
+
+/* jansson quotes what it stumbled over, which may be half of a password: say what is wrong and
+ * leave out the quote. */
+static cp_code reject_syntax(const struct cpi_reader *reader, const json_error_t *error)
+{
+    const char *problem = error->text;
+    switch (json_error_code(error)) {
+    case json_error_out_of_memory:
+        return cpi_error_memory(reader->err);
+    case json_error_duplicate_key:
+        problem = "the same member again (comments, too, need different names: \"// 1\", \"// 2\")";
+        break;
+    case json_error_null_character:
+    case json_error_null_byte_in_key:
+        problem = "a NUL character";
+        break;
+    default:
+        break;
+    }
+    /* It gives no reason when it runs out of memory in the midst of building values. */
+    if (*problem == '\0') {
+        return cpi_error_memory(reader->err);
+    }
+    const char *quote = strstr(problem, " near '");
+    size_t length = quote != NULL ? (size_t)(quote - problem) : strlen(problem);
+    return cpi_error(reader->err, CP_ERR_CONFIG, false, "%s:%d:%d: %.*s", reader->file, error->line, error->column,
+                     (int)length, problem);
+}
+
+/* A copy of config that a file is read into, so that a failure half-way changes nothing. Without
+ * the entities. */
+static cp_code draft_init(struct cp_config *draft, const struct cp_config *config, cp_error *err)
+{
+    *draft = *config;
+    draft->entities = NULL;
+    draft->entity_count = 0;
+    draft->postgres = strdup(config->postgres);
+    draft->redis = strdup(config->redis);
+    draft->prefix = strdup(config->prefix);
+    draft->name = strdup(config->name);
+    cp_code code = cpi_redis_address_parse(&draft->redis_address, config->redis, err);
+    if (draft->postgres == NULL || draft->redis == NULL || draft->prefix == NULL || draft->name == NULL) {
+        return cpi_error_memory(err);
+    }
+    return code;
+}
+
+/* Moves the draft into config. */
+static void draft_commit(struct cp_config *draft, struct cp_config *config)
+{
+    if (draft->entities == NULL) {
+        draft->entities = config->entities;
+        draft->entity_count = config->entity_count;
+        config->entities = NULL;
+        config->entity_count = 0;
+    }
+    cpi_config_fini(config);
+    *config = *draft;
+    *draft = (struct cp_config){0};
+}
+
+static cp_code parse(struct cp_config *config, const char *json, size_t length, const char *name, cp_error *err)
+{
+    struct cpi_reader reader = {.file = name, .err = err};
+    json_error_t error;
+    json_t *root = json_loadb(json, length, JSON_REJECT_DUPLICATES, &error);
+    if (root == NULL) {
+        return reject_syntax(&reader, &error);
+    }
+
+    struct cp_config draft;
+    cp_code code = draft_init(&draft, config, err);
+    if (code == CP_OK) {
+        code = read_root(&reader, root, &draft);
+    }
+    if (code == CP_OK) {
+        draft_commit(&draft, config);
+    }
+    cpi_config_fini(&draft);
+    json_decref(root);
+    return code;
+}
+
+/* Reads at most size bytes of a file. */
+static cp_code read_file(const char *path, char *buffer, size_t size, size_t *length, cp_error *err)
+{
+    FILE *file = fopen(path, "re");
+    if (file == NULL) {
+        return cpi_error(err, CP_ERR_CONFIG, false, "%s: %s", path, strerror(errno));
+    }
+    *length = fread(buffer, 1, size, file);
+    cp_code code = CP_OK;
+    if (ferror(file)) {
+        code = cpi_error(err, CP_ERR_CONFIG, false, "%s: %s", path, strerror(errno));
+    }
+    fclose(file);
+    return code;
+}
+
+cp_code cp_config_load(cp_config *config, const char *path, cp_error *err)
+{
+    /* One byte more than may be there, to tell a file that is too large. */
+    char *buffer = malloc(FILE_BYTES_MAX + 1);
+    if (buffer == NULL) {
+        return cpi_error_memory(err);
+    }
+    size_t length = 0;
+    cp_code code = read_file(path, buffer, FILE_BYTES_MAX + 1, &length, err);
+    if (code == CP_OK && length > FILE_BYTES_MAX) {
+        code = cpi_error(err, CP_ERR_CONFIG, false, "%s: larger than a configuration may be (%d bytes)", path,
+                         FILE_BYTES_MAX);
+    }
+    if (code == CP_OK) {
+        code = parse(config, buffer, length, path, err);
+    }
+    free(buffer);
+    return code;
+}
+
+cp_code cp_config_parse(cp_config *config, const char *json, const char *name, cp_error *err)
+{
+    return parse(config, json, strlen(json), name, err);
+}

@@ -1,0 +1,76 @@
+/*
+ * What the configuration's own files share: config.c (settings, validation as a whole),
+ * config_default.c (what there is without a file), config_file.c (a JSON file), config_entity.c (the
+ * "entities" in it) and config_reader.c (messages that name the place).
+ */
+#ifndef CPI_CONFIG_INTERNAL_H
+#define CPI_CONFIG_INTERNAL_H
+
+#include "config/config.h"
+
+#include <jansson.h>
+
+/* ---- settings: config.c ---- */
+
+enum cpi_setting_kind {
+    CPI_SETTING_POSTGRES, /* char *; checked by libpq */
+    CPI_SETTING_REDIS,    /* char *, and the address made of it */
+    CPI_SETTING_PREFIX,   /* char * and whether it was ever set */
+    CPI_SETTING_WARMUP,   /* enum cpi_warmup */
+    CPI_SETTING_STRING,   /* char * */
+    CPI_SETTING_FLAG,     /* bool */
+    CPI_SETTING_COUNT,    /* unsigned, from min to max */
+    CPI_SETTING_TIME      /* int, from min to max */
+};
+
+struct cpi_setting {
+    const char *name;
+    enum cpi_setting_kind kind;
+    size_t offset; /* in struct cp_config, of the kinds that do not name their member */
+    int min;
+    int max;
+    const char *initial;
+};
+
+/* The setting called name, or NULL. */
+const struct cpi_setting *cpi_setting_find(const char *name);
+
+/* Sets one from text. Messages begin with the setting's name. */
+cp_code cpi_setting_set(struct cp_config *config, const struct cpi_setting *setting, const char *value, cp_error *err);
+
+/* Sets all to their defaults. */
+cp_code cpi_settings_reset(struct cp_config *config, cp_error *err);
+
+/* Appends name to the list in buffer, with ", " between; what does not fit is left away. */
+void cpi_list_append(char *buffer, size_t size, const char *name);
+
+/* The names of all settings as such a list. */
+void cpi_setting_names(char *buffer, size_t size);
+
+void cpi_entity_fini(struct cpi_entity *entity);
+void cpi_config_fini(struct cp_config *config);
+
+/* ---- reading JSON: config_reader.c ---- */
+
+/* Where reading is: for messages. */
+struct cpi_reader {
+    const char *file;
+    char path[160]; /* such as entities[1].key; empty for the whole */
+    cp_error *err;
+};
+
+/* CP_ERR_CONFIG, "FILE: PATH: …" */
+cp_code cpi_reader_reject(struct cpi_reader *reader, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* The same for a value of the wrong type: "expected …, found …". */
+cp_code cpi_reader_reject_type(struct cpi_reader *reader, const json_t *value, const char *expected);
+
+/* Whether a member of this name is a comment. */
+bool cpi_is_comment(const char *name);
+
+/* ---- entities: config_entity.c ---- */
+
+/* Reads "entities" into the draft, which has none yet and owns what was read on failure, too. */
+cp_code cpi_read_entities(struct cpi_reader *reader, json_t *array, struct cp_config *draft);
+
+#endif

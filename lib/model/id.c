@@ -1,0 +1,221 @@
+#include "model/id.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { UUID_LENGTH = 36, UUID_DIGITS = 32 };
+
+static const char *const type_names[] = {
+    [CPI_ID_INTEGER] = "integer",
+    [CPI_ID_BIGINT] = "bigint",
+    [CPI_ID_UUID] = "uuid",
+    [CPI_ID_TEXT] = "text",
+};
+
+static bool parse_number(const char *text, size_t length, int64_t min, int64_t max, int64_t *number)
+{
+    bool negative = length > 0 && text[0] == '-';
+    size_t at = negative ? 1 : 0;
+    if (at == length) {
+        return false;
+    }
+    /* Built up with its sign, since the smallest number has no positive counterpart. */
+    int64_t value = 0;
+    for (; at < length; at++) {
+        if (text[at] < '0' || text[at] > '9') {
+            return false;
+        }
+        int digit = text[at] - '0';
+        if (__builtin_mul_overflow(value, 10, &value) ||
+            __builtin_add_overflow(value, negative ? -digit : digit, &value)) {
+            return false;
+        }
+    }
+    *number = value;
+    return value >= min && value <= max;
+}
+
+static bool is_hyphen_place(size_t at)
+{
+    return at == 8 || at == 13 || at == 18 || at == 23;
+}
+
+static bool parse_uuid(const char *text, size_t length, char canonical[UUID_LENGTH + 1])
+{
+    bool hyphens = length == UUID_LENGTH;
+    if (!hyphens && length != UUID_DIGITS) {
+        return false;
+    }
+    for (size_t at = 0; at < UUID_LENGTH; at++) {
+        if (is_hyphen_place(at)) {
+            if (hyphens && *text++ != '-') {
+                return false;
+            }
+            canonical[at] = '-';
+            continue;
+        }
+        char digit = *text++;
+        if (digit >= 'A' && digit <= 'F') {
+            digit = (char)(digit - 'A' + 'a');
+        }
+        if (!(digit >= '0' && digit <= '9') && !(digit >= 'a' && digit <= 'f')) {
+            return false;
+        }
+        canonical[at] = digit;
+    }
+    canonical[UUID_LENGTH] = '\0';
+    return true;
+}
+
+/* The length of the well-formed character that text begins with; 0 when there is none. */
+static size_t character_length(const unsigned char *text, size_t length)
+{
+    unsigned lead = text[0];
+    size_t bytes;
+    if (lead < 0x80) {
+        return 1;
+    } else if (lead >= 0xC2 && lead <= 0xDF) {
+        bytes = 2;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+        bytes = 3;
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+        bytes = 4;
+    } else {
+        return 0;
+    }
+    if (bytes > length) {
+        return 0;
+    }
+    for (size_t i = 1; i < bytes; i++) {
+        if ((text[i] & 0xC0) != 0x80) {
+            return 0;
+        }
+    }
+    /* The second byte tells overlong forms, surrogates and what lies above U+10FFFF. */
+    unsigned second = text[1];
+    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) ||
+        (lead == 0xF4 && second > 0x8F)) {
+        return 0;
+    }
+    return bytes;
+}
+
+/* splitmix64's finaliser: every bit of the input reaches every bit of the result. */
+static uint64_t mix(uint64_t value)
+{
+    value ^= value >> 30;
+    value *= UINT64_C(0xBF58476D1CE4E5B9);
+    value ^= value >> 27;
+    value *= UINT64_C(0x94D049BB133111EB);
+    value ^= value >> 31;
+    return value;
+}
+
+/* FNV-1a, whose upper bits are weak for short strings: to be mixed by the caller. */
+static uint64_t hash_text(const char *text)
+{
+    uint64_t hash = UINT64_C(0xCBF29CE484222325);
+    for (; *text != '\0'; text++) {
+        hash ^= (unsigned char)*text;
+        hash *= UINT64_C(0x100000001B3);
+    }
+    return hash;
+}
+
+const char *cpi_id_type_name(enum cpi_id_type type)
+{
+    return type_names[type];
+}
+
+bool cpi_id_type_parse(const char *name, enum cpi_id_type *type)
+{
+    for (size_t i = 0; i < sizeof type_names / sizeof *type_names; i++) {
+        if (strcmp(name, type_names[i]) == 0) {
+            *type = (enum cpi_id_type)i;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool cpi_id_is_text(enum cpi_id_type type)
+{
+    return type == CPI_ID_UUID || type == CPI_ID_TEXT;
+}
+
+bool cpi_utf8_valid(const char *text, size_t length)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    const unsigned char *end = at + length;
+    while (at < end) {
+        size_t bytes = *at == '\0' ? 0 : character_length(at, (size_t)(end - at));
+        if (bytes == 0) {
+            return false;
+        }
+        at += bytes;
+    }
+    return true;
+}
+
+bool cpi_id_parse(enum cpi_id_type type, const char *text, size_t length, union cpi_id *id, bool *out_of_memory)
+{
+    char uuid[UUID_LENGTH + 1];
+    switch (type) {
+    case CPI_ID_INTEGER:
+        return parse_number(text, length, INT32_MIN, INT32_MAX, &id->number);
+    case CPI_ID_BIGINT:
+        return parse_number(text, length, INT64_MIN, INT64_MAX, &id->number);
+    case CPI_ID_UUID:
+        if (!parse_uuid(text, length, uuid)) {
+            return false;
+        }
+        text = uuid;
+        length = UUID_LENGTH;
+        break;
+    case CPI_ID_TEXT:
+        if (!cpi_utf8_valid(text, length)) {
+            return false;
+        }
+        break;
+    }
+    id->text = malloc(length + 1);
+    if (id->text == NULL) {
+        *out_of_memory = true;
+        return false;
+    }
+    memcpy(id->text, text, length); /* not strndup(): text need not end in a NUL */
+    id->text[length] = '\0';
+    return true;
+}
+
+const char *cpi_id_text(enum cpi_id_type type, const union cpi_id *id, char buffer[CPI_ID_NUMBER_BYTES])
+{
+    if (cpi_id_is_text(type)) {
+        return id->text;
+    }
+    snprintf(buffer, CPI_ID_NUMBER_BYTES, "%" PRId64, id->number);
+    return buffer;
+}
+
+uint64_t cpi_id_hash(enum cpi_id_type type, const union cpi_id *id, unsigned entity)
+{
+    uint64_t hash = cpi_id_is_text(type) ? hash_text(id->text) : (uint64_t)id->number;
+    /* Entities lie odd multiples of the golden ratio apart, so that id 17 of each goes somewhere
+     * else; + 1 since mix() leaves 0 as it is. */
+    return mix(hash + (entity + UINT64_C(1)) * UINT64_C(0x9E3779B97F4A7C15));
+}
+
+bool cpi_id_equal(enum cpi_id_type type, const union cpi_id *a, const union cpi_id *b)
+{
+    return cpi_id_is_text(type) ? strcmp(a->text, b->text) == 0 : a->number == b->number;
+}
+
+void cpi_id_fini(enum cpi_id_type type, union cpi_id *id)
+{
+    if (cpi_id_is_text(type)) {
+        free(id->text);
+        id->text = NULL;
+    }
+}

@@ -1,0 +1,207 @@
+#include "postgres/fetch.h"
+
+#include "base/error.h"
+
+#include <arpa/inet.h>
+#include <endian.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* From Postgres' pg_type.dat; these never change. */
+enum {
+    JSON_OID = 114,
+    INT8_OID = 20,
+    TEXT_OID = 25,
+    INT8_ARRAY_OID = 1016,
+    TEXT_ARRAY_OID = 1009,
+    VARCHAR_OID = 1043,
+    JSONB_OID = 3802
+};
+
+/* ---- the array parameter: the format of array_recv() ---- */
+
+enum { ARRAY_HEADER = 5 * 4 };
+
+static bool reserve(struct cpi_id_array *array, size_t more)
+{
+    if (array->length + more <= array->capacity) {
+        return true;
+    }
+    size_t capacity = 2 * (array->length + more);
+    char *bytes = realloc(array->bytes, capacity);
+    if (bytes == NULL) {
+        return false;
+    }
+    array->bytes = bytes;
+    array->capacity = capacity;
+    return true;
+}
+
+static void put_u32(char *at, uint32_t value)
+{
+    uint32_t network = htonl(value);
+    memcpy(at, &network, sizeof network);
+}
+
+bool cpi_id_array_clear(struct cpi_id_array *array, enum cpi_id_type type)
+{
+    array->length = 0;
+    array->count = 0;
+    array->text = cpi_id_is_text(type);
+    if (!reserve(array, ARRAY_HEADER)) {
+        return false;
+    }
+    array->length = ARRAY_HEADER;
+    return true;
+}
+
+bool cpi_id_array_add(struct cpi_id_array *array, const union cpi_id *id)
+{
+    uint64_t number = 0;
+    size_t length = sizeof number;
+    if (array->text) {
+        length = strlen(id->text);
+    } else {
+        number = htobe64((uint64_t)id->number);
+    }
+    if (!reserve(array, 4 + length)) {
+        return false;
+    }
+    put_u32(array->bytes + array->length, (uint32_t)length);
+    memcpy(array->bytes + array->length + 4, array->text ? id->text : (const char *)&number, length);
+    array->length += 4 + length;
+    array->count++;
+    return true;
+}
+
+struct cpi_pg_parameter cpi_id_array_parameter(struct cpi_id_array *array)
+{
+    /* dimensions, has nulls, element type, then of the one dimension: length and lower bound. add() has made room. */
+    put_u32(array->bytes, 1);
+    put_u32(array->bytes + 4, 0);
+    put_u32(array->bytes + 8, array->text ? TEXT_OID : INT8_OID);
+    put_u32(array->bytes + 12, array->count);
+    put_u32(array->bytes + 16, 1);
+    return (struct cpi_pg_parameter){
+        .type = array->text ? TEXT_ARRAY_OID : INT8_ARRAY_OID, .value = array->bytes, .length = array->length};
+}
+
+void cpi_id_array_fini(struct cpi_id_array *array)
+{
+    free(array->bytes);
+    *array = (struct cpi_id_array){0};
+}
+
+const char *cpi_id_wire_type(enum cpi_id_type type)
+{
+    return cpi_id_is_text(type) ? "text" : "int8";
+}
+
+union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const PGresult *result, int row, int column)
+{
+    union cpi_id id = {.text = PQgetvalue(result, row, column)};
+    if (!cpi_id_is_text(entity->id_type)) {
+        uint64_t network;
+        memcpy(&network, id.text, sizeof network);
+        id.number = (int64_t)be64toh(network);
+    }
+    return id;
+}
+
+/* ---- the statement ---- */
+
+static void statement_name(uint32_t index, char name[32])
+{
+    snprintf(name, 32, "cachepusher_fetch_%u", index);
+}
+
+static char *fetch_sql(const struct cpi_entity *entity, const char *document_cast)
+{
+    const char *type = cpi_id_type_name(entity->id_type);
+    const char *wire = cpi_id_wire_type(entity->id_type);
+    char *sql = NULL;
+    int length = entity->fetch_many
+                     ? asprintf(&sql,
+                                "select f.id::%s, f.document%s from %s($1::%s[]::%s[]) as f(id, document)"
+                                " where f.id is not null",
+                                wire, document_cast, entity->fetch, wire, type)
+                     : asprintf(&sql, "select u.id::%s, %s(u.id)%s from unnest($1::%s[]::%s[]) as u(id)", wire,
+                                entity->fetch, document_cast, wire, type);
+    return length < 0 ? NULL : sql;
+}
+
+static cp_code prepare(struct cpi_pg *pg, const char *name, const struct cpi_entity *entity, const char *document_cast,
+                       cp_error *err)
+{
+    char *sql = fetch_sql(entity, document_cast);
+    if (sql == NULL) {
+        return cpi_error_memory(err);
+    }
+    cp_error why;
+    cp_code code = cpi_pg_prepare(pg, name, sql, &why);
+    free(sql);
+    if (code != CP_OK) {
+        cpi_error(err, code, why.retriable, "entity \"%s\": fetch function %s: %s", entity->name, entity->fetch,
+                  why.message);
+    }
+    return code;
+}
+
+cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err)
+{
+    char name[32];
+    statement_name(index, name);
+
+    Oid type = 0;
+    cp_code code = prepare(pg, "", entity, "", err);
+    if (code == CP_OK) {
+        code = cpi_pg_column_type(pg, "", 1, &type, err);
+    }
+    if (code != CP_OK) {
+        return code;
+    }
+    switch (type) {
+    case JSON_OID:
+    case TEXT_OID:
+    case VARCHAR_OID:
+        return prepare(pg, name, entity, "", err);
+    case JSONB_OID: /* its binary format begins with a version byte */
+        return prepare(pg, name, entity, "::text", err);
+    default:
+        return cpi_error(err, CP_ERR_POSTGRES, false,
+                         "entity \"%s\": fetch function %s returns a type (oid %u) that is no document; expected json, "
+                         "jsonb, text or varchar",
+                         entity->name, entity->fetch, type);
+    }
+}
+
+cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err)
+{
+    cp_code code = cpi_fetch_prepare(pg, entity, index, err);
+    if (code != CP_OK) {
+        return code;
+    }
+    /* to_regproc() is null for a name with several functions; then the first fetch has to show it. */
+    struct cpi_pg_parameter parameter = {.value = entity->fetch};
+    PGresult *result = cpi_pg_query(pg,
+                                    "select from (select pg_catalog.to_regproc($1)) as named(f)"
+                                    " where f is not null and not pg_catalog.has_function_privilege(f, 'execute')",
+                                    &parameter, 1, false, err);
+    if (result == NULL) {
+        return CP_ERR_POSTGRES;
+    }
+    bool forbidden = PQntuples(result) > 0;
+    PQclear(result);
+    return forbidden ? cpi_error(err, CP_ERR_POSTGRES, false, "entity \"%s\": no right to execute fetch function %s",
+                                 entity->name, entity->fetch)
+                     : CP_OK;
+}
+
+PGresult *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err)
+{
+    char name[32];
+    statement_name(index, name);
+    struct cpi_pg_parameter parameter = cpi_id_array_parameter(ids);
+    return cpi_pg_execute(pg, name, &parameter, 1, true, err);
+}

@@ -1,0 +1,47 @@
+/*
+ * Reading documents: the statement of an entity's fetch function, and its result.
+ *
+ * One statement reads a batch. Ids travel as a binary array of bigint or text and are cast to their type by Postgres;
+ * documents come back in binary format, which for json and text is the text itself.
+ */
+#ifndef CPI_FETCH_H
+#define CPI_FETCH_H
+
+#include "model/event.h"
+#include "postgres/pg.h"
+
+/* A binary array parameter under construction; its memory is used again from one statement to the next. Zero is a valid
+ * empty one. */
+struct cpi_id_array {
+    char *bytes;
+    size_t capacity;
+    size_t length;
+    uint32_t count;
+    bool text;
+};
+
+/* Starts an array for an entity's ids. False, like add: out of memory. */
+bool cpi_id_array_clear(struct cpi_id_array *array, enum cpi_id_type type);
+bool cpi_id_array_add(struct cpi_id_array *array, const union cpi_id *id);
+struct cpi_pg_parameter cpi_id_array_parameter(struct cpi_id_array *array);
+void cpi_id_array_fini(struct cpi_id_array *array);
+
+/* "int8" or "text": how ids of the type travel, both ways. */
+const char *cpi_id_wire_type(enum cpi_id_type type);
+
+/* The id in a binary result's column. A text id points into the result and lives as long as that. */
+union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const PGresult *result, int row, int column);
+
+/* Prepares the entity's statement on a new connection, which also shows that the function is there and returns what can
+ * be stored: json, jsonb, text or varchar. */
+cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err);
+
+/* Prepares it, and shows that we may call the function, without calling it: a lock must not keep us from starting. */
+cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err);
+
+/* Reads the documents of the ids in the array. The
+ * result's rows are (id, document); a document that is null, like an id that has no row, does not exist. The caller
+ * clears it. */
+PGresult *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err);
+
+#endif

@@ -1,0 +1,32 @@
+/*
+ * Which documents there are, says Postgres: statements around an entity's listing query.
+ *
+ * The query is taken as a subselect, which the planner sees through: the pages below become range scans of the id's
+ * index, and the look for missing ids a probe of it for each.
+ */
+#ifndef CPI_LISTING_H
+#define CPI_LISTING_H
+
+#include "postgres/fetch.h"
+
+/* Ids to a page. */
+enum { CPI_LISTING_PAGE = 8192 };
+
+/* The first ids after `after` (NULL: from the start), in order; one column, binary. The page that has fewer than
+ * CPI_LISTING_PAGE rows is the last. Keyset paging: no transaction stays open between pages, and a page can be asked
+ * for again on another connection. */
+PGresult *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *entity, const union cpi_id *after,
+                           cp_error *err);
+
+/* Those of the ids in the array that the query does not list. */
+PGresult *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
+                              cp_error *err);
+
+/* How many ids the planner expects the query to list. */
+cp_code cpi_listing_estimate(struct cpi_pg *pg, const struct cpi_entity *entity, uint64_t *count, cp_error *err);
+
+/* Whether the statements above would work: the query parses, its column sorts and compares as the entity's id type
+ * does, and we may read what it reads. */
+cp_code cpi_listing_check(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err);
+
+#endif

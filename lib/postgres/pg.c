@@ -1,0 +1,305 @@
+#include "postgres/pg.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The server is given this much longer than its own timeout before it counts as gone. */
+enum { TIMEOUT_MARGIN_MS = 1000, WATCH_EVERY_MS = 500, MAX_PARAMETERS = 4 };
+
+bool cpi_pg_is_open(const struct cpi_pg *pg)
+{
+    return pg->connection != NULL;
+}
+
+void cpi_pg_close(struct cpi_pg *pg)
+{
+    PQfinish(pg->connection);
+    pg->connection = NULL;
+}
+
+/* ---- waiting ---- */
+
+/* Waits until the socket is ready, the deadline (-1: none) has passed or we are to give up. */
+static cp_code wait_socket(struct cpi_pg *pg, short events, int64_t deadline_ms, cp_error *err)
+{
+    struct pollfd fds[] = {{.fd = PQsocket(pg->connection), .events = events}, {.fd = pg->cancel_fd, .events = POLLIN}};
+    int ready;
+    do {
+        int left_ms = deadline_ms < 0 ? -1 : cpi_left_ms(deadline_ms);
+        bool watching = pg->watch != NULL && (left_ms < 0 || left_ms > WATCH_EVERY_MS);
+        ready = poll(fds, 2, watching ? WATCH_EVERY_MS : left_ms);
+        if (ready != 0 || !watching) {
+            break;
+        }
+    } while (pg->watch(pg->watch_context));
+    if (ready < 0 && errno != EINTR) {
+        return cpi_error(err, CP_ERR_SYSTEM, true, "poll: %s", strerror(errno));
+    }
+    if (ready > 0 && fds[1].revents != 0) {
+        return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: given up, stopping");
+    }
+    if (ready == 0) {
+        return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no answer in time");
+    }
+    return CP_OK;
+}
+
+static cp_code connection_lost(struct cpi_pg *pg, cp_error *err)
+{
+    cp_code code = cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(pg->connection));
+    cpi_pg_close(pg);
+    return code;
+}
+
+/* Sends what libpq holds. Keeps reading meanwhile: a server that blocks on its own output reads nothing. */
+static cp_code flush(struct cpi_pg *pg, int64_t deadline_ms, cp_error *err)
+{
+    int left;
+    while ((left = PQflush(pg->connection)) > 0) {
+        if (wait_socket(pg, POLLIN | POLLOUT, deadline_ms, err) != CP_OK) {
+            cpi_pg_close(pg);
+            return CP_ERR_POSTGRES;
+        }
+        if (PQconsumeInput(pg->connection) == 0) {
+            return connection_lost(pg, err);
+        }
+    }
+    return left < 0 ? connection_lost(pg, err) : CP_OK;
+}
+
+/* The next result, NULL in *result when there is none left. */
+static cp_code next_result(struct cpi_pg *pg, int64_t deadline_ms, PGresult **result, cp_error *err)
+{
+    while (PQisBusy(pg->connection) != 0) {
+        if (wait_socket(pg, POLLIN, deadline_ms, err) != CP_OK) {
+            cpi_pg_close(pg);
+            return CP_ERR_POSTGRES;
+        }
+        if (PQconsumeInput(pg->connection) == 0) {
+            return connection_lost(pg, err);
+        }
+    }
+    *result = PQgetResult(pg->connection);
+    return CP_OK;
+}
+
+/* ---- statements ---- */
+
+static bool has_class(const char *sqlstate, const char *const *classes)
+{
+    while (*classes != NULL && strncmp(sqlstate, *classes, strlen(*classes)) != 0) {
+        classes++;
+    }
+    return *classes != NULL;
+}
+
+/* Whether an error calls for another connection: when the server ends this one (FATAL), and, unless this one is new,
+ * when it may be the session that is wrong: 25006 read-only after a demotion, 0A "cached plan must not change result
+ * type", 26 "prepared statement does not exist". Every other ERROR is the statement's own, whatever its code says: a
+ * function can raise any, and one corrupt row (XX) or huge document (53) is no reason to give up a connection. */
+static bool calls_for_reconnect(const struct cpi_pg *pg, const PGresult *result)
+{
+    static const char *const session[] = {"25006", "0A", "26", NULL};
+    const char *severity = PQresultErrorField(result, PG_DIAG_SEVERITY_NONLOCALIZED);
+    const char *sqlstate = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    if (severity == NULL || sqlstate == NULL || PQstatus(pg->connection) != CONNECTION_OK) {
+        return true;
+    }
+    return strcmp(severity, "ERROR") != 0 || (pg->proven && has_class(sqlstate, session));
+}
+
+static cp_code statement_failed(struct cpi_pg *pg, const PGresult *result, cp_error *err)
+{
+    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
+    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    bool trouble = calls_for_reconnect(pg, result);
+    cpi_error(err, CP_ERR_POSTGRES, trouble, "Postgres: %s%s%s%s",
+              message != NULL ? message : PQresultErrorMessage(result), hint != NULL ? " (" : "",
+              hint != NULL ? hint : "", hint != NULL ? ")" : "");
+    if (trouble) {
+        cpi_pg_close(pg);
+    }
+    return CP_ERR_POSTGRES;
+}
+
+/* Sends what has been queued and collects its one result. */
+static PGresult *finish(struct cpi_pg *pg, int sent, cp_error *err)
+{
+    if (sent == 0) {
+        connection_lost(pg, err);
+        return NULL;
+    }
+    int64_t deadline_ms =
+        pg->statement_timeout_ms > 0 ? cpi_now_ms() + pg->statement_timeout_ms + TIMEOUT_MARGIN_MS : -1;
+    PGresult *result = NULL;
+    if (flush(pg, deadline_ms, err) != CP_OK || next_result(pg, deadline_ms, &result, err) != CP_OK) {
+        return NULL;
+    }
+    /* libpq wants to be asked until it says that there is no more. */
+    PGresult *more = NULL;
+    if (next_result(pg, deadline_ms, &more, err) != CP_OK) {
+        PQclear(result);
+        return NULL;
+    }
+    PQclear(more);
+
+    ExecStatusType status = PQresultStatus(result);
+    if (status != PGRES_TUPLES_OK && status != PGRES_COMMAND_OK) {
+        statement_failed(pg, result, err);
+        PQclear(result);
+        return NULL;
+    }
+    return result;
+}
+
+static cp_code finish_without_rows(struct cpi_pg *pg, int sent, cp_error *err)
+{
+    PGresult *result = finish(pg, sent, err);
+    if (result == NULL) {
+        return CP_ERR_POSTGRES;
+    }
+    PQclear(result);
+    return CP_OK;
+}
+
+/* libpq wants parameters as parallel arrays. */
+struct unzipped {
+    Oid types[MAX_PARAMETERS];
+    const char *values[MAX_PARAMETERS];
+    int lengths[MAX_PARAMETERS];
+    int formats[MAX_PARAMETERS];
+};
+
+static struct unzipped unzip(const struct cpi_pg_parameter *parameters, int count)
+{
+    struct unzipped out = {0};
+    for (int i = 0; i < count && i < MAX_PARAMETERS; i++) {
+        out.types[i] = parameters[i].type;
+        out.values[i] = parameters[i].value;
+        out.lengths[i] = (int)parameters[i].length;
+        out.formats[i] = parameters[i].type != 0;
+    }
+    return out;
+}
+
+PGresult *cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct cpi_pg_parameter *parameters, int count,
+                       bool binary, cp_error *err)
+{
+    struct unzipped p = unzip(parameters, count);
+    return finish(pg, PQsendQueryParams(pg->connection, sql, count, p.types, p.values, p.lengths, p.formats, binary),
+                  err);
+}
+
+PGresult *cpi_pg_execute(struct cpi_pg *pg, const char *name, const struct cpi_pg_parameter *parameters, int count,
+                         bool binary, cp_error *err)
+{
+    struct unzipped p = unzip(parameters, count);
+    PGresult *result =
+        finish(pg, PQsendQueryPrepared(pg->connection, name, count, p.values, p.lengths, p.formats, binary), err);
+    pg->proven = pg->proven || result != NULL;
+    return result;
+}
+
+cp_code cpi_pg_prepare(struct cpi_pg *pg, const char *name, const char *sql, cp_error *err)
+{
+    return finish_without_rows(pg, PQsendPrepare(pg->connection, name, sql, 0, NULL), err);
+}
+
+cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, Oid *type, cp_error *err)
+{
+    PGresult *result = finish(pg, PQsendDescribePrepared(pg->connection, name), err);
+    if (result == NULL) {
+        return CP_ERR_POSTGRES;
+    }
+    *type = column < PQnfields(result) ? PQftype(result, column) : 0;
+    PQclear(result);
+    return CP_OK;
+}
+
+/* ---- connecting ---- */
+
+/* Without it libpq would print notices to standard error. */
+static void log_notice(void *context, const PGresult *result)
+{
+    const struct cpi_pg *pg = context;
+    cp_error notice;
+    cpi_error(&notice, CP_OK, false, "%s", PQresultErrorMessage(result));
+    if (pg->log != NULL) {
+        cpi_log(pg->log, CP_LOG_DEBUG, "%s: %s", pg->role, notice.message);
+    }
+}
+
+static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
+{
+    /* Later entries win, and those of the user's string stand where dbname does. A connection whose peer is gone
+     * without a word looks healthy for hours unless the kernel is told to probe it. */
+    const char *const keywords[] = {"keepalives_idle",  "keepalives_interval",
+                                    "keepalives_count", "tcp_user_timeout",
+                                    "application_name", "dbname",
+                                    "client_encoding",  NULL};
+    const char *const values[] = {"5", "2", "3", "10000", pg->role, pg->config->postgres, "UTF8", NULL};
+    int64_t deadline_ms =
+        cpi_now_ms() + (pg->connect_timeout_ms > 0 ? pg->connect_timeout_ms : pg->config->connect_timeout_ms);
+
+    pg->connection = PQconnectStartParams(keywords, values, 1);
+    if (pg->connection == NULL) {
+        return cpi_error_memory(err);
+    }
+    PQsetNoticeReceiver(pg->connection, log_notice, pg);
+    PostgresPollingStatusType step =
+        PQstatus(pg->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
+    while (step != PGRES_POLLING_OK) {
+        if (step == PGRES_POLLING_FAILED) {
+            return connection_lost(pg, err);
+        }
+        if (wait_socket(pg, step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err) != CP_OK) {
+            cpi_pg_close(pg);
+            return CP_ERR_POSTGRES;
+        }
+        step = PQconnectPoll(pg->connection);
+    }
+    PQsetnonblocking(pg->connection, 1);
+    return CP_OK;
+}
+
+cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err)
+{
+    cpi_pg_close(pg);
+    pg->proven = false;
+    if (connect_in_time(pg, err) != CP_OK) {
+        return CP_ERR_POSTGRES;
+    }
+    if (PQserverVersion(pg->connection) < 110000) {
+        cpi_error(err, CP_ERR_POSTGRES, false, "Postgres: the server's version is %d; 11 or newer is needed",
+                  PQserverVersion(pg->connection) / 10000);
+        cpi_pg_close(pg);
+        return CP_ERR_POSTGRES;
+    }
+
+    char timeout[16];
+    snprintf(timeout, sizeof timeout, "%d", pg->statement_timeout_ms);
+    struct cpi_pg_parameter parameter = {.value = timeout};
+    /* idle_session_timeout came with version 14. */
+    PGresult *result = cpi_pg_query(pg,
+                                    "select pg_is_in_recovery(), set_config('jit', 'off', false),"
+                                    " set_config('statement_timeout', $1, false),"
+                                    " case when current_setting('server_version_num')::int >= 140000"
+                                    " then set_config('idle_session_timeout', '0', false) end",
+                                    &parameter, 1, false, err);
+    if (result == NULL) {
+        cpi_pg_close(pg);
+        return CP_ERR_POSTGRES;
+    }
+    bool standby = strcmp(PQgetvalue(result, 0, 0), "t") == 0;
+    PQclear(result);
+    if (standby) {
+        cpi_pg_close(pg);
+        return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the server is a standby; the primary is needed");
+    }
+    return CP_OK;
+}

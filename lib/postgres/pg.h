@@ -1,0 +1,58 @@
+/*
+ * A Postgres connection of one thread: made, used with deadlines, lost and made again.
+ *
+ * Failures are of two kinds, and cpi_pg_is_open() afterwards tells which. The server or the session is at fault
+ * (connection lost, shutting down, demoted, a plan that is out of date): the connection is closed; make it again after
+ * a while. A statement failed by itself (a function raised an error): the connection is still open.
+ */
+#ifndef CPI_PG_H
+#define CPI_PG_H
+
+#include "config/config.h"
+#include "base/log.h"
+
+#include <libpq-fe.h>
+
+struct cpi_pg {
+    PGconn *connection; /* NULL: closed */
+    const struct cp_config *config;
+    const struct cpi_log *log; /* for notices of the server */
+    const char *role;          /* for application_name: "cachepusher worker" */
+    bool proven;               /* has run a prepared statement since it was opened */
+    int cancel_fd;             /* readable: give up whatever is waited for */
+    int connect_timeout_ms;    /* 0: as configured */
+    int statement_timeout_ms;  /* 0: none. Enforced by the server, and here with a margin in case it is gone */
+    /* Called every little while during a wait, unless NULL: does what has to be done meanwhile, and false gives up the
+     * connection, which the caller has come to know is dead. */
+    bool (*watch)(void *context);
+    void *watch_context;
+};
+
+/* One parameter of a statement, in binary format unless oid is 0. */
+struct cpi_pg_parameter {
+    Oid type; /* 0: text, the type is inferred */
+    const char *value;
+    size_t length; /* of a binary value */
+};
+
+/* Connects and makes the session ours: UTF-8, no JIT (it compiles for longer than our statements run), no timeouts but
+ * our own. Refuses a server in recovery: what a standby holds is not what was committed. The same role may be connected
+ * any number of times. */
+cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err);
+bool cpi_pg_is_open(const struct cpi_pg *pg);
+void cpi_pg_close(struct cpi_pg *pg);
+
+/* Prepares a statement; name "" is the unnamed one. */
+cp_code cpi_pg_prepare(struct cpi_pg *pg, const char *name, const char *sql, cp_error *err);
+
+/* The type of a column of a prepared statement's result. */
+cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, Oid *type, cp_error *err);
+
+/* Runs a statement: sql itself, or the prepared one of that name. Results come in binary format if so asked. NULL on
+ * failure; the caller clears the result otherwise. */
+PGresult *cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct cpi_pg_parameter *parameters, int count,
+                       bool binary, cp_error *err);
+PGresult *cpi_pg_execute(struct cpi_pg *pg, const char *name, const struct cpi_pg_parameter *parameters, int count,
+                         bool binary, cp_error *err);
+
+#endif

@@ -1,0 +1,107 @@
+#include "queue/lane.h"
+
+#include "base/error.h"
+
+/* Slots of 16 bytes. A live ring takes a burst of notifications while its worker is busy with one batch (a millisecond
+ * or ten) before the listener has to coalesce for it; a bulk ring needs to hold the resync thread's lead, no more. */
+enum { LIVE_CAPACITY = 8192, BULK_CAPACITY = 4096 };
+
+uint32_t cpi_lane_capacity(const struct cp_config *config)
+{
+    return config->max_pending / config->threads;
+}
+
+cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err)
+{
+    atomic_init(&lane->held, 0);
+    lane->bell.fd = -1;
+    lane->rings[CPI_RING_LIVE] = cpi_ring_create(LIVE_CAPACITY);
+    lane->rings[CPI_RING_BULK] = cpi_ring_create(BULK_CAPACITY);
+    for (int kind = 0; kind < CPI_RINGS; kind++) {
+        atomic_init(&lane->fences_passed[kind], 0);
+        if (lane->rings[kind] == NULL) {
+            return cpi_error_memory(err);
+        }
+    }
+    return cpi_bell_init(&lane->bell, err);
+}
+
+void cpi_lane_fini(struct cpi_lane *lane, const struct cpi_entity *entities)
+{
+    for (int kind = 0; kind < CPI_RINGS; kind++) {
+        struct cpi_event event;
+        while (lane->rings[kind] != NULL && cpi_ring_dequeue(lane->rings[kind], &event, 1) == 1) {
+            if (cpi_event_is_id(&event)) {
+                cpi_id_fini(entities[event.entity].id_type, &event.id);
+            }
+        }
+        cpi_ring_destroy(lane->rings[kind]);
+    }
+    cpi_bell_fini(&lane->bell);
+}
+
+uint32_t cpi_lane_of(const struct cpi_event *event, const struct cpi_entity *entities, uint32_t count)
+{
+    /* The upper half of the hash; the worker's set uses the lower. */
+    uint64_t hash = cpi_id_hash(entities[event->entity].id_type, &event->id, event->entity);
+    return (uint32_t)((hash >> 32) % count);
+}
+
+uint32_t cpi_lane_put(struct cpi_lane *lane, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n)
+{
+    return cpi_ring_enqueue(lane->rings[kind], events, n);
+}
+
+bool cpi_lane_has_room(const struct cpi_lane *lane, enum cpi_ring_kind kind)
+{
+    return cpi_ring_count(lane->rings[kind]) < (kind == CPI_RING_LIVE ? LIVE_CAPACITY : BULK_CAPACITY);
+}
+
+static bool put_question(struct cpi_lane *lane, enum cpi_ring_kind kind, uint32_t question, int64_t number)
+{
+    struct cpi_event event = {.id.number = number, .entity = question};
+    return cpi_ring_enqueue(lane->rings[kind], &event, 1) == 1;
+}
+
+bool cpi_lane_put_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
+{
+    return put_question(lane, kind, CPI_FENCE, number);
+}
+
+bool cpi_lane_put_turn(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
+{
+    return put_question(lane, kind, CPI_TURN, number);
+}
+
+uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n)
+{
+    return cpi_ring_dequeue(lane->rings[kind], events, n);
+}
+
+bool cpi_lane_is_empty(const struct cpi_lane *lane)
+{
+    return cpi_ring_count(lane->rings[CPI_RING_LIVE]) == 0 && cpi_ring_count(lane->rings[CPI_RING_BULK]) == 0;
+}
+
+void cpi_lane_pass_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
+{
+    /* release, pairs with the acquire in cpi_lane_has_passed(): whoever is told "ready" may rely on what the worker did
+     * before, its settled callbacks included. */
+    atomic_store_explicit(&lane->fences_passed[kind], number, memory_order_release);
+}
+
+void cpi_lane_set_held(struct cpi_lane *lane, uint32_t held)
+{
+    /* relaxed, here and below: a figure that stands for nothing else, and may be old. */
+    atomic_store_explicit(&lane->held, held, memory_order_relaxed);
+}
+
+uint32_t cpi_lane_held(const struct cpi_lane *lane)
+{
+    return atomic_load_explicit(&lane->held, memory_order_relaxed);
+}
+
+bool cpi_lane_has_passed(const struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
+{
+    return atomic_load_explicit(&lane->fences_passed[kind], memory_order_acquire) >= number;
+}

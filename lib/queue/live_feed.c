@@ -1,0 +1,181 @@
+#include "queue/live_feed.h"
+
+#include <stdlib.h>
+
+enum { FLUSH_CHUNK = 256 };
+
+/* What waits for one lane. */
+struct kept {
+    struct cpi_idset *set;    /* in its live queue */
+    struct cpi_events staged; /* of one put; empty between calls */
+    int64_t fence;            /* to be put in once the set is empty; 0: none */
+};
+
+struct cpi_spill {
+    const struct cpi_env *env;
+    struct kept *kept; /* by lane */
+};
+
+struct cpi_spill *cpi_spill_create(const struct cpi_env *env)
+{
+    uint32_t lanes = env->config->threads;
+    struct cpi_spill *spill = calloc(1, sizeof *spill);
+    if (spill == NULL) {
+        return NULL;
+    }
+    spill->env = env;
+    spill->kept = calloc(lanes, sizeof *spill->kept);
+    for (uint32_t i = 0; spill->kept != NULL && i < lanes; i++) {
+        spill->kept[i].set = cpi_idset_create(env->config->entities);
+        if (spill->kept[i].set == NULL) {
+            cpi_spill_destroy(spill);
+            return NULL;
+        }
+    }
+    if (spill->kept == NULL) {
+        free(spill);
+        return NULL;
+    }
+    return spill;
+}
+
+void cpi_spill_destroy(struct cpi_spill *spill)
+{
+    if (spill == NULL) {
+        return;
+    }
+    for (uint32_t i = 0; i < spill->env->config->threads; i++) {
+        cpi_idset_destroy(spill->kept[i].set);
+        cpi_events_fini(&spill->kept[i].staged, spill->env->config->entities);
+    }
+    free(spill->kept);
+    free(spill);
+}
+
+static bool flush_lane(struct cpi_spill *spill, uint32_t index)
+{
+    struct kept *kept = &spill->kept[index];
+    struct cpi_lane *lane = &spill->env->lanes[index];
+    uint32_t handles[FLUSH_CHUNK];
+    uint32_t n = 0;
+    uint32_t moved = 0;
+    bool has_room = true;
+    while (has_room && (n = cpi_idset_peek(kept->set, CPI_LIVE, handles, FLUSH_CHUNK)) > 0) {
+        for (uint32_t i = 0; i < n && has_room; i++) {
+            struct cpi_event event = cpi_idset_get(kept->set, handles[i]);
+            has_room = cpi_lane_put(lane, CPI_RING_LIVE, &event, 1) == 1;
+            if (has_room) {
+                cpi_idset_take(kept->set, handles[i]); /* the ring owns the id now */
+                moved++;
+            }
+        }
+    }
+    if (has_room && kept->fence != 0 && cpi_lane_put_fence(lane, CPI_RING_LIVE, kept->fence)) {
+        kept->fence = 0;
+        moved++;
+    }
+    if (moved > 0) {
+        cpi_bell_ring(&lane->bell);
+        cpi_idset_compact(kept->set); /* what it holds less the worker's set holds more */
+    }
+    return cpi_idset_total(kept->set) == 0 && kept->fence == 0;
+}
+
+bool cpi_spill_flush(struct cpi_spill *spill)
+{
+    bool empty = true;
+    for (uint32_t i = 0; i < spill->env->config->threads; i++) {
+        empty = flush_lane(spill, i) && empty;
+    }
+    return empty;
+}
+
+/* Forgets all that a lane's set holds. */
+static void forget(struct cpi_spill *spill, struct kept *kept)
+{
+    cpi_stats_add(spill->env->stats, CPI_STAT_OVERFLOWS, 1);
+    uint32_t handle = 0;
+    while (cpi_idset_peek(kept->set, CPI_LIVE, &handle, 1) == 1) {
+        cpi_idset_remove(kept->set, handle);
+    }
+    cpi_idset_compact(kept->set);
+}
+
+/* Keeps the staged events from the given one on. */
+static bool keep(struct cpi_spill *spill, uint32_t index, size_t from)
+{
+    struct kept *kept = &spill->kept[index];
+    struct cpi_events *staged = &kept->staged;
+    uint32_t capacity = cpi_lane_capacity(spill->env->config);
+    uint32_t held = cpi_lane_held(&spill->env->lanes[index]);
+    uint32_t room = held < capacity ? capacity - held : 0;
+    bool fits = true;
+    for (size_t i = from; i < staged->count && fits; i++) {
+        /* One that is kept already needs no room. */
+        const struct cpi_event *event = &staged->items[i];
+        bool may_add = cpi_idset_total(kept->set) < room || cpi_idset_find(kept->set, event->entity, &event->id) != 0;
+        enum cpi_added added = may_add ? cpi_idset_add(kept->set, event, CPI_LIVE) : CPI_NO_MEMORY;
+        if (added == CPI_NO_MEMORY) {
+            cpi_events_truncate(staged, i, spill->env->config->entities);
+            fits = false;
+        }
+        cpi_stats_add(spill->env->stats, CPI_STAT_COALESCED, added == CPI_COALESCED);
+    }
+    staged->count = 0; /* the ring and the set own their ids */
+    if (!fits) {
+        forget(spill, kept);
+    }
+    return fits;
+}
+
+static bool put_lane(struct cpi_spill *spill, uint32_t index)
+{
+    struct kept *kept = &spill->kept[index];
+    if (kept->staged.count == 0) {
+        return true;
+    }
+    struct cpi_lane *lane = &spill->env->lanes[index];
+    /* Past ids that are kept already: between different ids order means nothing, and of one id every event is the
+     * same. */
+    uint32_t n = cpi_lane_put(lane, CPI_RING_LIVE, kept->staged.items, (uint32_t)kept->staged.count);
+    if (n > 0) {
+        cpi_bell_ring(&lane->bell);
+    }
+    return keep(spill, index, n);
+}
+
+bool cpi_spill_put(struct cpi_spill *spill, struct cpi_events *events)
+{
+    const struct cp_config *config = spill->env->config;
+    bool fits = true;
+    for (size_t i = 0; i < events->count; i++) {
+        struct cpi_event *event = &events->items[i];
+        uint32_t lane = cpi_lane_of(event, config->entities, config->threads);
+        if (!cpi_events_add(&spill->kept[lane].staged, event)) {
+            cpi_id_fini(config->entities[event->entity].id_type, &event->id);
+            cpi_stats_add(spill->env->stats, CPI_STAT_OVERFLOWS, 1);
+            fits = false;
+        }
+    }
+    events->count = 0;
+    for (uint32_t i = 0; i < config->threads; i++) {
+        fits = put_lane(spill, i) && fits;
+    }
+    return fits;
+}
+
+void cpi_spill_fence(struct cpi_spill *spill, int64_t number)
+{
+    for (uint32_t i = 0; i < spill->env->config->threads; i++) {
+        spill->kept[i].fence = number;
+    }
+}
+
+uint64_t cpi_spill_count(const struct cpi_spill *spill)
+{
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < spill->env->config->threads; i++) {
+        count += cpi_idset_total(spill->kept[i].set);
+    }
+    return count;
+}

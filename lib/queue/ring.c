@@ -1,0 +1,33 @@
+#include "queue/ring.h"
+
+#include <stdlib.h>
+
+struct cpi_ring *cpi_ring_create(uint32_t capacity)
+{
+    /* A multiple of the alignment, as C11 has it. */
+    size_t slots_bytes = capacity * sizeof(struct cpi_event);
+    size_t slots_lines = (slots_bytes + CPI_CACHE_LINE - 1) / CPI_CACHE_LINE;
+    struct cpi_ring *ring = aligned_alloc(CPI_CACHE_LINE, sizeof *ring + slots_lines * CPI_CACHE_LINE);
+    if (ring == NULL) {
+        return NULL;
+    }
+    atomic_init(&ring->tail, 0);
+    atomic_init(&ring->head, 0);
+    ring->limit = capacity;
+    ring->seen_tail = 0;
+    ring->mask = capacity - 1;
+    return ring;
+}
+
+void cpi_ring_destroy(struct cpi_ring *ring)
+{
+    free(ring);
+}
+
+uint32_t cpi_ring_count(const struct cpi_ring *ring)
+{
+    /* acquire: whoever finds the ring empty after its producer has said it is done may rely on it. head first: it
+     * never passes a tail read later. */
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+    return atomic_load_explicit(&ring->tail, memory_order_acquire) - head;
+}

@@ -1,0 +1,148 @@
+#include "resync/marker.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+enum { LOOK_EVERY_MS = 1000 };
+
+void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env)
+{
+    *marker = (struct cpi_marker){.env = env};
+    marker->redis =
+        (struct cpi_redis){.config = env->config, .role = "cachepusher-marker", .cancel_fd = env->stop->drain_fd};
+    uint64_t hash = 0;
+    for (size_t e = 0; e < env->config->entity_count; e++) {
+        const struct cpi_key *key = &env->config->entities[e].key;
+        union cpi_id before = {.text = key->before};
+        union cpi_id after = {.text = key->after};
+        hash = hash * 31 + cpi_id_hash(CPI_ID_TEXT, &before, 0);
+        hash = hash * 31 + cpi_id_hash(CPI_ID_TEXT, &after, 1);
+    }
+    snprintf(marker->key, sizeof marker->key, "%s%016llx", CPI_MARKER_PREFIX, (unsigned long long)hash);
+}
+
+void cpi_marker_fini(struct cpi_marker *marker)
+{
+    cpi_redis_close(&marker->redis);
+}
+
+static bool is_connected(struct cpi_marker *marker, cp_error *err)
+{
+    return cpi_redis_is_open(&marker->redis) || cpi_redis_open(&marker->redis, err) == CP_OK;
+}
+
+static bool is_admitted(struct cpi_marker *marker, struct cpi_pg *pg, cp_error *err)
+{
+    return marker->redis.may_write || cpi_lease_admit(marker->env->lease, pg, &marker->redis, err) == CP_OK;
+}
+
+/* True: a failure that time may cure. Each kind is said once. */
+static bool should_retry(struct cpi_marker *marker, const cp_error *err)
+{
+    bool *said = err->retriable ? &marker->away : &marker->refused;
+    if (!*said && cpi_stop_phase(marker->env->stop) == CPI_RUNNING) {
+        cpi_log(&marker->env->log, CP_LOG_WARN,
+                err->retriable ? "marker: %s; trying again"
+                               : "marker: %s; doing without, so that FLUSHALL or evictions go unnoticed",
+                err->message);
+        *said = true;
+    }
+    return err->retriable;
+}
+
+/* Reads the marker's value; "" when there is none. */
+static bool read_epoch(struct cpi_marker *marker, char epoch[24], cp_error *err)
+{
+    const char *get[] = {"GET", marker->key};
+    redisReply *reply = cpi_redis_command(&marker->redis, 2, get, NULL, err);
+    if (reply == NULL) {
+        return false;
+    }
+    snprintf(epoch, 24, "%s", reply->type == REDIS_REPLY_STRING ? reply->str : "");
+    freeReplyObject(reply);
+    return true;
+}
+
+/* Writes a new one, unless somebody else just has. */
+static bool write_epoch(struct cpi_marker *marker, cp_error *err)
+{
+    unsigned long long random = 0;
+    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
+        cpi_error(err, CP_ERR_SYSTEM, true, "getrandom: %s", strerror(errno));
+        return false;
+    }
+    char epoch[24];
+    snprintf(epoch, sizeof epoch, "%016llx", random);
+    const char *set[] = {"SET", marker->key, epoch, "NX"};
+    redisReply *reply = cpi_redis_command(&marker->redis, 4, set, NULL, err);
+    if (reply == NULL) {
+        return false;
+    }
+    freeReplyObject(reply); /* OK, or nil when there is one */
+    return true;
+}
+
+static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, char epoch[24], bool *lost, cp_error *err)
+{
+    if (!is_connected(marker, err) || !is_admitted(marker, pg, err) || !read_epoch(marker, epoch, err)) {
+        return false;
+    }
+    /* Compared before another is written: that one is gone may have been noticed, and told, by the look before. */
+    *lost = marker->planted && (marker->redis.data_may_differ || strcmp(epoch, marker->epoch) != 0);
+    return epoch[0] != '\0' || (write_epoch(marker, err) && read_epoch(marker, epoch, err));
+}
+
+bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
+{
+    cp_error err = {0};
+    char epoch[24] = "";
+    marker->in_use = true;
+    bool done = plant(marker, pg, epoch, lost, &err);
+    marker->in_use = false;
+    if (!done && should_retry(marker, &err)) {
+        return false;
+    }
+    if (!done) { /* refused, and done without: what the server said of itself still counts */
+        *lost = *lost || (marker->planted && marker->redis.data_may_differ);
+    }
+    memcpy(marker->epoch, epoch, sizeof marker->epoch); /* "" when refused: what is left is the run_id */
+    marker->planted = true;
+    marker->away = false;
+    marker->redis.data_may_differ = false;
+    marker->look_at_ms = cpi_now_ms() + LOOK_EVERY_MS;
+    return true;
+}
+
+int cpi_marker_due_ms(const struct cpi_marker *marker)
+{
+    return marker->planted ? cpi_left_ms(marker->look_at_ms) : -1;
+}
+
+bool cpi_marker_has_changed(struct cpi_marker *marker)
+{
+    if (!marker->planted || marker->in_use || cpi_left_ms(marker->look_at_ms) > 0) {
+        return false;
+    }
+    marker->look_at_ms = cpi_now_ms() + LOOK_EVERY_MS;
+
+    cp_error err = {0};
+    char epoch[24] = "";
+    bool read = is_connected(marker, &err) && cpi_redis_check_primary(&marker->redis, &err) == CP_OK &&
+                read_epoch(marker, epoch, &err);
+    if (!read && should_retry(marker, &err)) {
+        return false;
+    }
+    if (!read) {
+        memcpy(epoch, marker->epoch, sizeof epoch);
+    }
+    marker->away = false;
+    bool changed = marker->redis.data_may_differ || strcmp(epoch, marker->epoch) != 0;
+    marker->redis.data_may_differ = false;
+    memcpy(marker->epoch, epoch, sizeof marker->epoch);
+    return changed;
+}

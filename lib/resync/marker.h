@@ -1,0 +1,45 @@
+/*
+ * The marker: a key of our own in Redis, by which it is noticed that Redis has lost data.
+ *
+ * FLUSHALL, an eviction, an empty restart: they take the marker along with the documents. It is planted before a resync
+ * lists anything and looked at every second from then on; when it is gone or another one, a resync is due. A loss in
+ * the middle of a resync is thus noticed as well. What a marker cannot show, a server that came back with older data,
+ * shows in the server's run_id; a replica that was promoted, and the primary before it that lives on as a replica, in
+ * what INFO says of replication (redis.h).
+ *
+ * Syncers that serve the same keys share one marker: it belongs to the data, so whoever finds one leaves it as it is.
+ * All of this belongs to the resync thread.
+ */
+#ifndef CPI_MARKER_H
+#define CPI_MARKER_H
+
+#include "env.h"
+#include "redis/redis.h"
+
+struct cpi_marker {
+    const struct cpi_env *env;
+    struct cpi_redis redis; /* a connection for nothing else */
+    char key[48];           /* cachepusher:marker:…, made of the entities' key templates */
+    char epoch[24];         /* the value found or planted last; "": none */
+    int64_t look_at_ms;     /* when the next look is due */
+    bool in_use;            /* being planted, which waits for Postgres, which may make somebody look */
+    bool planted;           /* at least once */
+    bool away;              /* that Redis is away has been logged */
+    bool refused;           /* that Redis does not let us has been logged */
+};
+
+void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env);
+void cpi_marker_fini(struct cpi_marker *marker);
+
+/* Plants one unless there is one; pg is open, and asked whether we may write. False: Redis is away, try again. Where
+ * Redis refuses for good (an ACL), does with the run_id alone, and says so once. *lost: data may have been lost since
+ * the last look, which nobody has been told. */
+bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost);
+
+/* Milliseconds until a look is due. */
+int cpi_marker_due_ms(const struct cpi_marker *marker);
+
+/* Looks, if it is due. True: data may have been lost since the last look; said once for each loss. */
+bool cpi_marker_has_changed(struct cpi_marker *marker);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * What a sweep looks for: ids that have a key in Redis while Postgres lists no such document. The ids found in Redis
+ * are gathered, sorted, and those that the listing names are struck out; what is left has lost its row.
+ *
+ * 8 bytes an integer id, so that a million costs less than the library holds anyway; Postgres is asked nothing.
+ */
+#ifndef CPI_LEFTOVERS_H
+#define CPI_LEFTOVERS_H
+
+#include "model/id.h"
+
+#include <stddef.h>
+
+/* Zero is a valid empty one, for integers. */
+struct cpi_leftovers {
+    enum cpi_id_type type;
+    union cpi_id *ids;
+    size_t count;
+    size_t capacity;
+    unsigned char *struck; /* a bit each, once they are sorted */
+    size_t last;           /* struck; listings come in order, mostly the same as ours */
+    size_t first;          /* none before it is left */
+};
+
+/* Empties it, for ids of a type. */
+void cpi_leftovers_clear(struct cpi_leftovers *leftovers, enum cpi_id_type type);
+
+/* Takes over the id, on success only; the same one may come twice. False, like sort: out of memory. */
+bool cpi_leftovers_add(struct cpi_leftovers *leftovers, const union cpi_id *id);
+
+/* After the last add, and before anything is struck. */
+bool cpi_leftovers_sort(struct cpi_leftovers *leftovers);
+
+/* Strikes an id out, if it is there. */
+void cpi_leftovers_strike(struct cpi_leftovers *leftovers, const union cpi_id *id);
+
+/* One that is left, NULL when there is none; the same one until it is struck. */
+const union cpi_id *cpi_leftovers_first(struct cpi_leftovers *leftovers);
+
+#endif

@@ -1,0 +1,459 @@
+#include "resync/resync.h"
+
+#include "base/bell.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "resync/marker.h"
+#include "resync/resync_steps.h"
+#include "base/thread.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum {
+    REPORT_EVERY_MS = 10000,
+    /* Between tries of an entity whose listing, sweep or procedure fails by itself. */
+    FAILED_BASE_MS = 1000,
+    FAILED_CAP_MS = 60000,
+    PLANT_BASE_MS = 50,
+    PLANT_CAP_MS = 2000
+};
+
+struct cpi_resync {
+    const struct cpi_env *env;
+    struct cpi_thread thread;
+    struct cpi_bell bell;
+
+    /* Of the thread: the marker, and the run under way. */
+    struct cpi_marker marker;
+    struct cpi_pass pass;
+    bool *running; /* by entity: to be listed and swept */
+    bool touching; /* every entity's warm-up procedure is called, and all are swept */
+    bool warming;  /* CP_CAUSE_START had come before this run began, so that its end means ready */
+    bool *failed;  /* by entity: in this run; to be done again at retry_at_ms */
+    bool any_failed;
+    int64_t retry_at_ms;
+    struct cpi_backoff backoff; /* between such runs */
+    int64_t began_ms;
+    int64_t reported_ms;
+    uint64_t settled_before;
+
+    /* Under the mutex: what the next run is to do, and what waiters wait for. */
+    pthread_mutex_t mutex;
+    pthread_cond_t became_ready;
+    bool *wanted; /* by entity */
+    bool touch_wanted;
+    bool started; /* CP_CAUSE_START has come */
+    unsigned causes;
+    bool busy;      /* a run is under way */
+    unsigned taken; /* causes of runs since the last that was completed */
+    bool ready;     /* written by the thread alone, which may thus read it without */
+};
+
+/* ---- requests ---- */
+
+const char *cp_cause_name(cp_cause cause)
+{
+    static const char *const names[CP_CAUSES] = {
+        "start",   "listener connected again", "truncate", "overflow", "Redis has lost data",
+        "request", "again what failed"};
+    return cause >= 0 && cause < CP_CAUSES ? names[cause] : "unknown";
+}
+
+void cpi_resync_request(struct cpi_resync *resync, uint32_t entity, cp_cause cause)
+{
+    enum cpi_warmup warmup = resync->env->config->warmup;
+    pthread_mutex_lock(&resync->mutex);
+    resync->causes |= 1u << cause;
+    if (cause == CP_CAUSE_START) {
+        resync->started = true;
+        resync->touch_wanted = warmup == CPI_WARMUP_TOUCH;
+    }
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        if ((entity == CPI_ALL_ENTITIES || entity == e) && (cause != CP_CAUSE_START || warmup == CPI_WARMUP_SCAN)) {
+            resync->wanted[e] = true;
+        }
+    }
+    pthread_mutex_unlock(&resync->mutex);
+    cpi_bell_ring(&resync->bell);
+}
+
+static bool has_requests(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    bool any = resync->causes != 0;
+    pthread_mutex_unlock(&resync->mutex);
+    return any;
+}
+
+bool cpi_resync_is_idle(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    bool idle = resync->started && !resync->busy && resync->causes == 0;
+    pthread_mutex_unlock(&resync->mutex);
+    return idle;
+}
+
+static void set_idle(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    resync->busy = false;
+    pthread_mutex_unlock(&resync->mutex);
+}
+
+static bool is_writer(struct cpi_resync *resync)
+{
+    return cpi_lease_is_held(resync->env->lease);
+}
+
+/* Nothing is listed before the listener has listened for the first time; nor while another syncer writes, whose resyncs
+ * are then what counts. */
+static bool can_run(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    bool wanted = resync->causes != 0 && resync->started;
+    pthread_mutex_unlock(&resync->mutex);
+    return wanted && is_writer(resync);
+}
+
+/* Takes over what has been asked for. */
+static unsigned take_requests(struct cpi_resync *resync)
+{
+    pthread_mutex_lock(&resync->mutex);
+    unsigned causes = resync->causes;
+    resync->causes = 0;
+    resync->busy = true;
+    resync->taken |= causes;
+    resync->touching = resync->touch_wanted;
+    resync->warming = resync->started;
+    resync->any_failed = false;
+    resync->touch_wanted = false;
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        resync->running[e] = resync->wanted[e] || resync->failed[e];
+        resync->wanted[e] = false;
+        resync->failed[e] = false;
+    }
+    pthread_mutex_unlock(&resync->mutex);
+    return causes;
+}
+
+/* ---- a run ---- */
+
+static uint64_t settled_so_far(const struct cpi_resync *resync)
+{
+    const struct cpi_stats *stats = resync->env->stats;
+    return cpi_stats_get(stats, CPI_STAT_STORED) + cpi_stats_get(stats, CPI_STAT_DELETED) - resync->settled_before;
+}
+
+static void look_after_redis(struct cpi_resync *resync)
+{
+    if (cpi_marker_has_changed(&resync->marker)) {
+        cpi_resync_request(resync, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
+    }
+}
+
+/* Called by the steps of a run whenever they wait. */
+static void report_progress(void *context)
+{
+    struct cpi_resync *resync = context;
+    look_after_redis(resync);
+    int64_t now_ms = cpi_now_ms();
+    if (now_ms - resync->reported_ms >= REPORT_EVERY_MS) {
+        resync->reported_ms = now_ms;
+        cpi_log(&resync->env->log, CP_LOG_INFO, "resync: %llu of about %llu documents settled",
+                (unsigned long long)settled_so_far(resync),
+                (unsigned long long)cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE));
+    }
+}
+
+static void estimate_all(struct cpi_resync *resync)
+{
+    uint64_t sum = 0;
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        if (resync->running[e] || resync->touching) {
+            sum += cpi_pass_estimate(&resync->pass, e);
+        }
+    }
+    cpi_stats_set(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE, sum);
+}
+
+/* Takes note of how a step has ended. False: stopping. */
+static bool note_step(struct cpi_resync *resync, uint32_t entity, enum cpi_step step)
+{
+    if (step == CPI_STEP_FAILED) {
+        resync->failed[entity] = true;
+        resync->any_failed = true;
+    }
+    return step != CPI_STEP_STOPPING;
+}
+
+/* Has the triggers announce every document and waits until these have settled. An entity whose procedure fails is
+ * listed instead. False: stopping. */
+static bool touch(struct cpi_resync *resync)
+{
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        enum cpi_step step = cpi_pass_touch(&resync->pass, e);
+        if (step == CPI_STEP_STOPPING) {
+            return false;
+        }
+        resync->running[e] = resync->running[e] || step == CPI_STEP_FAILED;
+    }
+    int64_t fence = 0;
+    if (cpi_pass_fence_announced(&resync->pass, &fence) != CPI_STEP_DONE) {
+        return false;
+    }
+    /* A request may mean that announcements were lost, and the fence with them: what was to be touched is listed. */
+    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_pass_announced_settled(&resync->pass, fence) && !has_requests(resync);) {
+        if (!cpi_pass_wait(&resync->pass, &look_ms)) {
+            return false;
+        }
+    }
+    for (uint32_t e = 0; e < resync->env->config->entity_count && has_requests(resync); e++) {
+        resync->running[e] = true;
+    }
+    return true;
+}
+
+static bool plant_marker(struct cpi_resync *resync)
+{
+    bool lost = false;
+    struct cpi_backoff backoff;
+    cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
+    while (cpi_pass_open(&resync->pass, NULL) != CP_OK || !cpi_marker_plant(&resync->marker, &resync->pass.pg, &lost)) {
+        if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff)) || !is_writer(resync)) {
+            return false;
+        }
+    }
+    if (lost) { /* of all entities, while this run may be about one */
+        cpi_resync_request(resync, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
+    }
+    return true;
+}
+
+static bool go_through(struct cpi_resync *resync, uint32_t entity)
+{
+    bool list = resync->running[entity];
+    return (!list && !resync->touching) || (note_step(resync, entity, cpi_pass_sweep(&resync->pass, entity, list)) &&
+                                            (!list || note_step(resync, entity, cpi_pass_list(&resync->pass, entity))));
+}
+
+static bool go_through_all(struct cpi_resync *resync)
+{
+    uint64_t before = cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_IDS);
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        if (!go_through(resync, e)) {
+            return false;
+        }
+    }
+    if (!resync->touching) { /* what was estimated is known now */
+        cpi_stats_set(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE,
+                      cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_IDS) - before);
+    }
+    return true;
+}
+
+/* What has been read before the listener listened (again) is to be in Redis before the sweep looks there, and not to
+ * come after it: it may be the document of a row that has been deleted since, without an announcement. */
+static bool run_steps(struct cpi_resync *resync)
+{
+    return plant_marker(resync) && cpi_pass_turn(&resync->pass) == CPI_STEP_DONE &&
+           (!resync->touching || touch(resync)) && go_through_all(resync) &&
+           cpi_pass_settle(&resync->pass) == CPI_STEP_DONE;
+}
+
+static void announce(struct cpi_resync *resync)
+{
+    double seconds = (double)(cpi_now_ms() - resync->began_ms) / 1000.0;
+    uint64_t settled = settled_so_far(resync);
+    uint64_t failing = cpi_stats_get(resync->env->stats, CPI_STAT_FAILING);
+    cpi_log(&resync->env->log, CP_LOG_INFO, "%s: %llu documents in %.1f s (%.0f/s)",
+            resync->ready ? "resync done" : "ready", (unsigned long long)settled, seconds,
+            seconds > 0 ? (double)settled / seconds : (double)settled);
+    if (failing > 0) {
+        cpi_log(&resync->env->log, CP_LOG_WARN, "%llu documents fail and are tried again and again",
+                (unsigned long long)failing);
+    }
+    cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, 1);
+
+    pthread_mutex_lock(&resync->mutex);
+    resync->taken = 0;
+    /* An id of this very run may have been forgotten for want of memory: then the next one makes ready. */
+    resync->ready = resync->ready || (resync->warming && (resync->causes & (1u << CP_CAUSE_OVERFLOW)) == 0);
+    cpi_stats_set(resync->env->stats, CPI_STAT_READY, resync->ready);
+    pthread_cond_broadcast(&resync->became_ready);
+    pthread_mutex_unlock(&resync->mutex);
+}
+
+/* What has failed is to be done again after a while; until then nothing is ready. */
+static void schedule_retry(struct cpi_resync *resync)
+{
+    int wait_ms = cpi_backoff_next(&resync->backoff);
+    resync->retry_at_ms = cpi_now_ms() + wait_ms;
+    cpi_log(&resync->env->log, CP_LOG_WARN, "resync incomplete: trying again what failed in %.1f s", wait_ms / 1000.0);
+}
+
+/* Milliseconds until something is due by itself; -1: never. */
+static int due_ms(const struct cpi_resync *resync)
+{
+    int look_ms = cpi_marker_due_ms(&resync->marker);
+    int retry_ms = resync->any_failed ? cpi_left_ms(resync->retry_at_ms) : -1;
+    return look_ms < 0 || (retry_ms >= 0 && retry_ms < look_ms) ? retry_ms : look_ms;
+}
+
+static void request_due(struct cpi_resync *resync)
+{
+    look_after_redis(resync);
+    if (!resync->any_failed || cpi_left_ms(resync->retry_at_ms) > 0) {
+        return;
+    }
+    resync->any_failed = false;
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        if (resync->failed[e]) {
+            cpi_resync_request(resync, e, CP_CAUSE_RETRY);
+        }
+    }
+}
+
+static void note_causes(struct cpi_resync *resync, unsigned causes)
+{
+    for (int cause = 0; cause < CP_CAUSES; cause++) {
+        if ((causes & (1u << cause)) != 0) {
+            cpi_stats_add(resync->env->stats, (enum cpi_stat)(CPI_STAT_CAUSE + cause), 1);
+            cpi_log(&resync->env->log, CP_LOG_INFO, "resync: %s", cp_cause_name((cp_cause)cause));
+        }
+    }
+}
+
+static void run_once(struct cpi_resync *resync)
+{
+    note_causes(resync, take_requests(resync));
+    resync->began_ms = cpi_now_ms();
+    resync->reported_ms = resync->began_ms;
+    resync->settled_before = 0;
+    resync->settled_before = settled_so_far(resync);
+
+    estimate_all(resync);
+    if (run_steps(resync)) {
+        if (resync->any_failed) {
+            schedule_retry(resync);
+        } else {
+            cpi_backoff_reset(&resync->backoff);
+            announce(resync);
+        }
+    }
+    cpi_pass_close(&resync->pass); /* until the next run, which may be weeks away */
+    set_idle(resync);
+}
+
+static bool is_stopping(const struct cpi_resync *resync)
+{
+    return cpi_stop_phase(resync->env->stop) != CPI_RUNNING;
+}
+
+static void *run(void *context)
+{
+    struct cpi_resync *resync = context;
+    while (!is_stopping(resync)) {
+        if (can_run(resync)) {
+            run_once(resync);
+            continue;
+        }
+        request_due(resync);
+        cpi_bell_arm(&resync->bell);
+        if (!can_run(resync) && !is_stopping(resync)) {
+            cpi_bell_sleep(&resync->bell, resync->env->stop->drain_fd, due_ms(resync));
+        }
+        cpi_bell_disarm(&resync->bell);
+    }
+    cpi_marker_fini(&resync->marker);
+    return NULL;
+}
+
+/* ---- lifecycle ---- */
+
+struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err)
+{
+    struct cpi_resync *resync = calloc(1, sizeof *resync);
+    if (resync == NULL) {
+        cpi_error_memory(err);
+        return NULL;
+    }
+    pthread_condattr_t monotonic;
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&resync->became_ready, &monotonic);
+    pthread_condattr_destroy(&monotonic);
+    pthread_mutex_init(&resync->mutex, NULL);
+
+    resync->env = env;
+    cpi_marker_init(&resync->marker, env);
+    resync->bell.fd = -1;
+    resync->running = calloc(env->config->entity_count, sizeof *resync->running);
+    resync->wanted = calloc(env->config->entity_count, sizeof *resync->wanted);
+    resync->failed = calloc(env->config->entity_count, sizeof *resync->failed);
+    cpi_backoff_init(&resync->backoff, FAILED_BASE_MS, FAILED_CAP_MS, env->seed ^ 4);
+    if (cpi_pass_init(&resync->pass, env, report_progress, resync, err) != CP_OK ||
+        cpi_bell_init(&resync->bell, err) != CP_OK) {
+        cpi_resync_destroy(resync);
+        return NULL;
+    }
+    if (resync->running == NULL || resync->wanted == NULL || resync->failed == NULL) {
+        cpi_resync_destroy(resync);
+        cpi_error_memory(err);
+        return NULL;
+    }
+    return resync;
+}
+
+cp_code cpi_resync_start(struct cpi_resync *resync, cp_error *err)
+{
+    return cpi_thread_start(&resync->thread, "cp-resync", run, resync, err);
+}
+
+bool cpi_resync_wait_ready(struct cpi_resync *resync, int timeout_ms)
+{
+    int64_t until_ms = cpi_now_ms() + timeout_ms;
+    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
+    pthread_mutex_lock(&resync->mutex);
+    int waited = 0;
+    while (!resync->ready && !is_stopping(resync) && waited != ETIMEDOUT) {
+        waited = timeout_ms < 0 ? pthread_cond_wait(&resync->became_ready, &resync->mutex)
+                                : pthread_cond_timedwait(&resync->became_ready, &resync->mutex, &until);
+    }
+    bool ready = resync->ready;
+    pthread_mutex_unlock(&resync->mutex);
+    return ready;
+}
+
+void cpi_resync_wake(struct cpi_resync *resync)
+{
+    cpi_bell_ring(&resync->bell);
+    pthread_mutex_lock(&resync->mutex);
+    pthread_cond_broadcast(&resync->became_ready);
+    pthread_mutex_unlock(&resync->mutex);
+}
+
+void cpi_resync_join(struct cpi_resync *resync)
+{
+    cpi_thread_join(&resync->thread);
+}
+
+bool cpi_resync_owes(const struct cpi_resync *resync)
+{
+    return ((resync->causes | resync->taken) & (1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE)) != 0;
+}
+
+void cpi_resync_destroy(struct cpi_resync *resync)
+{
+    if (resync == NULL) {
+        return;
+    }
+    cpi_pass_fini(&resync->pass);
+    cpi_bell_fini(&resync->bell);
+    pthread_cond_destroy(&resync->became_ready);
+    pthread_mutex_destroy(&resync->mutex);
+    free(resync->running);
+    free(resync->wanted);
+    free(resync->failed);
+    free(resync);
+}

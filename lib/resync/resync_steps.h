@@ -1,0 +1,78 @@
+/*
+ * The steps of a resync: listing, sweeping, touching, and waiting for it all to settle.
+ *
+ * Each step goes on over lost connections until it is done. What time alone will not cure, a statement that fails by
+ * itself, ends the step: one broken entity is no reason to keep the others waiting. All of it belongs to the resync
+ * thread.
+ */
+#ifndef CPI_PASS_H
+#define CPI_PASS_H
+
+#include "base/backoff.h"
+#include "env.h"
+#include "queue/bulk_feed.h"
+#include "postgres/fetch.h"
+#include "resync/orphans.h"
+#include "redis/redis.h"
+
+enum cpi_step {
+    CPI_STEP_DONE,
+    CPI_STEP_FAILED,  /* logged; to be tried again later */
+    CPI_STEP_STOPPING /* the syncer is, or another one has taken over */
+};
+
+struct cpi_pass {
+    const struct cpi_env *env;
+    void (*report)(void *context); /* called every little while */
+    void *report_context;
+    struct cpi_pg pg;
+    uint64_t generation; /* of the lease when pg was opened */
+    struct cpi_redis redis;
+    struct cpi_backoff backoff;
+    struct cpi_feeder feeder;
+    struct cpi_log_limit failing;
+    struct cpi_leftovers leftovers; /* of the ids found in Redis, those not listed yet */
+    struct cpi_id_array probe;      /* ids found in Redis, to be looked up in Postgres */
+};
+
+cp_code cpi_pass_init(struct cpi_pass *pass, const struct cpi_env *env, void (*report)(void *context),
+                      void *report_context, cp_error *err);
+void cpi_pass_fini(struct cpi_pass *pass);
+
+/* Closes the connections; the steps make them again. */
+void cpi_pass_close(struct cpi_pass *pass);
+
+/* Opens the Postgres connection, pg, unless it is. */
+cp_code cpi_pass_open(struct cpi_pass *pass, cp_error *err);
+
+/* How many documents the entity has, by the planner's estimate; 0 when that is not to be had. */
+uint64_t cpi_pass_estimate(struct cpi_pass *pass, uint32_t index);
+
+/* Looks which of the entity's ids have a key in Redis. With will_list they are remembered for cpi_pass_list(), at most
+ * max_pending of them. Those beyond, and without it all of them, are looked up in Postgres, and go through the lanes if
+ * it does not list them. */
+enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index, bool will_list);
+
+/* Puts every id of the entity that Postgres lists through the lanes; then those that were remembered and not listed. */
+enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index);
+
+/* Calls the entity's warm-up procedure, whose triggers announce the documents. */
+enum cpi_step cpi_pass_touch(struct cpi_pass *pass, uint32_t index);
+
+/* Has a fence put behind every announcement committed so far; announced_settled() tells when all lanes have passed it.
+ * That may never be: an announcement can get lost with the listener's connection. */
+enum cpi_step cpi_pass_fence_announced(struct cpi_pass *pass, int64_t *fence);
+bool cpi_pass_announced_settled(const struct cpi_pass *pass, int64_t fence);
+
+/* Waits until every id put through the lanes so far has settled. */
+enum cpi_step cpi_pass_settle(struct cpi_pass *pass);
+
+/* Waits until every worker is through with the batch that it is at. */
+enum cpi_step cpi_pass_turn(struct cpi_pass *pass);
+
+/* Sleeps for *look_ms and makes the next time longer. CPI_LOOK_FIRST_MS at first, since a ring has room again after a
+ * batch. False: stopping. */
+enum { CPI_LOOK_FIRST_MS = 1 };
+bool cpi_pass_wait(struct cpi_pass *pass, int *look_ms);
+
+#endif

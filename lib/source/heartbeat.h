@@ -1,0 +1,38 @@
+/*
+ * The heartbeat: the listener notifies itself and expects to hear it.
+ *
+ * A connection can look healthy and bring nothing: a peer that is gone without a word, a frozen server, a pooler that
+ * took our LISTEN elsewhere. It works the other way, too: a listener whose session does nothing for CPI_LEASE_MS, that
+ * of a frozen process say, loses the lease to whoever stands by (lease.h).
+ */
+#ifndef CPI_HEARTBEAT_H
+#define CPI_HEARTBEAT_H
+
+#include "env.h"
+#include "postgres/pg.h"
+
+enum { CPI_BEAT_EVERY_MS = 3000, CPI_DEAF_AFTER_MS = 8000 };
+
+struct cpi_heartbeat {
+    const struct cpi_env *env;
+    int64_t heard_at_ms;          /* the last notification */
+    int64_t beat_at_ms;           /* when the next is to be sent */
+    struct cpi_log_limit held_up; /* notifications */
+};
+
+/* The connection has just been made. */
+void cpi_heartbeat_reset(struct cpi_heartbeat *heartbeat);
+
+/* A notification has arrived, on any channel: behind a long queue the heartbeat itself comes late. */
+void cpi_heartbeat_heard(struct cpi_heartbeat *heartbeat);
+
+/* Milliseconds until there is something to do or to find out. */
+int cpi_heartbeat_due_ms(const struct cpi_heartbeat *heartbeat);
+
+/* Whether a notification on the syncer's own channel is a heartbeat. */
+bool cpi_heartbeat_is(const char *payload);
+
+/* Sends one when it is due, without waiting for anything. False: the connection is lost or deaf. */
+bool cpi_heartbeat_beat(struct cpi_heartbeat *heartbeat, struct cpi_pg *pg, cp_error *err);
+
+#endif

@@ -1,0 +1,40 @@
+#include "source/subscribe.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static cp_code listen_to(struct cpi_pg *pg, const char *channel, cp_error *err)
+{
+    char *quoted = PQescapeIdentifier(pg->connection, channel, strlen(channel));
+    char sql[256];
+    bool fits = quoted != NULL && snprintf(sql, sizeof sql, "listen %s", quoted) < (int)sizeof sql;
+    PQfreemem(quoted);
+    if (!fits) {
+        return cpi_error_memory(err);
+    }
+    PGresult *result = cpi_pg_query(pg, sql, NULL, 0, false, err);
+    PQclear(result);
+    return result != NULL ? CP_OK : CP_ERR_POSTGRES;
+}
+
+/* A heartbeat needs no durability, and must not wait for a standby. */
+static cp_code make_ours(struct cpi_pg *pg, cp_error *err)
+{
+    PGresult *result = cpi_pg_query(pg, "select set_config('synchronous_commit', 'off', false)", NULL, 0, false, err);
+    PQclear(result);
+    return result != NULL ? CP_OK : CP_ERR_POSTGRES;
+}
+
+cp_code cpi_subscribe(struct cpi_pg *pg, const struct cpi_env *env, cp_error *err)
+{
+    cp_code code = make_ours(pg, err);
+    for (uint32_t e = 0; e < env->config->entity_count; e++) {
+        const struct cpi_entity *entity = &env->config->entities[e];
+        for (size_t c = 0; c < entity->channel_count && code == CP_OK; c++) {
+            code = listen_to(pg, entity->channels[c], err);
+        }
+    }
+    return code == CP_OK ? listen_to(pg, env->channel, err) : code;
+}

@@ -1,0 +1,76 @@
+/*
+ * What the parts of a verification share: verify.c has its stages, verify_threads.c the threads that go through them.
+ *
+ * A stage is worked on by one or several checkers at once, each a thread with connections of its own, while the
+ * caller's thread waits and reports progress. Between stages no thread runs, and everything belongs to the caller's.
+ */
+#ifndef CPI_VERIFY_INTERNAL_H
+#define CPI_VERIFY_INTERNAL_H
+
+#include "base/backoff.h"
+#include "verify/scan.h"
+#include "verify/suspects.h"
+#include "base/thread.h"
+#include "verify/verify.h"
+
+struct cpi_verify;
+
+struct cpi_checker {
+    struct cpi_verify *verify;
+    struct cpi_thread thread;
+    struct cpi_compare compare;
+    struct cpi_backoff backoff;
+    struct cpi_slice slice; /* taken from the census; empty between stages */
+    struct cpi_compared compared[CPI_SLICE];
+};
+
+struct cpi_verify {
+    const struct cpi_env *env;
+    const cp_verify_options *options;
+    struct cpi_patience patience;
+    struct cpi_checker *checkers; /* config->threads of them */
+    void (*stage)(struct cpi_checker *checker);
+    uint64_t random;
+
+    pthread_mutex_t census_mutex; /* held for a round trip: who runs out of ids fetches the next for all */
+    struct cpi_census census;
+
+    pthread_mutex_t mutex; /* for what follows; never held while waiting for a server, nor with census_mutex wanted */
+    pthread_cond_t ended;
+    unsigned running; /* checkers of this stage */
+    cp_code code;     /* of the first failure */
+    cp_error err;
+    cp_verify_result so_far;
+    struct cpi_suspects suspects; /* while a stage looks at them each item belongs to the checker that took it */
+    size_t next;                  /* of the suspects that has not been taken */
+    struct cpi_suspects confirmed;
+};
+
+cp_code cpi_verify_init(struct cpi_verify *verify, const struct cpi_env *env, const cp_verify_options *options,
+                        cp_error *err);
+void cpi_verify_fini(struct cpi_verify *verify);
+
+/* The caller's thread. Runs stage in n checkers (config->threads at most) and waits for all. False: it has failed. */
+bool cpi_verify_run(struct cpi_verify *verify, void (*stage)(struct cpi_checker *checker), size_t n);
+
+/* The caller's thread: waits, reporting progress. False: the syncer is stopping. */
+bool cpi_verify_rest(struct cpi_verify *verify, int rest_ms);
+
+/* Any thread: ends it, with the first of the reasons given. */
+void cpi_verify_fail(struct cpi_verify *verify, const cp_error *why);
+bool cpi_verify_has_failed(struct cpi_verify *verify);
+
+/* A checker: after a failure. True: try again, after a wait that has just been; tries is 0 before the first. False: it
+ * has failed. */
+bool cpi_checker_retry(struct cpi_checker *checker, unsigned *tries, const cp_error *why);
+
+/* A checker: compares, into checker->compared. False: it has failed. */
+bool cpi_checker_compare(struct cpi_checker *checker, uint32_t entity, const union cpi_id *ids, uint32_t n);
+
+/* A checker: the next ids of the census, into checker->slice. False: there are none left, or it has failed. */
+bool cpi_checker_take(struct cpi_checker *checker);
+
+/* A pseudo-random number. The caller's thread, or the only checker of a stage. */
+uint64_t cpi_verify_random(struct cpi_verify *verify);
+
+#endif

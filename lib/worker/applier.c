@@ -1,0 +1,453 @@
+#include "worker/applier.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "postgres/fetch.h"
+#include "queue/recent.h"
+#include "redis/redis.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    /* How long the search for the ids that fail may keep those of other entities, and newer ones, waiting. */
+    SEARCH_MS = 1000,
+    /* After this many connections in a row that were lost over one single id it is parked, too. */
+    LOSSES_IN_A_ROW = 3
+};
+
+/* What a batch should not exceed: 256 documents of 32 KiB. */
+enum { BATCH_BYTES = 8 * 1024 * 1024 };
+
+/* A command under way in Redis. */
+struct sent {
+    uint32_t handle;
+    bool exists; /* SET, otherwise DEL */
+    size_t bytes;
+    enum { UNANSWERED, ACKNOWLEDGED, PUT_OFF, REFUSED } answer;
+};
+
+struct cpi_settler {
+    const struct cpi_env *env;
+    struct cpi_idset *set;
+    struct cpi_pg pg;
+    uint64_t generation; /* of the lease when pg was opened */
+    struct cpi_redis redis;
+    struct cpi_id_array ids;
+    bool *prepared;  /* by entity: its statement, on this connection */
+    uint32_t *group; /* those of the batch that belong to one entity */
+    struct sent *sent;
+    uint32_t sent_count;
+    size_t sent_bytes;
+    int64_t search_until_ms; /* of one group */
+    bool has_put_off;        /* some of this batch */
+    size_t usual_bytes;      /* of a document: up at once, down slowly */
+    uint32_t limit;  /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
+    unsigned losses; /* in a row, of a connection over a single id */
+    struct cpi_log_limit parking;
+    bool pg_connected; /* has been, once */
+    bool redis_connected;
+};
+
+static const struct cpi_entity *entity_of(const struct cpi_settler *settler, uint32_t index)
+{
+    return &settler->env->config->entities[index];
+}
+
+static void count(struct cpi_settler *settler, enum cpi_stat stat, int64_t n)
+{
+    cpi_stats_add(settler->env->stats, stat, n);
+}
+
+/* The id fails by itself: out of the way of the others, to be tried alone later. */
+static void park(struct cpi_settler *settler, uint32_t handle, const char *why)
+{
+    struct cpi_event event = cpi_idset_get(settler->set, handle);
+    const struct cpi_entity *entity = entity_of(settler, event.entity);
+    char digits[CPI_ID_NUMBER_BYTES];
+    if (cpi_idset_queue(settler->set, handle) != CPI_PARKED) {
+        cpi_log_limited(&settler->env->log, &settler->parking, CP_LOG_WARN, "%s %s: %s; set aside, to be tried again",
+                        entity->name, cpi_id_text(entity->id_type, &event.id, digits), why);
+    }
+    count(settler, CPI_STAT_FAILURES, 1);
+    cpi_idset_move(settler->set, handle, CPI_PARKED);
+}
+
+/* ---- reading from Postgres, appending for Redis ---- */
+
+static bool append_command(struct cpi_settler *settler, const struct cpi_entity *entity, uint32_t handle,
+                           const char *document, size_t length, cp_error *err)
+{
+    struct cpi_event event = cpi_idset_get(settler->set, handle);
+    char digits[CPI_ID_NUMBER_BYTES];
+    const char *id = cpi_id_text(entity->id_type, &event.id, digits);
+    settler->sent[settler->sent_count++] =
+        (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
+    settler->sent_bytes += length;
+    return (document != NULL
+                ? cpi_redis_append_set(&settler->redis, &entity->key, id, document, length, entity->ttl_s, err)
+                : cpi_redis_append_del(&settler->redis, &entity->key, id, err)) == CP_OK;
+}
+
+/* The member that a row is about. A scalar function's rows come in the order of the ids. */
+static uint32_t find_handle(struct cpi_settler *settler, uint32_t entity, const union cpi_id *id, uint32_t likely)
+{
+    struct cpi_event event = cpi_idset_get(settler->set, likely);
+    return cpi_id_equal(entity_of(settler, entity)->id_type, &event.id, id) ? likely
+                                                                            : cpi_idset_find(settler->set, entity, id);
+}
+
+/* A mark on a member means: its row is still expected. A row for an id that was not asked for, or a second one for the
+ * same id, changes nothing; an id that gets no row does not exist. */
+static bool append_documents(struct cpi_settler *settler, uint32_t entity_index, const uint32_t *handles, uint32_t n,
+                             const PGresult *result, cp_error *err)
+{
+    const struct cpi_entity *entity = entity_of(settler, entity_index);
+    bool appended = true;
+    for (uint32_t i = 0; i < n; i++) {
+        cpi_idset_mark(settler->set, handles[i], true);
+    }
+    for (int row = 0; row < PQntuples(result) && appended; row++) {
+        union cpi_id id = cpi_fetch_id(entity, result, row, 0);
+        uint32_t handle = find_handle(settler, entity_index, &id, handles[(uint32_t)row < n ? (uint32_t)row : 0]);
+        if (handle == 0 || !cpi_idset_mark(settler->set, handle, false)) {
+            continue;
+        }
+        const char *document = PQgetisnull(result, row, 1) ? NULL : PQgetvalue(result, row, 1);
+        appended = append_command(settler, entity, handle, document, (size_t)PQgetlength(result, row, 1), err);
+    }
+    for (uint32_t i = 0; i < n; i++) {
+        if (cpi_idset_mark(settler->set, handles[i], false) && appended) {
+            appended = append_command(settler, entity, handles[i], NULL, 0, err);
+        }
+    }
+    return appended;
+}
+
+/* NULL: the connection is lost, or the statement failed by itself and the connection is still open. */
+static PGresult *fetch(struct cpi_settler *settler, uint32_t entity_index, const uint32_t *handles, uint32_t n,
+                       cp_error *err)
+{
+    const struct cpi_entity *entity = entity_of(settler, entity_index);
+    if (!settler->prepared[entity_index]) {
+        if (cpi_fetch_prepare(&settler->pg, entity, entity_index, err) != CP_OK) {
+            return NULL;
+        }
+        settler->prepared[entity_index] = true;
+    }
+    bool fits = cpi_id_array_clear(&settler->ids, entity->id_type);
+    for (uint32_t i = 0; i < n && fits; i++) {
+        struct cpi_event event = cpi_idset_get(settler->set, handles[i]);
+        fits = cpi_id_array_add(&settler->ids, &event.id);
+    }
+    if (!fits) {
+        cpi_error_memory(err);
+        return NULL;
+    }
+    count(settler, CPI_STAT_FETCHES, 1);
+    return cpi_fetch_run(&settler->pg, entity_index, &settler->ids, err);
+}
+
+/* To the end of their own queue: they have not been tried and are not parked. Smaller batches are searched sooner. */
+static void put_off(struct cpi_settler *settler, const uint32_t *handles, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        cpi_idset_move(settler->set, handles[i], cpi_idset_queue(settler->set, handles[i]));
+    }
+    settler->has_put_off = true;
+    settler->limit = n;
+}
+
+/* Reads the documents of one entity's ids and appends the commands. When the statement itself fails, halves the ids
+ * until each that makes it fail is alone, so that its neighbours are served; at least one is found each time, the rest
+ * is put off when it takes long. False: a connection is lost. */
+static bool read_group(struct cpi_settler *settler, uint32_t entity_index, const uint32_t *handles, uint32_t n,
+                       cp_error *err)
+{
+    PGresult *result = fetch(settler, entity_index, handles, n, err);
+    if (result != NULL) {
+        bool appended = append_documents(settler, entity_index, handles, n, result, err);
+        PQclear(result);
+        return appended;
+    }
+    if (!cpi_pg_is_open(&settler->pg) || err->code != CP_ERR_POSTGRES) {
+        return false;
+    }
+    if (n == 1) {
+        park(settler, handles[0], err->message);
+        return true;
+    }
+    if (!read_group(settler, entity_index, handles, n / 2, err)) {
+        return false;
+    }
+    if (cpi_now_ms() > settler->search_until_ms) {
+        put_off(settler, handles + n / 2, n - n / 2);
+        return true;
+    }
+    return read_group(settler, entity_index, handles + n / 2, n - n / 2, err);
+}
+
+static bool read_batch(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err)
+{
+    settler->sent_count = 0;
+    settler->sent_bytes = 0;
+    settler->has_put_off = false;
+    for (uint32_t e = 0; e < settler->env->config->entity_count; e++) {
+        uint32_t size = 0;
+        for (uint32_t i = 0; i < n; i++) {
+            if (cpi_idset_get(settler->set, handles[i]).entity == e) {
+                settler->group[size++] = handles[i];
+            }
+        }
+        settler->search_until_ms = cpi_now_ms() + SEARCH_MS;
+        if (size > 0 && !read_group(settler, e, settler->group, size, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- settling ---- */
+
+static void tell_settled(struct cpi_settler *settler, const struct sent *sent)
+{
+    const struct cpi_env *env = settler->env;
+    if (env->settled == NULL) {
+        return;
+    }
+    struct cpi_event event = cpi_idset_get(settler->set, sent->handle);
+    const struct cpi_entity *entity = entity_of(settler, event.entity);
+    char digits[CPI_ID_NUMBER_BYTES];
+    char *key = NULL;
+    if (asprintf(&key, "%s%s%s", entity->key.before, cpi_id_text(entity->id_type, &event.id, digits),
+                 entity->key.after) < 0) {
+        cpi_log(&env->log, CP_LOG_ERROR, "out of memory for a settled callback; the document itself is stored");
+        return;
+    }
+    env->settled(env->settled_context,
+                 &(cp_document){.entity = entity->name, .key = key, .bytes = sent->bytes, .exists = sent->exists});
+    free(key);
+}
+
+static void tell_auditor(struct cpi_settler *settler, const struct sent *sent)
+{
+    if (settler->env->recent != NULL) {
+        struct cpi_event event = cpi_idset_get(settler->set, sent->handle);
+        cpi_recent_offer(settler->env->recent, &event);
+    }
+}
+
+/* Reads one reply. False: the connection is lost. */
+static bool read_answer(struct cpi_settler *settler, struct sent *sent, cp_error *err)
+{
+    redisReply *reply = NULL;
+    if (cpi_redis_reply(&settler->redis, &reply, err) != CP_OK) {
+        return false;
+    }
+    bool in_sync = true;
+    const char *command = sent->exists ? "SET" : "DEL";
+    if (reply->type == (sent->exists ? REDIS_REPLY_STATUS : REDIS_REPLY_INTEGER)) {
+        sent->answer = ACKNOWLEDGED;
+    } else if (reply->type == REDIS_REPLY_ERROR) {
+        enum cpi_reply_error what = cpi_reply_error(reply->str);
+        sent->answer = what == CPI_REPLY_OPERATOR ? REFUSED : PUT_OFF;
+        in_sync = what != CPI_REPLY_RECONNECT;
+        cpi_error(err, CP_ERR_REDIS, true, "Redis: %s: %s", command, reply->str);
+    } else {
+        in_sync = false;
+        cpi_error(err, CP_ERR_REDIS, true, "Redis: %s: not the reply this command has", command);
+    }
+    freeReplyObject(reply);
+    return in_sync;
+}
+
+/* Takes what was acknowledged out of the set and parks what was refused; everything else stays where it is. True: there
+ * is nothing else. */
+static bool settle(struct cpi_settler *settler, const cp_error *why)
+{
+    uint32_t stored = 0;
+    uint32_t deleted = 0;
+    uint32_t refused = 0;
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < settler->sent_count; i++) {
+        const struct sent *sent = &settler->sent[i];
+        if (sent->answer == ACKNOWLEDGED) {
+            tell_settled(settler, sent);
+            tell_auditor(settler, sent);
+            cpi_idset_remove(settler->set, sent->handle);
+            stored += sent->exists;
+            deleted += !sent->exists;
+            bytes += sent->bytes;
+        } else if (sent->answer == REFUSED) {
+            park(settler, sent->handle, why->message);
+            refused++;
+        }
+    }
+    uint32_t left = settler->sent_count - stored - deleted - refused;
+    count(settler, CPI_STAT_STORED, stored);
+    count(settler, CPI_STAT_DELETED, deleted);
+    count(settler, CPI_STAT_BYTES, (int64_t)bytes);
+    count(settler, CPI_STAT_FAILURES, left);
+    return left == 0;
+}
+
+/* Sends what has been appended and reads every reply. False: something is neither done nor parked. */
+static bool push(struct cpi_settler *settler, cp_error *err)
+{
+    if (settler->sent_count == 0) {
+        return true;
+    }
+    size_t mean = settler->sent_bytes / settler->sent_count;
+    settler->usual_bytes = mean > settler->usual_bytes ? mean : (3 * settler->usual_bytes + mean) / 4;
+
+    bool alive = cpi_redis_is_open(&settler->redis) && cpi_redis_flush(&settler->redis, err) == CP_OK;
+    for (uint32_t i = 0; i < settler->sent_count && alive; i++) {
+        alive = read_answer(settler, &settler->sent[i], err);
+    }
+    if (!alive) {
+        cpi_redis_close(&settler->redis);
+    }
+    return settle(settler, err);
+}
+
+/* ---- connections ---- */
+
+/* See cpi_lease_generation(). */
+static bool is_as_young_as_the_lease(void *context)
+{
+    struct cpi_settler *settler = context;
+    return settler->generation == cpi_lease_generation(settler->env->lease);
+}
+
+static bool open_postgres(struct cpi_settler *settler, cp_error *err)
+{
+    if (cpi_pg_is_open(&settler->pg) && is_as_young_as_the_lease(settler)) {
+        return true;
+    }
+    settler->generation = cpi_lease_generation(settler->env->lease);
+    if (cpi_pg_open(&settler->pg, err) != CP_OK) {
+        return false;
+    }
+    memset(settler->prepared, 0, settler->env->config->entity_count * sizeof *settler->prepared);
+    count(settler, CPI_STAT_RECONNECTS, settler->pg_connected);
+    settler->pg_connected = true;
+    return true;
+}
+
+static bool open_redis(struct cpi_settler *settler, cp_error *err)
+{
+    if (cpi_redis_is_open(&settler->redis)) {
+        return true;
+    }
+    if (cpi_redis_open(&settler->redis, err) != CP_OK) {
+        return false;
+    }
+    count(settler, CPI_STAT_RECONNECTS, settler->redis_connected);
+    settler->redis_connected = true;
+    return true;
+}
+
+static bool is_admitted(struct cpi_settler *settler, cp_error *err)
+{
+    return settler->redis.may_write ||
+           cpi_lease_admit(settler->env->lease, &settler->pg, &settler->redis, err) == CP_OK;
+}
+
+/* ---- the public part ---- */
+
+/* Over a document that is too large, or that crashes the server, a connection is lost each time: find it. */
+static void learn_from_loss(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, const cp_error *why)
+{
+    if (n > 1) {
+        settler->limit = n / 2;
+    } else if (++settler->losses == LOSSES_IN_A_ROW) {
+        settler->losses = 0;
+        park(settler, handles[0], why->message);
+    }
+}
+
+static void learn_from_success(struct cpi_settler *settler)
+{
+    uint32_t most = settler->env->config->batch;
+    settler->limit = settler->limit < most / 2 ? 2 * settler->limit : most;
+    settler->losses = 0;
+}
+
+bool cpi_settler_work(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err)
+{
+    /* Redis first: a document that cannot be stored need not be read. */
+    if (!open_redis(settler, err) || !open_postgres(settler, err) || !is_admitted(settler, err)) {
+        return false;
+    }
+    uint32_t before = cpi_idset_total(settler->set) - cpi_idset_count(settler->set, CPI_PARKED);
+    bool read = read_batch(settler, handles, n, err);
+    cp_error push_err = *err; /* stands where appending was what failed */
+    bool pushed = push(settler, &push_err);
+    if (!pushed) {
+        *err = push_err;
+    }
+    bool advanced = cpi_idset_total(settler->set) - cpi_idset_count(settler->set, CPI_PARKED) < before;
+    if (read && pushed && !settler->has_put_off) {
+        learn_from_success(settler);
+    } else if (!(read && pushed) && !advanced &&
+               !(cpi_pg_is_open(&settler->pg) && cpi_redis_is_open(&settler->redis))) {
+        learn_from_loss(settler, handles, n, err);
+    }
+    return read && pushed;
+}
+
+uint32_t cpi_settler_batch(const struct cpi_settler *settler)
+{
+    size_t fitting = BATCH_BYTES / (settler->usual_bytes + 1);
+    size_t limit = settler->limit;
+    return (uint32_t)(fitting < 1 ? 1 : fitting < limit ? fitting : limit);
+}
+
+void cpi_settler_close(struct cpi_settler *settler)
+{
+    cpi_pg_close(&settler->pg);
+    cpi_redis_close(&settler->redis);
+}
+
+struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_idset *set)
+{
+    const struct cp_config *config = env->config;
+    struct cpi_settler *settler = calloc(1, sizeof *settler);
+    if (settler == NULL) {
+        return NULL;
+    }
+    settler->env = env;
+    settler->set = set;
+    settler->pg = (struct cpi_pg){.config = config,
+                                  .log = &env->log,
+                                  .role = "cachepusher worker",
+                                  .cancel_fd = env->stop->grace_fd,
+                                  .statement_timeout_ms = config->fetch_timeout_ms,
+                                  .watch = is_as_young_as_the_lease,
+                                  .watch_context = settler};
+    settler->redis =
+        (struct cpi_redis){.config = config, .role = "cachepusher-worker", .cancel_fd = env->stop->grace_fd};
+    settler->limit = config->batch;
+    settler->prepared = calloc(config->entity_count, sizeof *settler->prepared);
+    settler->group = calloc(config->batch, sizeof *settler->group);
+    settler->sent = calloc(config->batch, sizeof *settler->sent);
+    if (settler->prepared == NULL || settler->group == NULL || settler->sent == NULL) {
+        cpi_settler_destroy(settler);
+        return NULL;
+    }
+    return settler;
+}
+
+void cpi_settler_destroy(struct cpi_settler *settler)
+{
+    if (settler == NULL) {
+        return;
+    }
+    cpi_settler_close(settler);
+    cpi_id_array_fini(&settler->ids);
+    free(settler->prepared);
+    free(settler->group);
+    free(settler->sent);
+    free(settler);
+}

@@ -1,0 +1,32 @@
+/*
+ * Settling a batch: reads the documents of some ids from Postgres in one statement for each entity, sends SET or DEL
+ * for each in one pipeline, reads every reply, and removes from the set what was acknowledged. What was not stays in
+ * the set, where it was: that is how an id is put back.
+ *
+ * Owns a worker's two connections, makes them when needed, and belongs to the worker's thread.
+ */
+#ifndef CPI_SETTLER_H
+#define CPI_SETTLER_H
+
+#include "env.h"
+#include "queue/idset.h"
+
+struct cpi_settler;
+
+/* Both arguments have to outlive the settler. NULL: out of memory. */
+struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_idset *set);
+
+/* Works on n members of the set, config->batch at most. True: go on with the next. False: a server is away or
+ * everything fails; wait before the next try, err says why. A single id that fails is parked, and that alone is no
+ * reason to wait. */
+bool cpi_settler_work(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err);
+
+/* How many ids to work on at once: config->batch, or fewer while documents are large, since a batch is held in memory
+ * twice. */
+uint32_t cpi_settler_batch(const struct cpi_settler *settler);
+
+/* Closes the connections; work() makes them again. */
+void cpi_settler_close(struct cpi_settler *settler);
+void cpi_settler_destroy(struct cpi_settler *settler);
+
+#endif

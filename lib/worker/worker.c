@@ -1,0 +1,403 @@
+#include "worker/worker.h"
+
+#include "base/backoff.h"
+#include "base/clock.h"
+#include "base/error.h"
+#include "queue/idset.h"
+#include "worker/applier.h"
+#include "base/thread.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    DRAIN_CHUNK = 256,
+    DRAIN_CHUNKS_PER_TURN = 64, /* so that a flood of events cannot keep a turn from its batch */
+    RETRY_BASE_MS = 50,
+    RETRY_CAP_MS = 2000,
+    PARKED_RETRY_CAP_MS = 30000,
+    /* Live goes before bulk; but where live never ends, a resync still has to. */
+    LIVE_BATCHES_IN_A_ROW = 16,
+    /* While live ids come, they are not to wait for more than so many bulk ones, which are a few milliseconds. */
+    BULK_BESIDE_LIVE = 64,
+    LIVE_FOR_MS = 100,    /* after the last */
+    PARKED_PER_ROUND = 16 /* tried one by one at each retry, so that a few that were cured soon have their turn */
+};
+
+struct cpi_worker {
+    const struct cpi_env *env;
+    struct cpi_resync *resync;
+    struct cpi_lane *lane;
+    uint32_t index;
+    uint32_t capacity; /* of the set: beyond it the rings fill, then the listener's spill */
+    struct cpi_thread thread;
+
+    /* All below belongs to the worker's thread. */
+    struct cpi_idset *set;
+    struct cpi_settler *settler;
+    uint32_t *batch;           /* config->batch handles */
+    unsigned live_batches;     /* in a row */
+    int64_t live_until_ms;     /* bulk batches are kept small until then */
+    int64_t fences[CPI_RINGS]; /* number of the fence to pass; 0: none */
+
+    struct cpi_backoff backoff; /* a server is away */
+    int64_t retry_at_ms;
+    struct cpi_backoff parked_backoff; /* ids that fail by themselves */
+    int64_t parked_at_ms;
+    bool away;          /* an outage has been logged */
+    bool has_forgotten; /* parked ids, for want of room */
+    struct cpi_log_limit forgetting;
+    uint32_t reported_pending;
+    uint32_t reported_failing;
+};
+
+static const struct cpi_entity *entity_of(const struct cpi_worker *worker, uint32_t index)
+{
+    return &worker->env->config->entities[index];
+}
+
+static void count(struct cpi_worker *worker, enum cpi_stat stat, int64_t n)
+{
+    cpi_stats_add(worker->env->stats, stat, n);
+}
+
+/* ---- draining ---- */
+
+/* Rings are drained between two batches, so that none is under way. A fence still open is one of a run given up. */
+static void take_question(struct cpi_worker *worker, const struct cpi_event *event, enum cpi_ring_kind kind)
+{
+    if (event->entity == CPI_FENCE) {
+        worker->fences[kind] = event->id.number;
+        cpi_idset_set_fence(worker->set, kind);
+    } else {
+        worker->fences[kind] = 0;
+        cpi_lane_pass_fence(worker->lane, kind, event->id.number);
+    }
+}
+
+static void add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_ring_kind kind)
+{
+    if (!cpi_event_is_id(event)) {
+        take_question(worker, event, kind);
+        return;
+    }
+    switch (cpi_idset_add(worker->set, event, kind == CPI_RING_LIVE ? CPI_LIVE : CPI_BULK)) {
+    case CPI_ADDED:
+        break;
+    case CPI_COALESCED:
+        count(worker, CPI_STAT_COALESCED, 1);
+        break;
+    case CPI_NO_MEMORY:
+        cpi_id_fini(entity_of(worker, event->entity)->id_type, &event->id);
+        count(worker, CPI_STAT_OVERFLOWS, 1);
+        cpi_log(&worker->env->log, CP_LOG_ERROR, "worker %u: out of memory for an id; a resync will find it",
+                worker->index);
+        cpi_resync_request(worker->resync, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
+        break;
+    }
+}
+
+static uint32_t drain_chunk(struct cpi_worker *worker, enum cpi_ring_kind kind, uint32_t room)
+{
+    struct cpi_event events[DRAIN_CHUNK];
+    uint32_t n = cpi_lane_get(worker->lane, kind, events, room < DRAIN_CHUNK ? room : DRAIN_CHUNK);
+    for (uint32_t i = 0; i < n; i++) {
+        add(worker, &events[i], kind);
+    }
+    return n;
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* How many more the set takes. Live ids are all taken in, since coalescing is what bounds memory while a server is
+ * away; bulk ids only as needed for a batch, which holds back the resync thread instead. Neither these nor parked ids,
+ * which have at most half of the set, keep live ones out. */
+static uint32_t room_for(const struct cpi_worker *worker, enum cpi_ring_kind kind)
+{
+    uint32_t bulk = least(worker->env->config->batch, worker->capacity / 4);
+    uint32_t parked = least(cpi_idset_count(worker->set, CPI_PARKED), worker->capacity / 2);
+    uint32_t limit = kind == CPI_RING_LIVE ? worker->capacity - bulk - parked : bulk;
+    uint32_t filled = cpi_idset_count(worker->set, kind == CPI_RING_LIVE ? CPI_LIVE : CPI_BULK);
+    return filled < limit ? limit - filled : 0;
+}
+
+static void drain(struct cpi_worker *worker)
+{
+    for (int kind = 0; kind < CPI_RINGS; kind++) {
+        for (int chunk = 0; chunk < DRAIN_CHUNKS_PER_TURN; chunk++) {
+            uint32_t room = room_for(worker, (enum cpi_ring_kind)kind);
+            if (room == 0 || drain_chunk(worker, (enum cpi_ring_kind)kind, room) == 0) {
+                break;
+            }
+        }
+    }
+}
+
+static bool can_drain(const struct cpi_worker *worker)
+{
+    return (room_for(worker, CPI_RING_LIVE) > 0 && cpi_ring_count(worker->lane->rings[CPI_RING_LIVE]) > 0) ||
+           (room_for(worker, CPI_RING_BULK) > 0 && cpi_ring_count(worker->lane->rings[CPI_RING_BULK]) > 0);
+}
+
+static void pass_fences(struct cpi_worker *worker)
+{
+    for (int kind = 0; kind < CPI_RINGS; kind++) {
+        if (worker->fences[kind] != 0 && cpi_idset_fence_left(worker->set, (unsigned)kind) == 0) {
+            cpi_lane_pass_fence(worker->lane, (enum cpi_ring_kind)kind, worker->fences[kind]);
+            worker->fences[kind] = 0;
+        }
+    }
+}
+
+static void report_levels(struct cpi_worker *worker)
+{
+    uint32_t pending = cpi_idset_total(worker->set);
+    uint32_t failing = cpi_idset_count(worker->set, CPI_PARKED);
+    count(worker, CPI_STAT_PENDING, (int64_t)pending - worker->reported_pending);
+    count(worker, CPI_STAT_FAILING, (int64_t)failing - worker->reported_failing);
+    worker->reported_pending = pending;
+    worker->reported_failing = failing;
+    cpi_lane_set_held(worker->lane, pending);
+}
+
+/* ---- failing ---- */
+
+/* A server is away: wait before the next try. Said once an outage; the counters tell the rest. */
+static void wait_before_retry(struct cpi_worker *worker, const cp_error *why)
+{
+    int wait_ms = cpi_backoff_next(&worker->backoff);
+    worker->retry_at_ms = cpi_now_ms() + wait_ms;
+    count(worker, CPI_STAT_RETRIES, 1);
+    cpi_log(&worker->env->log, worker->away ? CP_LOG_DEBUG : CP_LOG_WARN, "worker %u: %s; trying again", worker->index,
+            why->message);
+    worker->away = true;
+}
+
+static void note_success(struct cpi_worker *worker)
+{
+    cpi_backoff_reset(&worker->backoff);
+    worker->retry_at_ms = 0;
+    if (worker->away) {
+        cpi_log(&worker->env->log, CP_LOG_INFO, "worker %u: working again", worker->index);
+        worker->away = false;
+    }
+}
+
+/* ---- the turn ---- */
+
+static void work_on(struct cpi_worker *worker, uint32_t n)
+{
+    cp_error err = {0};
+    uint32_t before = cpi_idset_total(worker->set);
+    if (cpi_settler_work(worker->settler, worker->batch, n, &err)) {
+        note_success(worker);
+        return;
+    }
+    if (cpi_idset_total(worker->set) < before) { /* it got somewhere */
+        cpi_backoff_reset(&worker->backoff);
+    }
+    wait_before_retry(worker, &err);
+}
+
+/* Parked ids that are more than memory is meant for are forgotten, until it is worth to look for them again. */
+static void bound_parked(struct cpi_worker *worker)
+{
+    uint32_t forgotten = 0;
+    uint32_t handle = 0;
+    while (cpi_idset_count(worker->set, CPI_PARKED) > worker->capacity / 2 &&
+           cpi_idset_peek(worker->set, CPI_PARKED, &handle, 1) == 1) {
+        cpi_idset_remove(worker->set, handle);
+        forgotten++;
+    }
+    if (forgotten > 0) {
+        count(worker, CPI_STAT_OVERFLOWS, 1);
+        cpi_log_limited(
+            &worker->env->log, &worker->forgetting, CP_LOG_WARN,
+            "worker %u: %u ids that fail are forgotten, max_pending allows no more; a resync finds them once "
+            "others succeed",
+            worker->index, forgotten);
+        worker->has_forgotten = true;
+    }
+}
+
+/* What failed may be mended for more than the one id that has just shown it: back into batches with as many, to be
+ * parked again if not. */
+static void unpark_some(struct cpi_worker *worker)
+{
+    uint32_t n = cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, worker->env->config->batch);
+    for (uint32_t i = 0; i < n; i++) {
+        cpi_idset_move(worker->set, worker->batch[i], CPI_LIVE); /* as stale as any */
+    }
+    if (worker->has_forgotten) {
+        worker->has_forgotten = false;
+        cpi_resync_request(worker->resync, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
+    }
+}
+
+/* Some of the parked ids, each by itself, when their time has come; those that fail again go to the end of the queue.
+ */
+static void retry_parked(struct cpi_worker *worker, uint32_t n)
+{
+    uint32_t before = cpi_idset_total(worker->set);
+    if (cpi_idset_count(worker->set, CPI_PARKED) == 0 || cpi_now_ms() < worker->parked_at_ms) {
+        return;
+    }
+    for (uint32_t i = 0;
+         i < n && cpi_now_ms() >= worker->retry_at_ms && cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, 1) == 1;
+         i++) {
+        work_on(worker, 1);
+    }
+    if (cpi_idset_total(worker->set) < before) {
+        cpi_backoff_reset(&worker->parked_backoff);
+        worker->parked_at_ms = 0;
+        unpark_some(worker);
+    } else {
+        worker->parked_at_ms = cpi_now_ms() + cpi_backoff_next(&worker->parked_backoff);
+    }
+}
+
+static uint32_t choose_batch(struct cpi_worker *worker)
+{
+    uint32_t limit = cpi_settler_batch(worker->settler);
+    bool is_bulk_due = worker->live_batches >= LIVE_BATCHES_IN_A_ROW && cpi_idset_count(worker->set, CPI_BULK) > 0;
+    uint32_t n = is_bulk_due ? 0 : cpi_idset_peek(worker->set, CPI_LIVE, worker->batch, limit);
+    worker->live_batches = n > 0 ? worker->live_batches + 1 : 0;
+    if (n > 0) {
+        /* A full batch is a backlog, where small ones would only make it longer. */
+        worker->live_until_ms = n < limit ? cpi_now_ms() + LIVE_FOR_MS : 0;
+        return n;
+    }
+    bool is_live = !is_bulk_due && cpi_now_ms() < worker->live_until_ms;
+    return cpi_idset_peek(worker->set, CPI_BULK, worker->batch,
+                          is_live && limit > BULK_BESIDE_LIVE ? BULK_BESIDE_LIVE : limit);
+}
+
+/* Another syncer writes. What waits here is read by that one's resync, or by ours if its turn ends. */
+static bool is_standing_by(const struct cpi_worker *worker)
+{
+    return cpi_lease_state(worker->env->lease) == CPI_LEASE_TAKEN;
+}
+
+/* Milliseconds until there is something to do by itself; -1: never. */
+static int idle_ms(const struct cpi_worker *worker)
+{
+    bool waiting = cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) > 0;
+    bool parked = cpi_idset_count(worker->set, CPI_PARKED) > 0;
+    if ((!waiting && !parked) || is_standing_by(worker)) {
+        return -1;
+    }
+    int64_t at_ms = waiting ? worker->retry_at_ms
+                            : (worker->parked_at_ms > worker->retry_at_ms ? worker->parked_at_ms : worker->retry_at_ms);
+    return cpi_left_ms(at_ms);
+}
+
+static bool is_finished(const struct cpi_worker *worker)
+{
+    if (cpi_stop_grace_passed(worker->env->stop)) {
+        return true;
+    }
+    if (cpi_stop_phase(worker->env->stop) != CPI_CLOSED) {
+        return false;
+    }
+    bool is_empty = cpi_lane_is_empty(worker->lane) &&
+                    cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) == 0;
+    return is_empty || is_standing_by(worker);
+}
+
+static void rest(struct cpi_worker *worker)
+{
+    if (idle_ms(worker) == 0) {
+        return;
+    }
+    cpi_bell_arm(&worker->lane->bell);
+    int timeout_ms = idle_ms(worker); /* after arming: taking over the lease rings */
+    if (timeout_ms != 0 && !can_drain(worker) && !is_finished(worker)) {
+        cpi_bell_sleep(&worker->lane->bell, worker->env->stop->grace_fd, timeout_ms);
+    }
+    cpi_bell_disarm(&worker->lane->bell);
+}
+
+static void *run(void *context)
+{
+    struct cpi_worker *worker = context;
+    while (!is_finished(worker)) {
+        drain(worker);
+        pass_fences(worker);
+        report_levels(worker);
+        if (cpi_now_ms() >= worker->retry_at_ms && !is_standing_by(worker)) {
+            uint32_t n = choose_batch(worker);
+            if (n > 0) {
+                work_on(worker, n);
+            }
+            retry_parked(worker, n > 0 ? 1 : PARKED_PER_ROUND);
+            bound_parked(worker);
+            cpi_idset_compact(worker->set);
+            pass_fences(worker);
+            report_levels(worker);
+        }
+        rest(worker);
+    }
+    cpi_settler_close(worker->settler);
+    return NULL;
+}
+
+/* ---- lifecycle ---- */
+
+struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, struct cpi_resync *resync,
+                                     cp_error *err)
+{
+    const struct cp_config *config = env->config;
+    struct cpi_worker *worker = calloc(1, sizeof *worker);
+    if (worker == NULL) {
+        cpi_error_memory(err);
+        return NULL;
+    }
+    worker->env = env;
+    worker->resync = resync;
+    worker->lane = &env->lanes[index];
+    worker->index = index;
+    worker->capacity = cpi_lane_capacity(config);
+    cpi_backoff_init(&worker->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed + 16 + index);
+    cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, env->seed + 128 + index);
+    worker->set = cpi_idset_create(config->entities);
+    worker->batch = calloc(config->batch, sizeof *worker->batch);
+    worker->settler = cpi_settler_create(env, worker->set);
+    if (worker->set == NULL || worker->batch == NULL || worker->settler == NULL) {
+        cpi_worker_destroy(worker);
+        cpi_error_memory(err);
+        return NULL;
+    }
+    return worker;
+}
+
+cp_code cpi_worker_start(struct cpi_worker *worker, cp_error *err)
+{
+    char name[16];
+    snprintf(name, sizeof name, "cp-worker-%u", worker->index);
+    return cpi_thread_start(&worker->thread, name, run, worker, err);
+}
+
+void cpi_worker_join(struct cpi_worker *worker)
+{
+    cpi_thread_join(&worker->thread);
+}
+
+uint64_t cpi_worker_unsettled(const struct cpi_worker *worker)
+{
+    return cpi_idset_total(worker->set) + cpi_ring_count(worker->lane->rings[CPI_RING_LIVE]) +
+           cpi_ring_count(worker->lane->rings[CPI_RING_BULK]);
+}
+
+void cpi_worker_destroy(struct cpi_worker *worker)
+{
+    if (worker == NULL) {
+        return;
+    }
+    cpi_idset_destroy(worker->set);
+    cpi_settler_destroy(worker->settler);
+    free(worker->batch);
+    free(worker);
+}

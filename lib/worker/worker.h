@@ -1,0 +1,29 @@
+/*
+ * A worker: takes ids from its lane, reads their documents from Postgres and stores them in Redis.
+ *
+ * One turn: drain the rings into the coalescing set; read a batch of the oldest ids in one statement; send SET or DEL
+ * for each in one pipeline; read every reply; take what was acknowledged out of the set. What failed was never taken
+ * out. There are no timers in it: one event is worked on at once, and while a batch is under way the next one gathers.
+ */
+#ifndef CPI_WORKER_H
+#define CPI_WORKER_H
+
+#include "env.h"
+#include "resync/resync.h"
+
+struct cpi_worker;
+
+/* Worker number index of env->config->threads, for env->lanes[index]. resync is asked for when an id cannot be kept.
+ * Both have to outlive the worker. */
+struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, struct cpi_resync *resync,
+                                     cp_error *err);
+cp_code cpi_worker_start(struct cpi_worker *worker, cp_error *err);
+
+/* Returns when the thread has ended: cpi_stop_close() and the lane's bell bring that about. */
+void cpi_worker_join(struct cpi_worker *worker);
+
+/* After join: how many ids have not settled. */
+uint64_t cpi_worker_unsettled(const struct cpi_worker *worker);
+void cpi_worker_destroy(struct cpi_worker *worker);
+
+#endif
