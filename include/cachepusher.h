@@ -225,7 +225,7 @@ CP_API void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats);
 typedef enum cp_difference_kind {
     CP_MISSING,   /* a document has no key */
     CP_DIFFERENT, /* the key holds something else than the document */
-    CP_LEFT_OVER  /* the key has no document */
+    CP_ORPHAN     /* the key has no document */
 } cp_difference_kind;
 
 typedef struct cp_difference {
@@ -246,11 +246,11 @@ typedef struct cp_verify_result {
     uint64_t equal;        /* of these */
     uint64_t missing;      /* documents without a key: this and the next two are the differences */
     uint64_t different;    /* documents that are not what their key holds */
-    uint64_t left_over;    /* keys without a document */
+    uint64_t orphans;      /* keys without a document */
     uint64_t in_flight;    /* changed so often that they were never seen at rest: no differences */
     uint64_t expired;      /* without a key, which may have expired (ttl_s): no differences */
     uint64_t unreadable;   /* their fetch function fails: nothing can be said about them */
-    uint64_t strangers;    /* keys under an entity's prefix that cannot be documents of it; they are left alone */
+    uint64_t unmanaged;    /* keys under an entity's prefix that cannot be documents of it; they are left alone */
     uint64_t rechecking;   /* not equal at the first look, and not decided on yet */
     uint64_t repaired;     /* of the differences: equal now */
     bool incomplete;       /* it ended early, since more ids were not equal than memory is meant for (a million) */
@@ -275,7 +275,7 @@ typedef struct cp_verify_options {
  * is about to bring over does not count.
  *
  * To repair it takes a syncer that follows: this one, started, or one in another process. What that has not made equal
- * within 15 times recheck_ms of the last progress is left: missing + different + left_over - repaired.
+ * within 15 times recheck_ms of the last progress is left: missing + different + orphans - repaired.
  *
  * options may be NULL. CP_OK: it has run to its end; *result, which is filled in any case, tells what it found.
  * Anything else: it could not tell, since a server stayed away for some seconds, a query fails, too many documents

@@ -39,8 +39,8 @@ struct cp_syncer {
      * own threads. */
     pthread_mutex_t lifecycle;
     enum { CREATED, RUNNING, STOPPED } state;
-    uint64_t unsettled; /* when stopped */
-    bool owes_resync;   /* when stopped */
+    uint64_t unsettled;     /* when stopped */
+    bool resync_incomplete; /* when stopped */
 };
 
 /* ---- create, destroy ---- */
@@ -291,15 +291,16 @@ cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
     if (syncer->state == RUNNING) {
         end_threads(syncer);
         syncer->unsettled = count_unsettled(syncer);
-        syncer->owes_resync = cpi_lease_state(&syncer->lease) != CPI_LEASE_TAKEN && cpi_resync_owes(syncer->resync);
+        syncer->resync_incomplete =
+            cpi_lease_state(&syncer->lease) != CPI_LEASE_TAKEN && cpi_resync_is_incomplete(syncer->resync);
     }
     syncer->state = STOPPED;
     cpi_resync_wake(syncer->resync); /* whoever waits for ready, of a syncer that never ran */
     uint64_t unsettled = syncer->unsettled;
-    bool owes_resync = syncer->owes_resync;
+    bool resync_incomplete = syncer->resync_incomplete;
     pthread_mutex_unlock(&syncer->lifecycle);
 
-    if (unsettled == 0 && owes_resync) {
+    if (unsettled == 0 && resync_incomplete) {
         return cpi_error(err, CP_ERR_TIMEOUT, false,
                          "a resync that events called for was cut short; the next warm-up takes its place");
     }

@@ -55,12 +55,12 @@ void cpi_lease_set_bell(struct cpi_lease *lease, struct cpi_bell *bell)
     lease->bell = bell;
 }
 
-uint64_t cpi_lease_generation(struct cpi_lease *lease)
+uint64_t cpi_lease_term(struct cpi_lease *lease)
 {
     pthread_mutex_lock(&lease->mutex);
-    uint64_t generation = lease->generation;
+    uint64_t term = lease->term;
     pthread_mutex_unlock(&lease->mutex);
-    return generation;
+    return term;
 }
 
 bool cpi_lease_is_held(struct cpi_lease *lease)
@@ -133,7 +133,7 @@ static void note_held(struct cpi_lease *lease, const char *token, const char *gr
     pthread_mutex_lock(&lease->mutex);
     lease->session = session;
     lease->state = CPI_LEASE_HELD;
-    lease->generation++;
+    lease->term++;
     pthread_mutex_unlock(&lease->mutex);
 }
 
@@ -235,8 +235,8 @@ static bool is_former(const struct cpi_lease *lease, const struct cpi_lease_sess
            strcmp(token, lease->token) != 0;
 }
 
-static cp_code evict(const struct cpi_lease *lease, const struct cpi_lease_session *session, struct cpi_redis *redis,
-                     cp_error *err)
+static cp_code kill_former_owners(const struct cpi_lease *lease, const struct cpi_lease_session *session,
+                                  struct cpi_redis *redis, cp_error *err)
 {
     const char *command[] = {"CLIENT", "LIST"};
     redisReply *list = cpi_redis_command(redis, 2, command, NULL, err);
@@ -299,7 +299,7 @@ cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_r
     }
     cp_code code = set_name(lease, &session, redis, err);
     if (code == CP_OK) {
-        code = evict(lease, &session, redis, err);
+        code = kill_former_owners(lease, &session, redis, err);
     }
     if (code == CP_OK) {
         code = confirm(lease, &session, pg, err);

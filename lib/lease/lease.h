@@ -49,15 +49,15 @@ struct cpi_lease {
     pthread_mutex_t mutex; /* over both below: written by the listener, read by whoever is to be admitted */
     enum cpi_lease_state state;
     struct cpi_lease_session session;
-    uint64_t generation;   /* how many sessions have held the lock */
+    uint64_t term;         /* how many sessions have held the lock */
     struct cpi_bell *bell; /* the listener's */
 };
 
 /* Room for one line about a session. */
 enum { CPI_HOLDER_BYTES = 160 };
 
-/* The listener's session runs a statement every CPI_BEAT_EVERY_MS. One that has been idle for so long is that of a
- * frozen process or a machine that is gone, and whoever stands by ends it. */
+/* The listener's session runs a statement every CPI_HEARTBEAT_INTERVAL_MS. One that has been idle for so long is that
+ * of a frozen process or a machine that is gone, and whoever stands by ends it. */
 enum { CPI_LEASE_MS = 9000 };
 
 /* All arguments have to outlive it. */
@@ -76,7 +76,7 @@ bool cpi_lease_is_held(struct cpi_lease *lease);
 
 /* Any thread: changes whenever the listener has made its connection again. Whatever made it do that, a path to Postgres
  * that has gone silent for instance, is likely to be true for every other connection that is as old. */
-uint64_t cpi_lease_generation(struct cpi_lease *lease);
+uint64_t cpi_lease_term(struct cpi_lease *lease);
 
 /* The listener: tries to get the lock for the session of pg, which from then on is the one that holds it. With CP_OK
  * *state tells what has come of it and, where it is taken, holder who has it. A former session of our own that still

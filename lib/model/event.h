@@ -14,12 +14,12 @@ struct cpi_event {
 };
 
 /* Events that are no ids but questions to the worker; id.number tells one from the next (see lane.h). */
-#define CPI_FENCE UINT32_MAX
-#define CPI_TURN (UINT32_MAX - 1)
+#define CPI_BARRIER UINT32_MAX
+#define CPI_QUIESCE (UINT32_MAX - 1)
 
 static inline bool cpi_event_is_id(const struct cpi_event *event)
 {
-    return event->entity < CPI_TURN;
+    return event->entity < CPI_QUIESCE;
 }
 
 /* Events on their way, in an array that grows. Zero is a valid empty one. */

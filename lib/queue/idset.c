@@ -5,7 +5,7 @@
 
 enum {
     NONE = 0,
-    FENCES = 2,
+    BARRIERS = 2,
     FIRST_CAPACITY = 1024,              /* of members; the table has twice as many places */
     KEPT_CAPACITY = 16 * FIRST_CAPACITY /* half a megabyte is not worth the while */
 };
@@ -19,7 +19,7 @@ struct member {
     unsigned entity : 16;
     unsigned queue : 2;
     unsigned marked : 1;
-    unsigned fences : FENCES; /* bit f: fence f waits for it */
+    unsigned barriers : BARRIERS; /* bit f: barrier f waits for it */
 };
 
 struct queue {
@@ -36,7 +36,7 @@ struct cpi_idset {
     uint32_t free;          /* first of the free ones below used */
     uint32_t *table;        /* 2 * capacity places, open addressing, each a handle or NONE */
     struct queue queues[CPI_QUEUES];
-    uint32_t fence_left[FENCES];
+    uint32_t barrier_left[BARRIERS];
 };
 
 static enum cpi_id_type type_of(const struct cpi_idset *set, uint32_t entity)
@@ -233,14 +233,14 @@ static void link_member(struct cpi_idset *set, uint32_t handle, enum cpi_queue t
     queue->count++;
 }
 
-static void leave_fences(struct cpi_idset *set, struct member *member)
+static void leave_barriers(struct cpi_idset *set, struct member *member)
 {
-    for (unsigned f = 0; f < FENCES; f++) {
-        if ((member->fences & (1u << f)) != 0) {
-            set->fence_left[f]--;
+    for (unsigned f = 0; f < BARRIERS; f++) {
+        if ((member->barriers & (1u << f)) != 0) {
+            set->barrier_left[f]--;
         }
     }
-    member->fences = 0;
+    member->barriers = 0;
 }
 
 enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *event, enum cpi_queue queue)
@@ -313,7 +313,7 @@ void cpi_idset_move(struct cpi_idset *set, uint32_t handle, enum cpi_queue queue
     unlink_member(set, handle);
     link_member(set, handle, queue);
     if (queue == CPI_PARKED) {
-        leave_fences(set, &set->members[handle]);
+        leave_barriers(set, &set->members[handle]);
     }
 }
 
@@ -322,7 +322,7 @@ struct cpi_event cpi_idset_take(struct cpi_idset *set, uint32_t handle)
     struct cpi_event event = cpi_idset_get(set, handle);
     close_gap(set, place_of(set, handle));
     unlink_member(set, handle);
-    leave_fences(set, &set->members[handle]);
+    leave_barriers(set, &set->members[handle]);
     set->members[handle].next = set->free;
     set->free = handle;
     return event;
@@ -341,18 +341,18 @@ bool cpi_idset_mark(struct cpi_idset *set, uint32_t handle, bool mark)
     return was;
 }
 
-void cpi_idset_set_fence(struct cpi_idset *set, unsigned fence)
+void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier)
 {
     for (unsigned q = CPI_LIVE; q <= CPI_BULK; q++) {
         for (uint32_t handle = set->queues[q].first; handle != NONE; handle = set->members[handle].next) {
             struct member *member = &set->members[handle];
-            member->fences = (member->fences | (1u << fence)) & ((1u << FENCES) - 1);
+            member->barriers = (member->barriers | (1u << barrier)) & ((1u << BARRIERS) - 1);
         }
     }
-    set->fence_left[fence] = set->queues[CPI_LIVE].count + set->queues[CPI_BULK].count;
+    set->barrier_left[barrier] = set->queues[CPI_LIVE].count + set->queues[CPI_BULK].count;
 }
 
-uint32_t cpi_idset_fence_left(const struct cpi_idset *set, unsigned fence)
+uint32_t cpi_idset_barrier_left(const struct cpi_idset *set, unsigned barrier)
 {
-    return set->fence_left[fence];
+    return set->barrier_left[barrier];
 }

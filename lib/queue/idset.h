@@ -65,7 +65,7 @@ bool cpi_idset_mark(struct cpi_idset *set, uint32_t handle, bool mark);
 
 /* Fences: two independent ones (0 and 1). Setting one remembers every live and bulk member of this moment; left tells
  * how many of those have been neither removed nor parked since. Setting it again starts anew. */
-void cpi_idset_set_fence(struct cpi_idset *set, unsigned fence);
-uint32_t cpi_idset_fence_left(const struct cpi_idset *set, unsigned fence);
+void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier);
+uint32_t cpi_idset_barrier_left(const struct cpi_idset *set, unsigned barrier);
 
 #endif

@@ -13,12 +13,12 @@ uint32_t cpi_lane_capacity(const struct cp_config *config)
 
 cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err)
 {
-    atomic_init(&lane->held, 0);
+    atomic_init(&lane->queued, 0);
     lane->bell.fd = -1;
     lane->rings[CPI_RING_LIVE] = cpi_ring_create(LIVE_CAPACITY);
     lane->rings[CPI_RING_BULK] = cpi_ring_create(BULK_CAPACITY);
     for (int kind = 0; kind < CPI_RINGS; kind++) {
-        atomic_init(&lane->fences_passed[kind], 0);
+        atomic_init(&lane->barriers_passed[kind], 0);
         if (lane->rings[kind] == NULL) {
             return cpi_error_memory(err);
         }
@@ -63,14 +63,14 @@ static bool put_question(struct cpi_lane *lane, enum cpi_ring_kind kind, uint32_
     return cpi_ring_enqueue(lane->rings[kind], &event, 1) == 1;
 }
 
-bool cpi_lane_put_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
+bool cpi_lane_put_barrier(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
 {
-    return put_question(lane, kind, CPI_FENCE, number);
+    return put_question(lane, kind, CPI_BARRIER, number);
 }
 
-bool cpi_lane_put_turn(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
+bool cpi_lane_put_quiesce(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
 {
-    return put_question(lane, kind, CPI_TURN, number);
+    return put_question(lane, kind, CPI_QUIESCE, number);
 }
 
 uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n)
@@ -83,25 +83,25 @@ bool cpi_lane_is_empty(const struct cpi_lane *lane)
     return cpi_ring_count(lane->rings[CPI_RING_LIVE]) == 0 && cpi_ring_count(lane->rings[CPI_RING_BULK]) == 0;
 }
 
-void cpi_lane_pass_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
+void cpi_lane_acknowledge(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
 {
     /* release, pairs with the acquire in cpi_lane_has_passed(): whoever is told "ready" may rely on what the worker did
      * before, its settled callbacks included. */
-    atomic_store_explicit(&lane->fences_passed[kind], number, memory_order_release);
+    atomic_store_explicit(&lane->barriers_passed[kind], number, memory_order_release);
 }
 
-void cpi_lane_set_held(struct cpi_lane *lane, uint32_t held)
+void cpi_lane_set_queued(struct cpi_lane *lane, uint32_t queued)
 {
     /* relaxed, here and below: a figure that stands for nothing else, and may be old. */
-    atomic_store_explicit(&lane->held, held, memory_order_relaxed);
+    atomic_store_explicit(&lane->queued, queued, memory_order_relaxed);
 }
 
-uint32_t cpi_lane_held(const struct cpi_lane *lane)
+uint32_t cpi_lane_queued(const struct cpi_lane *lane)
 {
-    return atomic_load_explicit(&lane->held, memory_order_relaxed);
+    return atomic_load_explicit(&lane->queued, memory_order_relaxed);
 }
 
 bool cpi_lane_has_passed(const struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
 {
-    return atomic_load_explicit(&lane->fences_passed[kind], memory_order_acquire) >= number;
+    return atomic_load_explicit(&lane->barriers_passed[kind], memory_order_acquire) >= number;
 }

@@ -8,10 +8,10 @@
  * An id always goes to the same lane, so that one id is never in the hands of two workers: this is the whole argument
  * why an older read cannot overwrite a newer one.
  *
- * Two questions can be put into a ring. A fence: tell me when every id before this has settled; the resync thread
+ * Two questions can be put into a ring. A barrier: tell me when every id before this has settled; the resync thread
  * learns from the answers of all lanes that a warm-up is complete. A turn: tell me when you come across this, for then
  * the batch you are at is over, and what you have read before is in Redis or will be read again. The worker answers
- * both with cpi_lane_pass_fence().
+ * both with cpi_lane_acknowledge().
  */
 #ifndef CPI_LANE_H
 #define CPI_LANE_H
@@ -24,10 +24,10 @@ enum cpi_ring_kind { CPI_RING_LIVE, CPI_RING_BULK, CPI_RINGS };
 struct cpi_lane {
     struct cpi_ring *rings[CPI_RINGS];
     struct cpi_bell bell; /* the worker's */
-    /* Per ring the number of the newest fence passed; 0: none yet. Written by the worker. */
-    _Atomic int64_t fences_passed[CPI_RINGS];
+    /* Per ring the number of the newest barrier passed; 0: none yet. Written by the worker. */
+    _Atomic int64_t barriers_passed[CPI_RINGS];
     /* Ids in the worker's set, as of its last look. Written by the worker. */
-    _Atomic uint32_t held;
+    _Atomic uint32_t queued;
 };
 
 /* How many ids may wait for a lane, between its listener's spill and its worker's set; its rings come on top. One that
@@ -45,19 +45,19 @@ uint32_t cpi_lane_of(const struct cpi_event *event, const struct cpi_entity *ent
 /* The ring's producer. Returns how many fitted; does not wake the worker: ring the bell after the last of a burst. */
 uint32_t cpi_lane_put(struct cpi_lane *lane, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n);
 bool cpi_lane_has_room(const struct cpi_lane *lane, enum cpi_ring_kind kind);
-bool cpi_lane_put_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
-bool cpi_lane_put_turn(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
+bool cpi_lane_put_barrier(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
+bool cpi_lane_put_quiesce(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
 
 /* The worker. */
 uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n);
 bool cpi_lane_is_empty(const struct cpi_lane *lane);
-void cpi_lane_pass_fence(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
+void cpi_lane_acknowledge(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
 
 /* The worker tells how many ids are in its set; the listener keeps back no more than that leaves room for. */
-void cpi_lane_set_held(struct cpi_lane *lane, uint32_t held);
-uint32_t cpi_lane_held(const struct cpi_lane *lane);
+void cpi_lane_set_queued(struct cpi_lane *lane, uint32_t queued);
+uint32_t cpi_lane_queued(const struct cpi_lane *lane);
 
-/* Anybody: whether the fence, or turn, of this number, or a newer one, has been passed. */
+/* Anybody: whether the barrier, or turn, of this number, or a newer one, has been passed. */
 bool cpi_lane_has_passed(const struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
 
 #endif

@@ -8,54 +8,54 @@ enum { FLUSH_CHUNK = 256 };
 struct kept {
     struct cpi_idset *set;    /* in its live queue */
     struct cpi_events staged; /* of one put; empty between calls */
-    int64_t fence;            /* to be put in once the set is empty; 0: none */
+    int64_t barrier;          /* to be put in once the set is empty; 0: none */
 };
 
-struct cpi_spill {
+struct cpi_live_feed {
     const struct cpi_env *env;
     struct kept *kept; /* by lane */
 };
 
-struct cpi_spill *cpi_spill_create(const struct cpi_env *env)
+struct cpi_live_feed *cpi_live_feed_create(const struct cpi_env *env)
 {
     uint32_t lanes = env->config->threads;
-    struct cpi_spill *spill = calloc(1, sizeof *spill);
-    if (spill == NULL) {
+    struct cpi_live_feed *feed = calloc(1, sizeof *feed);
+    if (feed == NULL) {
         return NULL;
     }
-    spill->env = env;
-    spill->kept = calloc(lanes, sizeof *spill->kept);
-    for (uint32_t i = 0; spill->kept != NULL && i < lanes; i++) {
-        spill->kept[i].set = cpi_idset_create(env->config->entities);
-        if (spill->kept[i].set == NULL) {
-            cpi_spill_destroy(spill);
+    feed->env = env;
+    feed->kept = calloc(lanes, sizeof *feed->kept);
+    for (uint32_t i = 0; feed->kept != NULL && i < lanes; i++) {
+        feed->kept[i].set = cpi_idset_create(env->config->entities);
+        if (feed->kept[i].set == NULL) {
+            cpi_live_feed_destroy(feed);
             return NULL;
         }
     }
-    if (spill->kept == NULL) {
-        free(spill);
+    if (feed->kept == NULL) {
+        free(feed);
         return NULL;
     }
-    return spill;
+    return feed;
 }
 
-void cpi_spill_destroy(struct cpi_spill *spill)
+void cpi_live_feed_destroy(struct cpi_live_feed *feed)
 {
-    if (spill == NULL) {
+    if (feed == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < spill->env->config->threads; i++) {
-        cpi_idset_destroy(spill->kept[i].set);
-        cpi_events_fini(&spill->kept[i].staged, spill->env->config->entities);
+    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
+        cpi_idset_destroy(feed->kept[i].set);
+        cpi_events_fini(&feed->kept[i].staged, feed->env->config->entities);
     }
-    free(spill->kept);
-    free(spill);
+    free(feed->kept);
+    free(feed);
 }
 
-static bool flush_lane(struct cpi_spill *spill, uint32_t index)
+static bool flush_lane(struct cpi_live_feed *feed, uint32_t index)
 {
-    struct kept *kept = &spill->kept[index];
-    struct cpi_lane *lane = &spill->env->lanes[index];
+    struct kept *kept = &feed->kept[index];
+    struct cpi_lane *lane = &feed->env->lanes[index];
     uint32_t handles[FLUSH_CHUNK];
     uint32_t n = 0;
     uint32_t moved = 0;
@@ -70,30 +70,30 @@ static bool flush_lane(struct cpi_spill *spill, uint32_t index)
             }
         }
     }
-    if (has_room && kept->fence != 0 && cpi_lane_put_fence(lane, CPI_RING_LIVE, kept->fence)) {
-        kept->fence = 0;
+    if (has_room && kept->barrier != 0 && cpi_lane_put_barrier(lane, CPI_RING_LIVE, kept->barrier)) {
+        kept->barrier = 0;
         moved++;
     }
     if (moved > 0) {
         cpi_bell_ring(&lane->bell);
         cpi_idset_compact(kept->set); /* what it holds less the worker's set holds more */
     }
-    return cpi_idset_total(kept->set) == 0 && kept->fence == 0;
+    return cpi_idset_total(kept->set) == 0 && kept->barrier == 0;
 }
 
-bool cpi_spill_flush(struct cpi_spill *spill)
+bool cpi_live_feed_flush(struct cpi_live_feed *feed)
 {
     bool empty = true;
-    for (uint32_t i = 0; i < spill->env->config->threads; i++) {
-        empty = flush_lane(spill, i) && empty;
+    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
+        empty = flush_lane(feed, i) && empty;
     }
     return empty;
 }
 
 /* Forgets all that a lane's set holds. */
-static void forget(struct cpi_spill *spill, struct kept *kept)
+static void forget(struct cpi_live_feed *feed, struct kept *kept)
 {
-    cpi_stats_add(spill->env->stats, CPI_STAT_OVERFLOWS, 1);
+    cpi_stats_add(feed->env->stats, CPI_STAT_OVERFLOWS, 1);
     uint32_t handle = 0;
     while (cpi_idset_peek(kept->set, CPI_LIVE, &handle, 1) == 1) {
         cpi_idset_remove(kept->set, handle);
@@ -102,13 +102,13 @@ static void forget(struct cpi_spill *spill, struct kept *kept)
 }
 
 /* Keeps the staged events from the given one on. */
-static bool keep(struct cpi_spill *spill, uint32_t index, size_t from)
+static bool keep(struct cpi_live_feed *feed, uint32_t index, size_t from)
 {
-    struct kept *kept = &spill->kept[index];
+    struct kept *kept = &feed->kept[index];
     struct cpi_events *staged = &kept->staged;
-    uint32_t capacity = cpi_lane_capacity(spill->env->config);
-    uint32_t held = cpi_lane_held(&spill->env->lanes[index]);
-    uint32_t room = held < capacity ? capacity - held : 0;
+    uint32_t capacity = cpi_lane_capacity(feed->env->config);
+    uint32_t queued = cpi_lane_queued(&feed->env->lanes[index]);
+    uint32_t room = queued < capacity ? capacity - queued : 0;
     bool fits = true;
     for (size_t i = from; i < staged->count && fits; i++) {
         /* One that is kept already needs no room. */
@@ -116,66 +116,66 @@ static bool keep(struct cpi_spill *spill, uint32_t index, size_t from)
         bool may_add = cpi_idset_total(kept->set) < room || cpi_idset_find(kept->set, event->entity, &event->id) != 0;
         enum cpi_added added = may_add ? cpi_idset_add(kept->set, event, CPI_LIVE) : CPI_NO_MEMORY;
         if (added == CPI_NO_MEMORY) {
-            cpi_events_truncate(staged, i, spill->env->config->entities);
+            cpi_events_truncate(staged, i, feed->env->config->entities);
             fits = false;
         }
-        cpi_stats_add(spill->env->stats, CPI_STAT_COALESCED, added == CPI_COALESCED);
+        cpi_stats_add(feed->env->stats, CPI_STAT_COALESCED, added == CPI_COALESCED);
     }
     staged->count = 0; /* the ring and the set own their ids */
     if (!fits) {
-        forget(spill, kept);
+        forget(feed, kept);
     }
     return fits;
 }
 
-static bool put_lane(struct cpi_spill *spill, uint32_t index)
+static bool put_lane(struct cpi_live_feed *feed, uint32_t index)
 {
-    struct kept *kept = &spill->kept[index];
+    struct kept *kept = &feed->kept[index];
     if (kept->staged.count == 0) {
         return true;
     }
-    struct cpi_lane *lane = &spill->env->lanes[index];
+    struct cpi_lane *lane = &feed->env->lanes[index];
     /* Past ids that are kept already: between different ids order means nothing, and of one id every event is the
      * same. */
     uint32_t n = cpi_lane_put(lane, CPI_RING_LIVE, kept->staged.items, (uint32_t)kept->staged.count);
     if (n > 0) {
         cpi_bell_ring(&lane->bell);
     }
-    return keep(spill, index, n);
+    return keep(feed, index, n);
 }
 
-bool cpi_spill_put(struct cpi_spill *spill, struct cpi_events *events)
+bool cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *events)
 {
-    const struct cp_config *config = spill->env->config;
+    const struct cp_config *config = feed->env->config;
     bool fits = true;
     for (size_t i = 0; i < events->count; i++) {
         struct cpi_event *event = &events->items[i];
         uint32_t lane = cpi_lane_of(event, config->entities, config->threads);
-        if (!cpi_events_add(&spill->kept[lane].staged, event)) {
+        if (!cpi_events_add(&feed->kept[lane].staged, event)) {
             cpi_id_fini(config->entities[event->entity].id_type, &event->id);
-            cpi_stats_add(spill->env->stats, CPI_STAT_OVERFLOWS, 1);
+            cpi_stats_add(feed->env->stats, CPI_STAT_OVERFLOWS, 1);
             fits = false;
         }
     }
     events->count = 0;
     for (uint32_t i = 0; i < config->threads; i++) {
-        fits = put_lane(spill, i) && fits;
+        fits = put_lane(feed, i) && fits;
     }
     return fits;
 }
 
-void cpi_spill_fence(struct cpi_spill *spill, int64_t number)
+void cpi_live_feed_barrier(struct cpi_live_feed *feed, int64_t number)
 {
-    for (uint32_t i = 0; i < spill->env->config->threads; i++) {
-        spill->kept[i].fence = number;
+    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
+        feed->kept[i].barrier = number;
     }
 }
 
-uint64_t cpi_spill_count(const struct cpi_spill *spill)
+uint64_t cpi_live_feed_count(const struct cpi_live_feed *feed)
 {
     uint64_t count = 0;
-    for (uint32_t i = 0; i < spill->env->config->threads; i++) {
-        count += cpi_idset_total(spill->kept[i].set);
+    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
+        count += cpi_idset_total(feed->kept[i].set);
     }
     return count;
 }

@@ -10,21 +10,21 @@
  * millisecond). */
 static const char SCAN_COUNT[] = "1000";
 
-cp_code cpi_scan_init(struct cpi_scan *scan, const struct cpi_key *key, bool whole_prefix, cp_error *err)
+cp_code cpi_cursor_init(struct cpi_cursor *cursor, const struct cpi_key *key, bool whole_prefix, cp_error *err)
 {
-    *scan = (struct cpi_scan){.pattern = cpi_key_pattern(key, whole_prefix), .cursor = "0"};
-    return scan->pattern != NULL ? CP_OK : cpi_error_memory(err);
+    *cursor = (struct cpi_cursor){.pattern = cpi_key_pattern(key, whole_prefix), .position = "0"};
+    return cursor->pattern != NULL ? CP_OK : cpi_error_memory(err);
 }
 
-void cpi_scan_fini(struct cpi_scan *scan)
+void cpi_cursor_fini(struct cpi_cursor *cursor)
 {
-    free(scan->pattern);
-    scan->pattern = NULL;
+    free(cursor->pattern);
+    cursor->pattern = NULL;
 }
 
-redisReply *cpi_scan_next(struct cpi_redis *redis, struct cpi_scan *scan, cp_error *err)
+redisReply *cpi_cursor_next(struct cpi_redis *redis, struct cpi_cursor *cursor, cp_error *err)
 {
-    const char *command[] = {"SCAN", scan->cursor, "MATCH", scan->pattern, "COUNT", SCAN_COUNT};
+    const char *command[] = {"SCAN", cursor->position, "MATCH", cursor->pattern, "COUNT", SCAN_COUNT};
     redisReply *reply = cpi_redis_command(redis, 6, command, NULL, err);
     if (reply == NULL) {
         return NULL;
@@ -35,8 +35,8 @@ redisReply *cpi_scan_next(struct cpi_redis *redis, struct cpi_scan *scan, cp_err
         cpi_error(err, CP_ERR_REDIS, true, "Redis: SCAN: not the reply this command has");
         return NULL;
     }
-    snprintf(scan->cursor, sizeof scan->cursor, "%s", reply->element[0]->str);
-    scan->done = strcmp(scan->cursor, "0") == 0;
+    snprintf(cursor->position, sizeof cursor->position, "%s", reply->element[0]->str);
+    cursor->done = strcmp(cursor->position, "0") == 0;
     return reply;
 }
 
@@ -95,11 +95,11 @@ cp_code cpi_keyspace_flush(struct cpi_redis *redis, const struct cpi_entity *ent
                            cp_code (*after_page)(void *context, cp_error *err), void *context, uint64_t *count,
                            cp_error *err)
 {
-    struct cpi_scan scan;
-    cp_code code = cpi_scan_init(&scan, &entity->key, true, err);
+    struct cpi_cursor cursor;
+    cp_code code = cpi_cursor_init(&cursor, &entity->key, true, err);
     *count = 0;
-    while (code == CP_OK && !scan.done) {
-        redisReply *reply = cpi_scan_next(redis, &scan, err);
+    while (code == CP_OK && !cursor.done) {
+        redisReply *reply = cpi_cursor_next(redis, &cursor, err);
         if (reply == NULL) {
             code = CP_ERR_REDIS;
             break;
@@ -108,6 +108,6 @@ cp_code cpi_keyspace_flush(struct cpi_redis *redis, const struct cpi_entity *ent
         freeReplyObject(reply);
         code = code == CP_OK ? after_page(context, err) : code;
     }
-    cpi_scan_fini(&scan);
+    cpi_cursor_fini(&cursor);
     return code;
 }

@@ -10,18 +10,18 @@
 #include "redis/redis.h"
 
 /* One pass over the keys. Zero and a pattern start it. */
-struct cpi_scan {
+struct cpi_cursor {
     char *pattern; /* from cpi_key_pattern(); owned */
-    char cursor[24];
+    char position[24];
     bool done;
 };
 
-cp_code cpi_scan_init(struct cpi_scan *scan, const struct cpi_key *key, bool whole_prefix, cp_error *err);
-void cpi_scan_fini(struct cpi_scan *scan);
+cp_code cpi_cursor_init(struct cpi_cursor *cursor, const struct cpi_key *key, bool whole_prefix, cp_error *err);
+void cpi_cursor_fini(struct cpi_cursor *cursor);
 
-/* The next keys, an array of strings that may be empty; scan->done tells whether these were the last. A lost connection
- * means starting over: a cursor is good for the server process that gave it. The caller frees the reply. */
-redisReply *cpi_scan_next(struct cpi_redis *redis, struct cpi_scan *scan, cp_error *err);
+/* The next keys, an array of strings that may be empty; cursor->done tells whether these were the last. A lost
+ * connection means starting over: a cursor is good for the server process that gave it. The caller frees the reply. */
+redisReply *cpi_cursor_next(struct cpi_redis *redis, struct cpi_cursor *cursor, cp_error *err);
 
 /* The id that a key of the entity stands for; false for a key that is no document of it: another shape, no id of the
  * type, or an id spelled as we would not (007). The id owns its text. *out_of_memory is set when false is returned for

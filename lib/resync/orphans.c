@@ -3,28 +3,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-void cpi_leftovers_clear(struct cpi_leftovers *leftovers, enum cpi_id_type type)
+void cpi_orphans_clear(struct cpi_orphans *orphans, enum cpi_id_type type)
 {
-    for (size_t i = 0; i < leftovers->count && cpi_id_is_text(leftovers->type); i++) {
-        cpi_id_fini(leftovers->type, &leftovers->ids[i]);
+    for (size_t i = 0; i < orphans->count && cpi_id_is_text(orphans->type); i++) {
+        cpi_id_fini(orphans->type, &orphans->ids[i]);
     }
-    free(leftovers->ids);
-    free(leftovers->struck);
-    *leftovers = (struct cpi_leftovers){.type = type};
+    free(orphans->ids);
+    free(orphans->struck);
+    *orphans = (struct cpi_orphans){.type = type};
 }
 
-bool cpi_leftovers_add(struct cpi_leftovers *leftovers, const union cpi_id *id)
+bool cpi_orphans_add(struct cpi_orphans *orphans, const union cpi_id *id)
 {
-    if (leftovers->count == leftovers->capacity) {
-        size_t capacity = leftovers->capacity > 0 ? 2 * leftovers->capacity : 1024;
-        union cpi_id *ids = realloc(leftovers->ids, capacity * sizeof *ids);
+    if (orphans->count == orphans->capacity) {
+        size_t capacity = orphans->capacity > 0 ? 2 * orphans->capacity : 1024;
+        union cpi_id *ids = realloc(orphans->ids, capacity * sizeof *ids);
         if (ids == NULL) {
             return false;
         }
-        leftovers->ids = ids;
-        leftovers->capacity = capacity;
+        orphans->ids = ids;
+        orphans->capacity = capacity;
     }
-    leftovers->ids[leftovers->count++] = *id;
+    orphans->ids[orphans->count++] = *id;
     return true;
 }
 
@@ -40,56 +40,55 @@ static int compare_texts(const void *a, const void *b)
     return strcmp(((const union cpi_id *)a)->text, ((const union cpi_id *)b)->text);
 }
 
-static int (*comparison(const struct cpi_leftovers *leftovers))(const void *, const void *)
+static int (*comparison(const struct cpi_orphans *orphans))(const void *, const void *)
 {
-    return cpi_id_is_text(leftovers->type) ? compare_texts : compare_numbers;
+    return cpi_id_is_text(orphans->type) ? compare_texts : compare_numbers;
 }
 
-bool cpi_leftovers_sort(struct cpi_leftovers *leftovers)
+bool cpi_orphans_sort(struct cpi_orphans *orphans)
 {
-    if (leftovers->count == 0) {
+    if (orphans->count == 0) {
         return true;
     }
-    qsort(leftovers->ids, leftovers->count, sizeof *leftovers->ids, comparison(leftovers));
+    qsort(orphans->ids, orphans->count, sizeof *orphans->ids, comparison(orphans));
     size_t kept = 1;
-    for (size_t i = 1; i < leftovers->count; i++) {
-        if (cpi_id_equal(leftovers->type, &leftovers->ids[i], &leftovers->ids[kept - 1])) {
-            cpi_id_fini(leftovers->type, &leftovers->ids[i]);
+    for (size_t i = 1; i < orphans->count; i++) {
+        if (cpi_id_equal(orphans->type, &orphans->ids[i], &orphans->ids[kept - 1])) {
+            cpi_id_fini(orphans->type, &orphans->ids[i]);
         } else {
-            leftovers->ids[kept++] = leftovers->ids[i];
+            orphans->ids[kept++] = orphans->ids[i];
         }
     }
-    leftovers->count = kept;
-    leftovers->struck = calloc(kept / 8 + 1, 1);
-    return leftovers->struck != NULL;
+    orphans->count = kept;
+    orphans->struck = calloc(kept / 8 + 1, 1);
+    return orphans->struck != NULL;
 }
 
-static size_t find(const struct cpi_leftovers *leftovers, const union cpi_id *id)
+static size_t find(const struct cpi_orphans *orphans, const union cpi_id *id)
 {
-    size_t likely = leftovers->last + 1;
-    if (likely < leftovers->count && cpi_id_equal(leftovers->type, &leftovers->ids[likely], id)) {
+    size_t likely = orphans->last + 1;
+    if (likely < orphans->count && cpi_id_equal(orphans->type, &orphans->ids[likely], id)) {
         return likely;
     }
-    const union cpi_id *found = leftovers->count > 0 ? bsearch(id, leftovers->ids, leftovers->count,
-                                                               sizeof *leftovers->ids, comparison(leftovers))
-                                                     : NULL;
-    return found != NULL ? (size_t)(found - leftovers->ids) : leftovers->count;
+    const union cpi_id *found =
+        orphans->count > 0 ? bsearch(id, orphans->ids, orphans->count, sizeof *orphans->ids, comparison(orphans))
+                           : NULL;
+    return found != NULL ? (size_t)(found - orphans->ids) : orphans->count;
 }
 
-void cpi_leftovers_strike(struct cpi_leftovers *leftovers, const union cpi_id *id)
+void cpi_orphans_strike(struct cpi_orphans *orphans, const union cpi_id *id)
 {
-    size_t at = find(leftovers, id);
-    if (at < leftovers->count) {
-        leftovers->struck[at / 8] |= (unsigned char)(1u << at % 8);
-        leftovers->last = at;
+    size_t at = find(orphans, id);
+    if (at < orphans->count) {
+        orphans->struck[at / 8] |= (unsigned char)(1u << at % 8);
+        orphans->last = at;
     }
 }
 
-const union cpi_id *cpi_leftovers_first(struct cpi_leftovers *leftovers)
+const union cpi_id *cpi_orphans_first(struct cpi_orphans *orphans)
 {
-    while (leftovers->first < leftovers->count &&
-           (leftovers->struck[leftovers->first / 8] & 1u << leftovers->first % 8) != 0) {
-        leftovers->first++;
+    while (orphans->first < orphans->count && (orphans->struck[orphans->first / 8] & 1u << orphans->first % 8) != 0) {
+        orphans->first++;
     }
-    return leftovers->first < leftovers->count ? &leftovers->ids[leftovers->first] : NULL;
+    return orphans->first < orphans->count ? &orphans->ids[orphans->first] : NULL;
 }

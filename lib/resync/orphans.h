@@ -4,15 +4,15 @@
  *
  * 8 bytes an integer id, so that a million costs less than the library holds anyway; Postgres is asked nothing.
  */
-#ifndef CPI_LEFTOVERS_H
-#define CPI_LEFTOVERS_H
+#ifndef CPI_ORPHANS_H
+#define CPI_ORPHANS_H
 
 #include "model/id.h"
 
 #include <stddef.h>
 
 /* Zero is a valid empty one, for integers. */
-struct cpi_leftovers {
+struct cpi_orphans {
     enum cpi_id_type type;
     union cpi_id *ids;
     size_t count;
@@ -23,18 +23,18 @@ struct cpi_leftovers {
 };
 
 /* Empties it, for ids of a type. */
-void cpi_leftovers_clear(struct cpi_leftovers *leftovers, enum cpi_id_type type);
+void cpi_orphans_clear(struct cpi_orphans *orphans, enum cpi_id_type type);
 
 /* Takes over the id, on success only; the same one may come twice. False, like sort: out of memory. */
-bool cpi_leftovers_add(struct cpi_leftovers *leftovers, const union cpi_id *id);
+bool cpi_orphans_add(struct cpi_orphans *orphans, const union cpi_id *id);
 
 /* After the last add, and before anything is struck. */
-bool cpi_leftovers_sort(struct cpi_leftovers *leftovers);
+bool cpi_orphans_sort(struct cpi_orphans *orphans);
 
 /* Strikes an id out, if it is there. */
-void cpi_leftovers_strike(struct cpi_leftovers *leftovers, const union cpi_id *id);
+void cpi_orphans_strike(struct cpi_orphans *orphans, const union cpi_id *id);
 
 /* One that is left, NULL when there is none; the same one until it is struck. */
-const union cpi_id *cpi_leftovers_first(struct cpi_leftovers *leftovers);
+const union cpi_id *cpi_orphans_first(struct cpi_orphans *orphans);
 
 #endif

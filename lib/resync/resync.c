@@ -26,7 +26,7 @@ struct cpi_resync {
 
     /* Of the thread: the marker, and the run under way. */
     struct cpi_marker marker;
-    struct cpi_pass pass;
+    struct cpi_steps steps;
     bool *running; /* by entity: to be listed and swept */
     bool touching; /* every entity's warm-up procedure is called, and all are swept */
     bool warming;  /* CP_CAUSE_START had come before this run began, so that its end means ready */
@@ -171,7 +171,7 @@ static void estimate_all(struct cpi_resync *resync)
     uint64_t sum = 0;
     for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
         if (resync->running[e] || resync->touching) {
-            sum += cpi_pass_estimate(&resync->pass, e);
+            sum += cpi_steps_estimate(&resync->steps, e);
         }
     }
     cpi_stats_set(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE, sum);
@@ -192,19 +192,20 @@ static bool note_step(struct cpi_resync *resync, uint32_t entity, enum cpi_step 
 static bool touch(struct cpi_resync *resync)
 {
     for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
-        enum cpi_step step = cpi_pass_touch(&resync->pass, e);
+        enum cpi_step step = cpi_steps_touch(&resync->steps, e);
         if (step == CPI_STEP_STOPPING) {
             return false;
         }
         resync->running[e] = resync->running[e] || step == CPI_STEP_FAILED;
     }
-    int64_t fence = 0;
-    if (cpi_pass_fence_announced(&resync->pass, &fence) != CPI_STEP_DONE) {
+    int64_t barrier = 0;
+    if (cpi_steps_announce_barrier(&resync->steps, &barrier) != CPI_STEP_DONE) {
         return false;
     }
-    /* A request may mean that announcements were lost, and the fence with them: what was to be touched is listed. */
-    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_pass_announced_settled(&resync->pass, fence) && !has_requests(resync);) {
-        if (!cpi_pass_wait(&resync->pass, &look_ms)) {
+    /* A request may mean that announcements were lost, and the barrier with them: what was to be touched is listed. */
+    for (int look_ms = CPI_LOOK_FIRST_MS;
+         !cpi_steps_announced_settled(&resync->steps, barrier) && !has_requests(resync);) {
+        if (!cpi_steps_wait(&resync->steps, &look_ms)) {
             return false;
         }
     }
@@ -219,7 +220,8 @@ static bool plant_marker(struct cpi_resync *resync)
     bool lost = false;
     struct cpi_backoff backoff;
     cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
-    while (cpi_pass_open(&resync->pass, NULL) != CP_OK || !cpi_marker_plant(&resync->marker, &resync->pass.pg, &lost)) {
+    while (cpi_steps_open(&resync->steps, NULL) != CP_OK ||
+           !cpi_marker_plant(&resync->marker, &resync->steps.pg, &lost)) {
         if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff)) || !is_writer(resync)) {
             return false;
         }
@@ -233,8 +235,9 @@ static bool plant_marker(struct cpi_resync *resync)
 static bool go_through(struct cpi_resync *resync, uint32_t entity)
 {
     bool list = resync->running[entity];
-    return (!list && !resync->touching) || (note_step(resync, entity, cpi_pass_sweep(&resync->pass, entity, list)) &&
-                                            (!list || note_step(resync, entity, cpi_pass_list(&resync->pass, entity))));
+    return (!list && !resync->touching) ||
+           (note_step(resync, entity, cpi_steps_sweep(&resync->steps, entity, list)) &&
+            (!list || note_step(resync, entity, cpi_steps_list(&resync->steps, entity))));
 }
 
 static bool go_through_all(struct cpi_resync *resync)
@@ -256,9 +259,9 @@ static bool go_through_all(struct cpi_resync *resync)
  * come after it: it may be the document of a row that has been deleted since, without an announcement. */
 static bool run_steps(struct cpi_resync *resync)
 {
-    return plant_marker(resync) && cpi_pass_turn(&resync->pass) == CPI_STEP_DONE &&
+    return plant_marker(resync) && cpi_steps_quiesce(&resync->steps) == CPI_STEP_DONE &&
            (!resync->touching || touch(resync)) && go_through_all(resync) &&
-           cpi_pass_settle(&resync->pass) == CPI_STEP_DONE;
+           cpi_steps_settle(&resync->steps) == CPI_STEP_DONE;
 }
 
 static void announce(struct cpi_resync *resync)
@@ -341,7 +344,7 @@ static void run_once(struct cpi_resync *resync)
             announce(resync);
         }
     }
-    cpi_pass_close(&resync->pass); /* until the next run, which may be weeks away */
+    cpi_steps_close(&resync->steps); /* until the next run, which may be weeks away */
     set_idle(resync);
 }
 
@@ -392,7 +395,7 @@ struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err)
     resync->wanted = calloc(env->config->entity_count, sizeof *resync->wanted);
     resync->failed = calloc(env->config->entity_count, sizeof *resync->failed);
     cpi_backoff_init(&resync->backoff, FAILED_BASE_MS, FAILED_CAP_MS, env->seed ^ 4);
-    if (cpi_pass_init(&resync->pass, env, report_progress, resync, err) != CP_OK ||
+    if (cpi_steps_init(&resync->steps, env, report_progress, resync, err) != CP_OK ||
         cpi_bell_init(&resync->bell, err) != CP_OK) {
         cpi_resync_destroy(resync);
         return NULL;
@@ -438,7 +441,7 @@ void cpi_resync_join(struct cpi_resync *resync)
     cpi_thread_join(&resync->thread);
 }
 
-bool cpi_resync_owes(const struct cpi_resync *resync)
+bool cpi_resync_is_incomplete(const struct cpi_resync *resync)
 {
     return ((resync->causes | resync->taken) & (1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE)) != 0;
 }
@@ -448,7 +451,7 @@ void cpi_resync_destroy(struct cpi_resync *resync)
     if (resync == NULL) {
         return;
     }
-    cpi_pass_fini(&resync->pass);
+    cpi_steps_fini(&resync->steps);
     cpi_bell_fini(&resync->bell);
     pthread_cond_destroy(&resync->became_ready);
     pthread_mutex_destroy(&resync->mutex);

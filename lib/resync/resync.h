@@ -37,7 +37,7 @@ void cpi_resync_join(struct cpi_resync *resync);
 
 /* After the threads have ended: whether events were received (a "*", or ids that had to be forgotten) in whose place a
  * resync was asked for that has not been completed. */
-bool cpi_resync_owes(const struct cpi_resync *resync);
+bool cpi_resync_is_incomplete(const struct cpi_resync *resync);
 
 void cpi_resync_destroy(struct cpi_resync *resync);
 

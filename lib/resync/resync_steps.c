@@ -16,105 +16,106 @@ enum {
 
 /* ---- waiting ---- */
 
-bool cpi_pass_wait(struct cpi_pass *pass, int *look_ms)
+bool cpi_steps_wait(struct cpi_steps *steps, int *look_ms)
 {
     /* Whoever takes over reads everything; so do we, should it be our turn again. */
-    bool going_on = cpi_stop_sleep(pass->env->stop, *look_ms) && cpi_lease_state(pass->env->lease) != CPI_LEASE_TAKEN;
+    bool going_on = cpi_stop_sleep(steps->env->stop, *look_ms) && cpi_lease_state(steps->env->lease) != CPI_LEASE_TAKEN;
     *look_ms = 2 * *look_ms < LOOK_LAST_MS ? 2 * *look_ms : LOOK_LAST_MS;
-    pass->report(pass->report_context);
+    steps->report(steps->report_context);
     return going_on;
 }
 
 /* After a failure. False: stopping. Said once an outage, as long as nothing succeeds in between. */
-static bool wait_before_retry(struct cpi_pass *pass, const cp_error *why)
+static bool wait_before_retry(struct cpi_steps *steps, const cp_error *why)
 {
-    if (cpi_stop_phase(pass->env->stop) != CPI_RUNNING) {
+    if (cpi_stop_phase(steps->env->stop) != CPI_RUNNING) {
         return false;
     }
-    cpi_log(&pass->env->log, pass->backoff.last_ms == 0 ? CP_LOG_WARN : CP_LOG_DEBUG, "resync: %s; trying again",
+    cpi_log(&steps->env->log, steps->backoff.last_ms == 0 ? CP_LOG_WARN : CP_LOG_DEBUG, "resync: %s; trying again",
             why->message);
-    return cpi_stop_sleep(pass->env->stop, cpi_backoff_next(&pass->backoff));
+    return cpi_stop_sleep(steps->env->stop, cpi_backoff_next(&steps->backoff));
 }
 
 /* What to do after a failure: CPI_STEP_DONE means try again, after a wait that has just been. */
-static enum cpi_step after_failure(struct cpi_pass *pass, const struct cpi_entity *entity, const char *what,
+static enum cpi_step after_failure(struct cpi_steps *steps, const struct cpi_entity *entity, const char *what,
                                    const cp_error *why)
 {
-    if (!why->retriable && cpi_stop_phase(pass->env->stop) == CPI_RUNNING) {
-        cpi_log_limited(&pass->env->log, &pass->failing, CP_LOG_WARN, "%s: %s: %s; to be tried again later",
+    if (!why->retriable && cpi_stop_phase(steps->env->stop) == CPI_RUNNING) {
+        cpi_log_limited(&steps->env->log, &steps->failing, CP_LOG_WARN, "%s: %s: %s; to be tried again later",
                         entity->name, what, why->message);
         return CPI_STEP_FAILED;
     }
-    return wait_before_retry(pass, why) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
+    return wait_before_retry(steps, why) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
 }
 
-static bool push_staged(struct cpi_pass *pass)
+static bool push_staged(struct cpi_steps *steps)
 {
-    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_feeder_push(&pass->feeder);) {
-        if (!cpi_pass_wait(pass, &look_ms)) {
+    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_bulk_feed_push(&steps->bulk_feed);) {
+        if (!cpi_steps_wait(steps, &look_ms)) {
             return false;
         }
     }
     return true;
 }
 
-static enum cpi_step ask_lanes(struct cpi_pass *pass, bool (*ask)(struct cpi_feeder *feeder))
+static enum cpi_step ask_lanes(struct cpi_steps *steps, bool (*ask)(struct cpi_bulk_feed *bulk_feed))
 {
-    for (int look_ms = CPI_LOOK_FIRST_MS; !ask(&pass->feeder);) {
-        if (!cpi_pass_wait(pass, &look_ms)) {
+    for (int look_ms = CPI_LOOK_FIRST_MS; !ask(&steps->bulk_feed);) {
+        if (!cpi_steps_wait(steps, &look_ms)) {
             return CPI_STEP_STOPPING;
         }
     }
-    for (int look_ms = CPI_LOOK_FIRST_MS; !cpi_feeder_passed(&pass->feeder, CPI_RING_BULK, pass->feeder.fence);) {
-        if (!cpi_pass_wait(pass, &look_ms)) {
+    for (int look_ms = CPI_LOOK_FIRST_MS;
+         !cpi_bulk_feed_passed(&steps->bulk_feed, CPI_RING_BULK, steps->bulk_feed.barrier);) {
+        if (!cpi_steps_wait(steps, &look_ms)) {
             return CPI_STEP_STOPPING;
         }
     }
     return CPI_STEP_DONE;
 }
 
-enum cpi_step cpi_pass_settle(struct cpi_pass *pass)
+enum cpi_step cpi_steps_settle(struct cpi_steps *steps)
 {
-    return ask_lanes(pass, cpi_feeder_fence);
+    return ask_lanes(steps, cpi_bulk_feed_barrier);
 }
 
-enum cpi_step cpi_pass_turn(struct cpi_pass *pass)
+enum cpi_step cpi_steps_quiesce(struct cpi_steps *steps)
 {
-    return ask_lanes(pass, cpi_feeder_turn);
+    return ask_lanes(steps, cpi_bulk_feed_quiesce);
 }
 
 /* ---- listing: ids from Postgres ---- */
 
 /* A listing takes its time, and whatever else the resync thread looks after does not wait for it. False: see
- * cpi_lease_generation(). */
+ * cpi_lease_term(). */
 static bool watch(void *context)
 {
-    struct cpi_pass *pass = context;
-    pass->report(pass->report_context);
-    return pass->generation == cpi_lease_generation(pass->env->lease);
+    struct cpi_steps *steps = context;
+    steps->report(steps->report_context);
+    return steps->term == cpi_lease_term(steps->env->lease);
 }
 
 static bool report_only(void *context)
 {
-    struct cpi_pass *pass = context;
-    pass->report(pass->report_context);
+    struct cpi_steps *steps = context;
+    steps->report(steps->report_context);
     return true;
 }
 
-cp_code cpi_pass_open(struct cpi_pass *pass, cp_error *err)
+cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err)
 {
-    uint64_t generation = cpi_lease_generation(pass->env->lease);
-    if (cpi_pg_is_open(&pass->pg) && pass->generation == generation) {
+    uint64_t term = cpi_lease_term(steps->env->lease);
+    if (cpi_pg_is_open(&steps->pg) && steps->term == term) {
         return CP_OK;
     }
-    pass->generation = generation;
-    return cpi_pg_open(&pass->pg, err);
+    steps->term = term;
+    return cpi_pg_open(&steps->pg, err);
 }
 
 /* Stages an id that is the caller's: a text id is copied. */
-static bool stage_copy(struct cpi_pass *pass, uint32_t index, const union cpi_id *id, cp_error *err)
+static bool stage_copy(struct cpi_steps *steps, uint32_t index, const union cpi_id *id, cp_error *err)
 {
-    enum cpi_id_type type = pass->env->config->entities[index].id_type;
+    enum cpi_id_type type = steps->env->config->entities[index].id_type;
     struct cpi_event event = {.id = *id, .entity = index};
     if (cpi_id_is_text(type)) {
         event.id.text = strdup(id->text);
@@ -123,7 +124,7 @@ static bool stage_copy(struct cpi_pass *pass, uint32_t index, const union cpi_id
             return false;
         }
     }
-    if (!cpi_feeder_stage(&pass->feeder, &event)) {
+    if (!cpi_bulk_feed_stage(&steps->bulk_feed, &event)) {
         cpi_id_fini(type, &event.id);
         cpi_error_memory(err);
         return false;
@@ -131,127 +132,127 @@ static bool stage_copy(struct cpi_pass *pass, uint32_t index, const union cpi_id
     return true;
 }
 
-static bool stage_rows(struct cpi_pass *pass, uint32_t index, const PGresult *result, cp_error *err)
+static bool stage_rows(struct cpi_steps *steps, uint32_t index, const PGresult *result, cp_error *err)
 {
     for (int row = 0; row < PQntuples(result); row++) {
-        union cpi_id id = cpi_fetch_id(&pass->env->config->entities[index], result, row, 0);
-        if (!stage_copy(pass, index, &id, err)) {
+        union cpi_id id = cpi_fetch_id(&steps->env->config->entities[index], result, row, 0);
+        if (!stage_copy(steps, index, &id, err)) {
             return false;
         }
     }
     return true;
 }
 
-static void strike_rows(struct cpi_pass *pass, const struct cpi_entity *entity, const PGresult *result)
+static void strike_rows(struct cpi_steps *steps, const struct cpi_entity *entity, const PGresult *result)
 {
     for (int row = 0; row < PQntuples(result); row++) {
         union cpi_id id = cpi_fetch_id(entity, result, row, 0);
-        cpi_leftovers_strike(&pass->leftovers, &id);
+        cpi_orphans_strike(&steps->orphans, &id);
     }
 }
 
 /* The page after the last row of another (NULL: the first). */
-static PGresult *next_page(struct cpi_pass *pass, const struct cpi_entity *entity, const PGresult *last, cp_error *err)
+static PGresult *next_page(struct cpi_steps *steps, const struct cpi_entity *entity, const PGresult *last,
+                           cp_error *err)
 {
     union cpi_id after = {0};
     if (last != NULL) {
         after = cpi_fetch_id(entity, last, PQntuples(last) - 1, 0);
     }
-    return cpi_pass_open(pass, err) == CP_OK ? cpi_listing_page(&pass->pg, entity, last != NULL ? &after : NULL, err)
-                                             : NULL;
+    return cpi_steps_open(steps, err) == CP_OK ? cpi_listing_page(&steps->pg, entity, last != NULL ? &after : NULL, err)
+                                               : NULL;
 }
 
 /* Puts every listed id through the lanes. A page that was lost is asked for again; it does not start over. */
-static enum cpi_step list_rows(struct cpi_pass *pass, uint32_t index)
+static enum cpi_step list_rows(struct cpi_steps *steps, uint32_t index)
 {
-    const struct cpi_entity *entity = &pass->env->config->entities[index];
+    const struct cpi_entity *entity = &steps->env->config->entities[index];
     enum cpi_step step = CPI_STEP_DONE;
     PGresult *last = NULL;
     for (bool more = true; more && step == CPI_STEP_DONE;) {
         cp_error err = {0};
-        PGresult *page = next_page(pass, entity, last, &err);
-        if (page == NULL || !stage_rows(pass, index, page, &err)) {
+        PGresult *page = next_page(steps, entity, last, &err);
+        if (page == NULL || !stage_rows(steps, index, page, &err)) {
             PQclear(page);
-            step = after_failure(pass, entity, "listing", &err);
+            step = after_failure(steps, entity, "listing", &err);
             continue;
         }
-        cpi_backoff_reset(&pass->backoff);
-        strike_rows(pass, entity, page);
+        cpi_backoff_reset(&steps->backoff);
+        strike_rows(steps, entity, page);
         more = PQntuples(page) == CPI_LISTING_PAGE;
         PQclear(last);
         last = page;
-        step = push_staged(pass) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
+        step = push_staged(steps) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
     }
     PQclear(last);
     return step;
 }
 
 /* A worker reads each again and deletes the key if there is indeed nothing. */
-static enum cpi_step push_leftovers(struct cpi_pass *pass, uint32_t index)
+static enum cpi_step push_orphans(struct cpi_steps *steps, uint32_t index)
 {
-    const struct cpi_entity *entity = &pass->env->config->entities[index];
+    const struct cpi_entity *entity = &steps->env->config->entities[index];
     enum cpi_step step = CPI_STEP_DONE;
     const union cpi_id *id = NULL;
-    while (step == CPI_STEP_DONE && (id = cpi_leftovers_first(&pass->leftovers)) != NULL) {
+    while (step == CPI_STEP_DONE && (id = cpi_orphans_first(&steps->orphans)) != NULL) {
         cp_error err = {0};
-        if (!stage_copy(pass, index, id, &err)) {
-            step = after_failure(pass, entity, "sweeping", &err);
+        if (!stage_copy(steps, index, id, &err)) {
+            step = after_failure(steps, entity, "sweeping", &err);
             continue;
         }
-        cpi_leftovers_strike(&pass->leftovers, id);
-        step = push_staged(pass) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
+        cpi_orphans_strike(&steps->orphans, id);
+        step = push_staged(steps) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
     }
     return step;
 }
 
-enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index)
+enum cpi_step cpi_steps_list(struct cpi_steps *steps, uint32_t index)
 {
-    enum cpi_step step = list_rows(pass, index);
+    enum cpi_step step = list_rows(steps, index);
     if (step == CPI_STEP_DONE) {
-        step = push_leftovers(pass, index);
+        step = push_orphans(steps, index);
     }
-    cpi_leftovers_clear(&pass->leftovers, CPI_ID_INTEGER);
+    cpi_orphans_clear(&steps->orphans, CPI_ID_INTEGER);
     return step;
 }
 
 /* ---- sweeping: ids from Redis whose row is gone ---- */
 
 /* Puts those of the probe's ids that Postgres does not list through the lanes. */
-static bool stage_missing(struct cpi_pass *pass, uint32_t index, cp_error *err)
+static bool stage_missing(struct cpi_steps *steps, uint32_t index, cp_error *err)
 {
-    const struct cpi_entity *entity = &pass->env->config->entities[index];
-    if (pass->probe.count == 0) {
+    const struct cpi_entity *entity = &steps->env->config->entities[index];
+    if (steps->probe.count == 0) {
         return true;
     }
     PGresult *missing =
-        cpi_pass_open(pass, err) == CP_OK ? cpi_listing_missing(&pass->pg, entity, &pass->probe, err) : NULL;
-    bool staged = missing != NULL && stage_rows(pass, index, missing, err);
+        cpi_steps_open(steps, err) == CP_OK ? cpi_listing_missing(&steps->pg, entity, &steps->probe, err) : NULL;
+    bool staged = missing != NULL && stage_rows(steps, index, missing, err);
     PQclear(missing);
     return staged;
 }
 
-static bool keep_id(struct cpi_pass *pass, const struct cpi_entity *entity, union cpi_id *id, bool will_list)
+static bool keep_id(struct cpi_steps *steps, const struct cpi_entity *entity, union cpi_id *id, bool will_list)
 {
-    if (will_list && pass->leftovers.count < pass->env->config->max_pending &&
-        cpi_leftovers_add(&pass->leftovers, id)) {
+    if (will_list && steps->orphans.count < steps->env->config->max_pending && cpi_orphans_add(&steps->orphans, id)) {
         return true;
     }
-    bool added = cpi_id_array_add(&pass->probe, id);
+    bool added = cpi_id_array_add(&steps->probe, id);
     cpi_id_fini(entity->id_type, id);
     return added;
 }
 
 /* Takes the ids from a page of keys. */
-static bool keep_ids(struct cpi_pass *pass, const struct cpi_entity *entity, const redisReply *keys, bool will_list,
-                     uint64_t *strangers, cp_error *err)
+static bool keep_ids(struct cpi_steps *steps, const struct cpi_entity *entity, const redisReply *keys, bool will_list,
+                     uint64_t *unmanaged, cp_error *err)
 {
-    bool out_of_memory = !cpi_id_array_clear(&pass->probe, entity->id_type);
+    bool out_of_memory = !cpi_id_array_clear(&steps->probe, entity->id_type);
     for (size_t i = 0; i < keys->elements && !out_of_memory; i++) {
         union cpi_id id;
         if (cpi_keyspace_id(entity, keys->element[i], &id, &out_of_memory)) {
-            out_of_memory = !keep_id(pass, entity, &id, will_list);
+            out_of_memory = !keep_id(steps, entity, &id, will_list);
         } else {
-            *strangers += !out_of_memory;
+            *unmanaged += !out_of_memory;
         }
     }
     if (out_of_memory) {
@@ -260,54 +261,54 @@ static bool keep_ids(struct cpi_pass *pass, const struct cpi_entity *entity, con
     return !out_of_memory;
 }
 
-/* One pass of SCAN. False with err set: to be done again from the start, which does no harm. */
-static bool sweep_once(struct cpi_pass *pass, uint32_t index, bool will_list, uint64_t *strangers, cp_error *err)
+/* One steps of SCAN. False with err set: to be done again from the start, which does no harm. */
+static bool sweep_once(struct cpi_steps *steps, uint32_t index, bool will_list, uint64_t *unmanaged, cp_error *err)
 {
-    const struct cpi_entity *entity = &pass->env->config->entities[index];
-    struct cpi_scan scan;
-    *strangers = 0;
-    cpi_leftovers_clear(&pass->leftovers, entity->id_type);
-    if (cpi_scan_init(&scan, &entity->key, false, err) != CP_OK) {
+    const struct cpi_entity *entity = &steps->env->config->entities[index];
+    struct cpi_cursor cursor;
+    *unmanaged = 0;
+    cpi_orphans_clear(&steps->orphans, entity->id_type);
+    if (cpi_cursor_init(&cursor, &entity->key, false, err) != CP_OK) {
         return false;
     }
-    bool fine = cpi_redis_is_open(&pass->redis) || cpi_redis_open(&pass->redis, err) == CP_OK;
-    while (fine && !scan.done) {
-        redisReply *reply = cpi_scan_next(&pass->redis, &scan, err);
+    bool fine = cpi_redis_is_open(&steps->redis) || cpi_redis_open(&steps->redis, err) == CP_OK;
+    while (fine && !cursor.done) {
+        redisReply *reply = cpi_cursor_next(&steps->redis, &cursor, err);
         if (reply == NULL) {
             fine = false;
             break;
         }
-        fine = keep_ids(pass, entity, reply->element[1], will_list, strangers, err) &&
-               stage_missing(pass, index, err) && push_staged(pass);
-        pass->report(pass->report_context);
+        fine = keep_ids(steps, entity, reply->element[1], will_list, unmanaged, err) &&
+               stage_missing(steps, index, err) && push_staged(steps);
+        steps->report(steps->report_context);
         freeReplyObject(reply);
     }
-    cpi_scan_fini(&scan);
-    if (fine && !cpi_leftovers_sort(&pass->leftovers)) {
+    cpi_cursor_fini(&cursor);
+    if (fine && !cpi_orphans_sort(&steps->orphans)) {
         cpi_error_memory(err);
         fine = false;
     }
     return fine;
 }
 
-enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index, bool will_list)
+enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will_list)
 {
-    const struct cpi_entity *entity = &pass->env->config->entities[index];
-    uint64_t strangers = 0;
+    const struct cpi_entity *entity = &steps->env->config->entities[index];
+    uint64_t unmanaged = 0;
     cp_error err = {.retriable = true}; /* in case it ends because the syncer does */
-    while (!sweep_once(pass, index, will_list, &strangers, &err)) {
-        enum cpi_step step = after_failure(pass, entity, "sweeping", &err);
+    while (!sweep_once(steps, index, will_list, &unmanaged, &err)) {
+        enum cpi_step step = after_failure(steps, entity, "sweeping", &err);
         if (step != CPI_STEP_DONE) {
-            cpi_leftovers_clear(&pass->leftovers, entity->id_type);
+            cpi_orphans_clear(&steps->orphans, entity->id_type);
             return step;
         }
     }
-    cpi_backoff_reset(&pass->backoff);
-    cpi_redis_close(&pass->redis); /* listing may take longer than a path that idles stays open */
-    if (strangers > 0) {
-        cpi_log(&pass->env->log, CP_LOG_WARN,
+    cpi_backoff_reset(&steps->backoff);
+    cpi_redis_close(&steps->redis); /* listing may take longer than a path that idles stays open */
+    if (unmanaged > 0) {
+        cpi_log(&steps->env->log, CP_LOG_WARN,
                 "%s: %llu keys under \"%s\" are not documents of this entity and are left alone", entity->name,
-                (unsigned long long)strangers, entity->key.before);
+                (unsigned long long)unmanaged, entity->key.before);
     }
     return CPI_STEP_DONE;
 }
@@ -315,11 +316,11 @@ enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index, bool will_li
 /* ---- touching: let the triggers announce every document ---- */
 
 /* On a connection of its own, since it may take as long as it likes. */
-static bool run_procedure(struct cpi_pass *pass, const char *name, cp_error *err)
+static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *err)
 {
     struct cpi_pg_parameter parameter = {.value = name};
-    PGresult *kind = cpi_pass_open(pass, err) == CP_OK
-                         ? cpi_pg_query(&pass->pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc",
+    PGresult *kind = cpi_steps_open(steps, err) == CP_OK
+                         ? cpi_pg_query(&steps->pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc",
                                         &parameter, 1, false, err)
                          : NULL;
     if (kind == NULL) {
@@ -333,7 +334,7 @@ static bool run_procedure(struct cpi_pass *pass, const char *name, cp_error *err
         cpi_error_memory(err);
         return false;
     }
-    struct cpi_pg untimed = pass->pg;
+    struct cpi_pg untimed = steps->pg;
     untimed.connection = NULL;
     untimed.statement_timeout_ms = 0;
     untimed.watch = report_only; /* given up here it would go on there, and the next one wait for its locks */
@@ -344,88 +345,88 @@ static bool run_procedure(struct cpi_pass *pass, const char *name, cp_error *err
     return result != NULL;
 }
 
-/* Asks the listener, through Postgres, to put a fence behind every notification committed before this one. */
-static bool notify_fence(struct cpi_pass *pass, int64_t number, cp_error *err)
+/* Asks the listener, through Postgres, to put a barrier behind every notification committed before this one. */
+static bool notify_barrier(struct cpi_steps *steps, int64_t number, cp_error *err)
 {
     char digits[24];
     snprintf(digits, sizeof digits, "%lld", (long long)number);
-    struct cpi_pg_parameter parameters[] = {{.value = pass->env->channel}, {.value = digits}};
-    PGresult *result = cpi_pass_open(pass, err) == CP_OK
-                           ? cpi_pg_query(&pass->pg, "select pg_notify($1, $2)", parameters, 2, false, err)
+    struct cpi_pg_parameter parameters[] = {{.value = steps->env->channel}, {.value = digits}};
+    PGresult *result = cpi_steps_open(steps, err) == CP_OK
+                           ? cpi_pg_query(&steps->pg, "select pg_notify($1, $2)", parameters, 2, false, err)
                            : NULL;
     PQclear(result);
     return result != NULL;
 }
 
-enum cpi_step cpi_pass_touch(struct cpi_pass *pass, uint32_t index)
+enum cpi_step cpi_steps_touch(struct cpi_steps *steps, uint32_t index)
 {
-    const struct cpi_entity *entity = &pass->env->config->entities[index];
+    const struct cpi_entity *entity = &steps->env->config->entities[index];
     cp_error err = {0};
-    while (!run_procedure(pass, entity->warmup_procedure, &err)) {
-        enum cpi_step step = after_failure(pass, entity, "warm-up procedure", &err);
+    while (!run_procedure(steps, entity->warmup_procedure, &err)) {
+        enum cpi_step step = after_failure(steps, entity, "warm-up procedure", &err);
         if (step != CPI_STEP_DONE) {
             return step;
         }
     }
-    cpi_backoff_reset(&pass->backoff);
+    cpi_backoff_reset(&steps->backoff);
     return CPI_STEP_DONE;
 }
 
-enum cpi_step cpi_pass_fence_announced(struct cpi_pass *pass, int64_t *fence)
+enum cpi_step cpi_steps_announce_barrier(struct cpi_steps *steps, int64_t *barrier)
 {
     cp_error err = {0};
-    *fence = ++pass->feeder.fence;
-    while (!notify_fence(pass, *fence, &err)) {
-        if (!wait_before_retry(pass, &err)) {
+    *barrier = ++steps->bulk_feed.barrier;
+    while (!notify_barrier(steps, *barrier, &err)) {
+        if (!wait_before_retry(steps, &err)) {
             return CPI_STEP_STOPPING;
         }
     }
     return CPI_STEP_DONE;
 }
 
-bool cpi_pass_announced_settled(const struct cpi_pass *pass, int64_t fence)
+bool cpi_steps_announced_settled(const struct cpi_steps *steps, int64_t barrier)
 {
-    return cpi_feeder_passed(&pass->feeder, CPI_RING_LIVE, fence);
+    return cpi_bulk_feed_passed(&steps->bulk_feed, CPI_RING_LIVE, barrier);
 }
 
-uint64_t cpi_pass_estimate(struct cpi_pass *pass, uint32_t index)
+uint64_t cpi_steps_estimate(struct cpi_steps *steps, uint32_t index)
 {
     uint64_t estimate = 0;
-    if (cpi_pass_open(pass, NULL) == CP_OK) {
-        cpi_listing_estimate(&pass->pg, &pass->env->config->entities[index], &estimate, NULL);
+    if (cpi_steps_open(steps, NULL) == CP_OK) {
+        cpi_listing_estimate(&steps->pg, &steps->env->config->entities[index], &estimate, NULL);
     }
     return estimate;
 }
 
 /* ---- lifecycle ---- */
 
-cp_code cpi_pass_init(struct cpi_pass *pass, const struct cpi_env *env, void (*report)(void *context),
-                      void *report_context, cp_error *err)
+cp_code cpi_steps_init(struct cpi_steps *steps, const struct cpi_env *env, void (*report)(void *context),
+                       void *report_context, cp_error *err)
 {
-    *pass = (struct cpi_pass){.env = env, .report = report, .report_context = report_context};
-    pass->pg = (struct cpi_pg){.config = env->config,
-                               .log = &env->log,
-                               .role = "cachepusher resync",
-                               .cancel_fd = env->stop->drain_fd,
-                               .statement_timeout_ms = env->config->fetch_timeout_ms,
-                               .watch = watch,
-                               .watch_context = pass};
-    pass->redis =
+    *steps = (struct cpi_steps){.env = env, .report = report, .report_context = report_context};
+    steps->pg = (struct cpi_pg){.config = env->config,
+                                .log = &env->log,
+                                .role = "cachepusher resync",
+                                .cancel_fd = env->stop->drain_fd,
+                                .statement_timeout_ms = env->config->fetch_timeout_ms,
+                                .watch = watch,
+                                .watch_context = steps};
+    steps->redis =
         (struct cpi_redis){.config = env->config, .role = "cachepusher-resync", .cancel_fd = env->stop->drain_fd};
-    cpi_backoff_init(&pass->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 2);
-    return cpi_feeder_init(&pass->feeder, env, err);
+    cpi_backoff_init(&steps->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 2);
+    return cpi_bulk_feed_init(&steps->bulk_feed, env, err);
 }
 
-void cpi_pass_close(struct cpi_pass *pass)
+void cpi_steps_close(struct cpi_steps *steps)
 {
-    cpi_pg_close(&pass->pg);
-    cpi_redis_close(&pass->redis);
+    cpi_pg_close(&steps->pg);
+    cpi_redis_close(&steps->redis);
 }
 
-void cpi_pass_fini(struct cpi_pass *pass)
+void cpi_steps_fini(struct cpi_steps *steps)
 {
-    cpi_pass_close(pass);
-    cpi_leftovers_clear(&pass->leftovers, CPI_ID_INTEGER);
-    cpi_id_array_fini(&pass->probe);
-    cpi_feeder_fini(&pass->feeder);
+    cpi_steps_close(steps);
+    cpi_orphans_clear(&steps->orphans, CPI_ID_INTEGER);
+    cpi_id_array_fini(&steps->probe);
+    cpi_bulk_feed_fini(&steps->bulk_feed);
 }

@@ -5,8 +5,8 @@
  * itself, ends the step: one broken entity is no reason to keep the others waiting. All of it belongs to the resync
  * thread.
  */
-#ifndef CPI_PASS_H
-#define CPI_PASS_H
+#ifndef CPI_RESYNC_STEPS_H
+#define CPI_RESYNC_STEPS_H
 
 #include "base/backoff.h"
 #include "env.h"
@@ -21,58 +21,58 @@ enum cpi_step {
     CPI_STEP_STOPPING /* the syncer is, or another one has taken over */
 };
 
-struct cpi_pass {
+struct cpi_steps {
     const struct cpi_env *env;
     void (*report)(void *context); /* called every little while */
     void *report_context;
     struct cpi_pg pg;
-    uint64_t generation; /* of the lease when pg was opened */
+    uint64_t term; /* of the lease when pg was opened */
     struct cpi_redis redis;
     struct cpi_backoff backoff;
-    struct cpi_feeder feeder;
+    struct cpi_bulk_feed bulk_feed;
     struct cpi_log_limit failing;
-    struct cpi_leftovers leftovers; /* of the ids found in Redis, those not listed yet */
-    struct cpi_id_array probe;      /* ids found in Redis, to be looked up in Postgres */
+    struct cpi_orphans orphans; /* of the ids found in Redis, those not listed yet */
+    struct cpi_id_array probe;  /* ids found in Redis, to be looked up in Postgres */
 };
 
-cp_code cpi_pass_init(struct cpi_pass *pass, const struct cpi_env *env, void (*report)(void *context),
-                      void *report_context, cp_error *err);
-void cpi_pass_fini(struct cpi_pass *pass);
+cp_code cpi_steps_init(struct cpi_steps *steps, const struct cpi_env *env, void (*report)(void *context),
+                       void *report_context, cp_error *err);
+void cpi_steps_fini(struct cpi_steps *steps);
 
 /* Closes the connections; the steps make them again. */
-void cpi_pass_close(struct cpi_pass *pass);
+void cpi_steps_close(struct cpi_steps *steps);
 
 /* Opens the Postgres connection, pg, unless it is. */
-cp_code cpi_pass_open(struct cpi_pass *pass, cp_error *err);
+cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err);
 
 /* How many documents the entity has, by the planner's estimate; 0 when that is not to be had. */
-uint64_t cpi_pass_estimate(struct cpi_pass *pass, uint32_t index);
+uint64_t cpi_steps_estimate(struct cpi_steps *steps, uint32_t index);
 
-/* Looks which of the entity's ids have a key in Redis. With will_list they are remembered for cpi_pass_list(), at most
+/* Looks which of the entity's ids have a key in Redis. With will_list they are remembered for cpi_steps_list(), at most
  * max_pending of them. Those beyond, and without it all of them, are looked up in Postgres, and go through the lanes if
  * it does not list them. */
-enum cpi_step cpi_pass_sweep(struct cpi_pass *pass, uint32_t index, bool will_list);
+enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will_list);
 
 /* Puts every id of the entity that Postgres lists through the lanes; then those that were remembered and not listed. */
-enum cpi_step cpi_pass_list(struct cpi_pass *pass, uint32_t index);
+enum cpi_step cpi_steps_list(struct cpi_steps *steps, uint32_t index);
 
 /* Calls the entity's warm-up procedure, whose triggers announce the documents. */
-enum cpi_step cpi_pass_touch(struct cpi_pass *pass, uint32_t index);
+enum cpi_step cpi_steps_touch(struct cpi_steps *steps, uint32_t index);
 
-/* Has a fence put behind every announcement committed so far; announced_settled() tells when all lanes have passed it.
- * That may never be: an announcement can get lost with the listener's connection. */
-enum cpi_step cpi_pass_fence_announced(struct cpi_pass *pass, int64_t *fence);
-bool cpi_pass_announced_settled(const struct cpi_pass *pass, int64_t fence);
+/* Has a barrier put behind every announcement committed so far; announced_settled() tells when all lanes have passed
+ * it. That may never be: an announcement can get lost with the listener's connection. */
+enum cpi_step cpi_steps_announce_barrier(struct cpi_steps *steps, int64_t *barrier);
+bool cpi_steps_announced_settled(const struct cpi_steps *steps, int64_t barrier);
 
 /* Waits until every id put through the lanes so far has settled. */
-enum cpi_step cpi_pass_settle(struct cpi_pass *pass);
+enum cpi_step cpi_steps_settle(struct cpi_steps *steps);
 
 /* Waits until every worker is through with the batch that it is at. */
-enum cpi_step cpi_pass_turn(struct cpi_pass *pass);
+enum cpi_step cpi_steps_quiesce(struct cpi_steps *steps);
 
 /* Sleeps for *look_ms and makes the next time longer. CPI_LOOK_FIRST_MS at first, since a ring has room again after a
  * batch. False: stopping. */
 enum { CPI_LOOK_FIRST_MS = 1 };
-bool cpi_pass_wait(struct cpi_pass *pass, int *look_ms);
+bool cpi_steps_wait(struct cpi_steps *steps, int *look_ms);
 
 #endif

@@ -9,7 +9,7 @@
 /* For finding out why nothing is heard: the listener has other things to do. */
 enum { PROBE_TIMEOUT_MS = 1000 };
 
-static const char BEAT[] = "beat"; /* other payloads on that channel are numbers of fences */
+static const char BEAT[] = "beat"; /* other payloads on that channel are numbers of barriers */
 
 void cpi_heartbeat_reset(struct cpi_heartbeat *heartbeat)
 {
@@ -24,7 +24,7 @@ void cpi_heartbeat_heard(struct cpi_heartbeat *heartbeat)
 
 int cpi_heartbeat_due_ms(const struct cpi_heartbeat *heartbeat)
 {
-    int64_t deaf_at_ms = heartbeat->heard_at_ms + CPI_DEAF_AFTER_MS;
+    int64_t deaf_at_ms = heartbeat->heard_at_ms + CPI_HEARTBEAT_TIMEOUT_MS;
     return cpi_left_ms(deaf_at_ms < heartbeat->beat_at_ms ? deaf_at_ms : heartbeat->beat_at_ms);
 }
 
@@ -35,7 +35,7 @@ bool cpi_heartbeat_is(const char *payload)
 
 /* Whether our notification waits for a lock: all notifying commits queue up behind one that waits for a synchronous
  * standby, say. Then the connection is not deaf, and connecting again would be no cure. Asked on another connection,
- * once every CPI_DEAF_AFTER_MS. */
+ * once every CPI_HEARTBEAT_TIMEOUT_MS. */
 static bool is_held_up(const struct cpi_pg *pg)
 {
     if (PQtransactionStatus(pg->connection) != PQTRANS_ACTIVE) {
@@ -72,20 +72,20 @@ bool cpi_heartbeat_beat(struct cpi_heartbeat *heartbeat, struct cpi_pg *pg, cp_e
         PQclear(result);
     }
     int64_t now_ms = cpi_now_ms();
-    if (now_ms - heartbeat->heard_at_ms >= CPI_DEAF_AFTER_MS && is_held_up(pg)) {
+    if (now_ms - heartbeat->heard_at_ms >= CPI_HEARTBEAT_TIMEOUT_MS && is_held_up(pg)) {
         cpi_log_limited(&heartbeat->env->log, &heartbeat->held_up, CP_LOG_WARN,
                         "listener: notifications are held up in Postgres, by a commit that waits");
         heartbeat->heard_at_ms = now_ms;
     }
-    if (now_ms - heartbeat->heard_at_ms >= CPI_DEAF_AFTER_MS) {
+    if (now_ms - heartbeat->heard_at_ms >= CPI_HEARTBEAT_TIMEOUT_MS) {
         cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no notification has come back for %d s",
-                  CPI_DEAF_AFTER_MS / 1000);
+                  CPI_HEARTBEAT_TIMEOUT_MS / 1000);
         return false;
     }
     if (now_ms < heartbeat->beat_at_ms) {
         return true;
     }
-    heartbeat->beat_at_ms = now_ms + CPI_BEAT_EVERY_MS;
+    heartbeat->beat_at_ms = now_ms + CPI_HEARTBEAT_INTERVAL_MS;
     if (PQtransactionStatus(connection) == PQTRANS_ACTIVE) {
         return true; /* the one before is still under way */
     }

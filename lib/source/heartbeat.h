@@ -11,7 +11,7 @@
 #include "env.h"
 #include "postgres/pg.h"
 
-enum { CPI_BEAT_EVERY_MS = 3000, CPI_DEAF_AFTER_MS = 8000 };
+enum { CPI_HEARTBEAT_INTERVAL_MS = 3000, CPI_HEARTBEAT_TIMEOUT_MS = 8000 };
 
 struct cpi_heartbeat {
     const struct cpi_env *env;

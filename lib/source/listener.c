@@ -35,9 +35,9 @@ struct cpi_listener {
     uint64_t routed;      /* ids enqueued here, since we have begun to listen, that were settled here */
     uint64_t unannounced; /* those of which the syncer that writes, when it is another, may not know */
     uint64_t turns;       /* of the source, when these were counted */
-    struct cpi_spill *spill;
+    struct cpi_live_feed *live_feed;
     struct cpi_events events; /* received and not yet routed; empty between turns */
-    bool spilled;             /* the spill holds something */
+    bool spilled;             /* the live_feed holds something */
 };
 
 /* ---- events ---- */
@@ -48,7 +48,7 @@ static void route(struct cpi_listener *listener)
         return;
     }
     cpi_stats_add(listener->env->stats, CPI_STAT_EVENTS, (int64_t)listener->events.count);
-    if (!cpi_spill_put(listener->spill, &listener->events)) {
+    if (!cpi_live_feed_put(listener->live_feed, &listener->events)) {
         cpi_log_limited(&listener->env->log, &listener->overflowing, CP_LOG_WARN,
                         "more ids are waiting than max_pending allows: forgetting them in favour of a resync");
         cpi_resync_request(listener->resync, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
@@ -89,8 +89,8 @@ static void receive(struct cpi_listener *listener, const PGnotify *notification)
         if (cpi_heartbeat_is(notification->extra)) {
             return;
         }
-        route(listener); /* what came before the fence has to be before it */
-        cpi_spill_fence(listener->spill, strtoll(notification->extra, NULL, 10));
+        route(listener); /* what came before the barrier has to be before it */
+        cpi_live_feed_barrier(listener->live_feed, strtoll(notification->extra, NULL, 10));
         listener->spilled = true;
         return;
     }
@@ -199,7 +199,7 @@ static void finish_inbox(struct cpi_listener *listener)
         cpi_pg_open(pg, NULL); /* it may have been given up just now, because we are stopping */
     }
     deal_with_enqueued(listener);
-    while (!cpi_spill_flush(listener->spill) && !cpi_stop_grace_passed(listener->env->stop)) {
+    while (!cpi_live_feed_flush(listener->live_feed) && !cpi_stop_grace_passed(listener->env->stop)) {
         poll(NULL, 0, SPILL_LOOK_MS);
     }
 }
@@ -240,7 +240,7 @@ static void *run(void *context)
             cpi_source_check(&listener->source, &lost);
         }
         take_inbox(listener);
-        listener->spilled = listener->spilled && !cpi_spill_flush(listener->spill);
+        listener->spilled = listener->spilled && !cpi_live_feed_flush(listener->live_feed);
         rest(listener);
     }
     finish_inbox(listener);
@@ -265,11 +265,11 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     pthread_mutex_init(&listener->mutex, NULL);
     pthread_cond_init(&listener->drained, NULL);
     cpi_source_init(&listener->source, env, resync);
-    listener->spill = cpi_spill_create(env);
-    if (listener->spill == NULL) {
+    listener->live_feed = cpi_live_feed_create(env);
+    if (listener->live_feed == NULL) {
         cpi_error_memory(err);
     }
-    if (listener->spill == NULL || cpi_bell_init(&listener->bell, err) != CP_OK) {
+    if (listener->live_feed == NULL || cpi_bell_init(&listener->bell, err) != CP_OK) {
         cpi_listener_destroy(listener);
         return NULL;
     }
@@ -315,7 +315,7 @@ void cpi_listener_join(struct cpi_listener *listener)
 
 uint64_t cpi_listener_unsettled(const struct cpi_listener *listener)
 {
-    return cpi_spill_count(listener->spill);
+    return cpi_live_feed_count(listener->live_feed);
 }
 
 uint64_t cpi_listener_unannounced(const struct cpi_listener *listener)
@@ -331,7 +331,7 @@ void cpi_listener_destroy(struct cpi_listener *listener)
     cpi_source_close(&listener->source);
     pthread_cond_destroy(&listener->drained);
     pthread_mutex_destroy(&listener->mutex);
-    cpi_spill_destroy(listener->spill);
+    cpi_live_feed_destroy(listener->live_feed);
     cpi_events_fini(&listener->events, listener->env->config->entities);
     cpi_bell_fini(&listener->bell);
     free(listener);

@@ -37,8 +37,8 @@ struct cpi_audit {
 
     /* All below belongs to the thread. */
     struct cpi_compare compare;
-    struct cpi_census listed; /* the walk through Postgres */
-    struct cpi_census found;  /* the walk through Redis */
+    struct cpi_scan listed; /* the walk through Postgres */
+    struct cpi_scan found;  /* the walk through Redis */
     struct cpi_suspects suspects;
     struct cpi_compared compared[CPI_SLICE];
     struct cpi_slice slice;
@@ -107,12 +107,12 @@ static cp_code add_slice(struct cpi_audit *audit, cp_error *err)
 static cp_code add_listed(struct cpi_audit *audit, int64_t due, cp_error *err)
 {
     cp_code code = CP_OK;
-    if (cpi_census_is_done(&audit->listed)) {
-        cpi_census_restart(&audit->listed);
+    if (cpi_scan_is_done(&audit->listed)) {
+        cpi_scan_restart(&audit->listed);
     }
-    while (due > 0 && code == CP_OK && !cpi_census_is_done(&audit->listed)) {
+    while (due > 0 && code == CP_OK && !cpi_scan_is_done(&audit->listed)) {
         uint32_t limit = due < CPI_SLICE ? (uint32_t)due : CPI_SLICE;
-        code = cpi_census_next(&audit->listed, limit, &audit->slice, err);
+        code = cpi_scan_next(&audit->listed, limit, &audit->slice, err);
         due -= audit->slice.count;
         code = code == CP_OK ? add_slice(audit, err) : code;
     }
@@ -124,13 +124,13 @@ static cp_code add_found(struct cpi_audit *audit, int64_t due, cp_error *err)
 {
     cp_code code = CP_OK;
     audit->keys_credit += due;
-    if (cpi_census_is_done(&audit->found)) {
-        cpi_census_restart(&audit->found);
+    if (cpi_scan_is_done(&audit->found)) {
+        cpi_scan_restart(&audit->found);
     }
-    while (code == CP_OK && !cpi_census_is_done(&audit->found) &&
+    while (code == CP_OK && !cpi_scan_is_done(&audit->found) &&
            (audit->found.keys != NULL || audit->keys_credit >= KEYS_TO_A_SCAN)) {
         audit->keys_credit -= audit->found.keys == NULL ? KEYS_TO_A_SCAN : 0;
-        code = cpi_census_next(&audit->found, CPI_SLICE, &audit->slice, err);
+        code = cpi_scan_next(&audit->found, CPI_SLICE, &audit->slice, err);
         code = code == CP_OK ? cpi_compare_drop_listed(&audit->compare, &audit->slice, err) : code;
         code = code == CP_OK ? add_slice(audit, err) : code;
     }
@@ -163,7 +163,7 @@ static cp_code collect(struct cpi_audit *audit, cp_error *err)
 static bool send(struct cpi_audit *audit, const struct cpi_suspect *suspect)
 {
     static const char *const kinds[] = {
-        [CPI_MISSING] = "missing", [CPI_DIFFERENT] = "different", [CPI_LEFT_OVER] = "left over"};
+        [CPI_MISSING] = "missing", [CPI_DIFFERENT] = "different", [CPI_ORPHAN] = "an orphan"};
     const struct cpi_entity *entity = entity_of(audit, suspect->event.entity);
     struct cpi_event event = suspect->event;
     if (cpi_id_is_text(entity->id_type)) {
@@ -242,11 +242,11 @@ static void rest_after(struct cpi_audit *audit, const cp_error *why)
     cpi_slice_clear(&audit->slice, audit->env->config->entities);
     cpi_suspects_clear(&audit->suspects);
     cpi_compare_close(&audit->compare);
-    cpi_census_close(&audit->listed);
-    cpi_census_close(&audit->found);
+    cpi_scan_close(&audit->listed);
+    cpi_scan_close(&audit->found);
     if (!why->retriable) {
-        cpi_census_skip(&audit->listed);
-        cpi_census_skip(&audit->found);
+        cpi_scan_skip(&audit->listed);
+        cpi_scan_skip(&audit->found);
     }
     cpi_log_limited(&audit->env->log, &audit->failing, CP_LOG_DEBUG, "audit: %s", why->message);
     cpi_stop_sleep(audit->env->stop, cpi_backoff_next(&audit->backoff));
@@ -268,8 +268,8 @@ static void *run(void *context)
         }
     }
     cpi_compare_close(&audit->compare);
-    cpi_census_close(&audit->listed);
-    cpi_census_close(&audit->found);
+    cpi_scan_close(&audit->listed);
+    cpi_scan_close(&audit->found);
     return NULL;
 }
 
@@ -290,8 +290,8 @@ struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *
     audit->suspects.entities = env->config->entities;
     audit->patience = (struct cpi_patience){.for_ms = PATIENCE_MS, .looks = LOOKS};
     cpi_backoff_init(&audit->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 5);
-    cpi_census_init(&audit->listed, CPI_LISTED, env, PG_ROLE, REDIS_ROLE);
-    cpi_census_init(&audit->found, CPI_FOUND, env, PG_ROLE, REDIS_ROLE);
+    cpi_scan_init(&audit->listed, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE);
+    cpi_scan_init(&audit->found, CPI_FROM_REDIS, env, PG_ROLE, REDIS_ROLE);
     if (cpi_compare_init(&audit->compare, env, PG_ROLE, REDIS_ROLE, err) != CP_OK) {
         cpi_audit_destroy(audit);
         return NULL;
@@ -317,8 +317,8 @@ void cpi_audit_destroy(struct cpi_audit *audit)
         return;
     }
     cpi_compare_fini(&audit->compare);
-    cpi_census_fini(&audit->listed);
-    cpi_census_fini(&audit->found);
+    cpi_scan_fini(&audit->listed);
+    cpi_scan_fini(&audit->found);
     cpi_suspects_fini(&audit->suspects);
     cpi_slice_clear(&audit->slice, audit->env->config->entities);
     free(audit);

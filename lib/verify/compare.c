@@ -149,7 +149,7 @@ static void judge(struct cpi_compared *out, const char *document, size_t length,
         out->verdict = document != NULL ? CPI_MISSING : CPI_EQUAL;
         out->digest = NO_KEY;
     } else if (document == NULL) {
-        out->verdict = CPI_LEFT_OVER;
+        out->verdict = CPI_ORPHAN;
         out->digest = is_string ? digest_of(value, value_length) : NO_STRING;
     } else if (is_string && value_length == length && memcmp(value, document, length) == 0) {
         out->verdict = CPI_EQUAL;

@@ -31,7 +31,7 @@ enum cpi_verdict {
     CPI_EQUAL,      /* byte for byte, or neither has anything */
     CPI_MISSING,    /* there is a document, and no key */
     CPI_DIFFERENT,  /* another value than the document, or a value of another type */
-    CPI_LEFT_OVER,  /* there is a key, and no document */
+    CPI_ORPHAN,     /* there is a key, and no document */
     CPI_UNREADABLE, /* the fetch function fails for this id */
     CPI_VERDICTS
 };

@@ -1,49 +1,49 @@
 /*
- * A census: every id there is, of all entities one after the other, in slices. One kind asks Postgres, page by page of
+ * A scan: every id there is, of all entities one after the other, in slices. One kind asks Postgres, page by page of
  * each listing; the other asks Redis, by SCAN for the keys that can be documents.
  *
  * Owns its connection. A failed call may be made again and goes on where it was, except that a lost SCAN starts over
  * with its entity: keys come again, as SCAN may have them do anyway. Belongs to one thread at a time.
  */
-#ifndef CPI_CENSUS_H
-#define CPI_CENSUS_H
+#ifndef CPI_SCAN_H
+#define CPI_SCAN_H
 
 #include "verify/compare.h"
 #include "redis/keyspace.h"
 
-enum cpi_census_kind { CPI_LISTED, CPI_FOUND };
+enum cpi_scan_kind { CPI_FROM_POSTGRES, CPI_FROM_REDIS };
 
-struct cpi_census {
+struct cpi_scan {
     const struct cpi_env *env;
-    enum cpi_census_kind kind;
+    enum cpi_scan_kind kind;
     uint32_t entity;    /* the one under way; the number of entities: all are through */
-    uint64_t strangers; /* keys under an entity's prefix that are no documents of it, in entities that are through */
+    uint64_t unmanaged; /* keys under an entity's prefix that are no documents of it, in entities that are through */
 
     struct cpi_pg pg;
     PGresult *page; /* under way; NULL: none */
     int row;        /* the next of it */
 
     struct cpi_redis redis;
-    struct cpi_scan scan; /* without a pattern: not begun */
-    redisReply *keys;     /* under way; NULL: none */
-    size_t key;           /* the next of them */
-    uint64_t strangers_here;
+    struct cpi_cursor cursor; /* without a pattern: not begun */
+    redisReply *keys;         /* under way; NULL: none */
+    size_t key;               /* the next of them */
+    uint64_t unmanaged_here;
 };
 
-void cpi_census_init(struct cpi_census *census, enum cpi_census_kind kind, const struct cpi_env *env,
-                     const char *pg_role, const char *redis_role);
-void cpi_census_fini(struct cpi_census *census);
-void cpi_census_close(struct cpi_census *census);
+void cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct cpi_env *env, const char *pg_role,
+                   const char *redis_role);
+void cpi_scan_fini(struct cpi_scan *scan);
+void cpi_scan_close(struct cpi_scan *scan);
 
 /* Begins again with the first entity. */
-void cpi_census_restart(struct cpi_census *census);
+void cpi_scan_restart(struct cpi_scan *scan);
 
 /* Goes on with the next entity: something is wrong with this one. */
-void cpi_census_skip(struct cpi_census *census);
+void cpi_scan_skip(struct cpi_scan *scan);
 
 /* The next ids, `limit` at most, into an empty slice. Makes one round trip at most, and may bring none. On failure the
  * slice is to be cleared. */
-cp_code cpi_census_next(struct cpi_census *census, uint32_t limit, struct cpi_slice *slice, cp_error *err);
-bool cpi_census_is_done(const struct cpi_census *census);
+cp_code cpi_scan_next(struct cpi_scan *scan, uint32_t limit, struct cpi_slice *slice, cp_error *err);
+bool cpi_scan_is_done(const struct cpi_scan *scan);
 
 #endif

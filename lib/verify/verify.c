@@ -81,7 +81,7 @@ static void compare_all(struct cpi_checker *checker)
 {
     struct cpi_slice *slice = &checker->slice;
     while (cpi_checker_take(checker)) {
-        if ((checker->verify->census.kind == CPI_FOUND && !drop_listed(checker)) ||
+        if ((checker->verify->scan.kind == CPI_FROM_REDIS && !drop_listed(checker)) ||
             !cpi_checker_compare(checker, slice->entity, slice->ids, slice->count)) {
             return;
         }
@@ -110,10 +110,10 @@ static void estimate(struct cpi_checker *checker)
 }
 
 /* From Postgres, or from Redis. */
-static void begin_census(struct cpi_verify *verify, enum cpi_census_kind kind)
+static void begin_scan(struct cpi_verify *verify, enum cpi_scan_kind kind)
 {
-    cpi_census_restart(&verify->census);
-    verify->census.kind = kind;
+    cpi_scan_restart(&verify->scan);
+    verify->scan.kind = kind;
 }
 
 static bool look_at_all(struct cpi_verify *verify)
@@ -121,26 +121,26 @@ static bool look_at_all(struct cpi_verify *verify)
     if (!cpi_verify_run(verify, estimate, 1)) {
         return false;
     }
-    begin_census(verify, CPI_LISTED);
+    begin_scan(verify, CPI_FROM_POSTGRES);
     if (!cpi_verify_run(verify, compare_all, SIZE_MAX)) {
         return false;
     }
-    begin_census(verify, CPI_FOUND);
+    begin_scan(verify, CPI_FROM_REDIS);
     bool compared = cpi_verify_run(verify, compare_all, SIZE_MAX);
-    verify->so_far.strangers = verify->census.strangers;
+    verify->so_far.unmanaged = verify->scan.unmanaged;
     return compared;
 }
 
 /* ---- a sample ---- */
 
-/* One checker: any `sample` ids of the census become suspects, each with the same chance. */
+/* One checker: any `sample` ids of the scan become suspects, each with the same chance. */
 static void pick_some(struct cpi_checker *checker)
 {
     struct cpi_verify *verify = checker->verify;
     struct cpi_suspects *picked = &verify->suspects;
     const struct cpi_slice *slice = &checker->slice;
     uint64_t size = verify->options->sample;
-    size_t before = picked->count; /* those of the other census */
+    size_t before = picked->count; /* those of the other scan */
     uint64_t seen = 0;
     while (cpi_checker_take(checker)) {
         for (uint32_t i = 0; i < slice->count; i++) {
@@ -162,15 +162,15 @@ static void pick_some(struct cpi_checker *checker)
 
 static bool pick_sample(struct cpi_verify *verify)
 {
-    begin_census(verify, CPI_LISTED);
+    begin_scan(verify, CPI_FROM_POSTGRES);
     if (!cpi_verify_run(verify, pick_some, 1)) {
         return false;
     }
-    begin_census(verify, CPI_FOUND);
+    begin_scan(verify, CPI_FROM_REDIS);
     if (!cpi_verify_run(verify, pick_some, 1)) {
         return false;
     }
-    verify->so_far.strangers = verify->census.strangers;
+    verify->so_far.unmanaged = verify->scan.unmanaged;
     cpi_suspects_sort(&verify->suspects);
     verify->so_far.expected = verify->suspects.count;
     return true;
@@ -184,10 +184,10 @@ static void tell_difference(struct cpi_verify *verify, const struct cpi_suspect 
     const struct cpi_entity *entity = &verify->env->config->entities[suspect->event.entity];
     cp_difference_kind kind = compared->verdict == CPI_MISSING     ? CP_MISSING
                               : compared->verdict == CPI_DIFFERENT ? CP_DIFFERENT
-                                                                   : CP_LEFT_OVER;
+                                                                   : CP_ORPHAN;
     verify->so_far.missing += kind == CP_MISSING;
     verify->so_far.different += kind == CP_DIFFERENT;
-    verify->so_far.left_over += kind == CP_LEFT_OVER;
+    verify->so_far.orphans += kind == CP_ORPHAN;
     if (verify->options->difference == NULL) {
         return;
     }

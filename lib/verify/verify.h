@@ -1,7 +1,7 @@
 /*
  * Verifying: every document that Postgres has, and every key that Redis has, compared by some threads in parallel.
  *
- *   census ──▶ first look, in parallel ──▶ suspects ──▶ looks until each is cleared or confirmed ──▶ repair
+ *   scan ──▶ first look, in parallel ──▶ suspects ──▶ looks until each is cleared or confirmed ──▶ repair
  *
  * It owns its connections and its threads, shares nothing with a syncer that runs, and writes to neither server, except
  * that a repair sends notifications.

@@ -20,7 +20,7 @@ struct cpi_checker {
     struct cpi_thread thread;
     struct cpi_compare compare;
     struct cpi_backoff backoff;
-    struct cpi_slice slice; /* taken from the census; empty between stages */
+    struct cpi_slice slice; /* taken from the scan; empty between stages */
     struct cpi_compared compared[CPI_SLICE];
 };
 
@@ -32,10 +32,10 @@ struct cpi_verify {
     void (*stage)(struct cpi_checker *checker);
     uint64_t random;
 
-    pthread_mutex_t census_mutex; /* held for a round trip: who runs out of ids fetches the next for all */
-    struct cpi_census census;
+    pthread_mutex_t scan_mutex; /* held for a round trip: who runs out of ids fetches the next for all */
+    struct cpi_scan scan;
 
-    pthread_mutex_t mutex; /* for what follows; never held while waiting for a server, nor with census_mutex wanted */
+    pthread_mutex_t mutex; /* for what follows; never held while waiting for a server, nor with scan_mutex wanted */
     pthread_cond_t ended;
     unsigned running; /* checkers of this stage */
     cp_code code;     /* of the first failure */
@@ -67,7 +67,7 @@ bool cpi_checker_retry(struct cpi_checker *checker, unsigned *tries, const cp_er
 /* A checker: compares, into checker->compared. False: it has failed. */
 bool cpi_checker_compare(struct cpi_checker *checker, uint32_t entity, const union cpi_id *ids, uint32_t n);
 
-/* A checker: the next ids of the census, into checker->slice. False: there are none left, or it has failed. */
+/* A checker: the next ids of the scan, into checker->slice. False: there are none left, or it has failed. */
 bool cpi_checker_take(struct cpi_checker *checker);
 
 /* A pseudo-random number. The caller's thread, or the only checker of a stage. */

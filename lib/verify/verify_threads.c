@@ -98,19 +98,19 @@ static bool is_wanted(struct cpi_verify *verify)
 bool cpi_checker_take(struct cpi_checker *checker)
 {
     struct cpi_verify *verify = checker->verify;
-    uint32_t limit = verify->census.kind == CPI_FOUND ? CPI_SLICE : cpi_compare_limit(&checker->compare);
+    uint32_t limit = verify->scan.kind == CPI_FROM_REDIS ? CPI_SLICE : cpi_compare_limit(&checker->compare);
     cp_error err = {0};
     unsigned tries = 0;
-    pthread_mutex_lock(&verify->census_mutex);
-    while (checker->slice.count == 0 && !cpi_census_is_done(&verify->census) && is_wanted(verify)) {
-        if (cpi_census_next(&verify->census, limit, &checker->slice, &err) == CP_OK) {
+    pthread_mutex_lock(&verify->scan_mutex);
+    while (checker->slice.count == 0 && !cpi_scan_is_done(&verify->scan) && is_wanted(verify)) {
+        if (cpi_scan_next(&verify->scan, limit, &checker->slice, &err) == CP_OK) {
             tries = 0;
         } else {
             cpi_slice_clear(&checker->slice, verify->env->config->entities);
             cpi_checker_retry(checker, &tries, &err);
         }
     }
-    pthread_mutex_unlock(&verify->census_mutex);
+    pthread_mutex_unlock(&verify->scan_mutex);
     return checker->slice.count > 0;
 }
 
@@ -209,8 +209,8 @@ cp_code cpi_verify_init(struct cpi_verify *verify, const struct cpi_env *env, co
     pthread_cond_init(&verify->ended, &monotonic);
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&verify->mutex, NULL);
-    pthread_mutex_init(&verify->census_mutex, NULL);
-    cpi_census_init(&verify->census, CPI_LISTED, env, PG_ROLE, REDIS_ROLE);
+    pthread_mutex_init(&verify->scan_mutex, NULL);
+    cpi_scan_init(&verify->scan, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE);
 
     verify->checkers = calloc(env->config->threads, sizeof *verify->checkers);
     cp_code code = verify->checkers != NULL ? CP_OK : cpi_error_memory(err);
@@ -229,10 +229,10 @@ void cpi_verify_fini(struct cpi_verify *verify)
         cpi_compare_fini(&verify->checkers[i].compare);
     }
     free(verify->checkers);
-    cpi_census_fini(&verify->census);
+    cpi_scan_fini(&verify->scan);
     cpi_suspects_fini(&verify->suspects);
     cpi_suspects_fini(&verify->confirmed);
     pthread_cond_destroy(&verify->ended);
     pthread_mutex_destroy(&verify->mutex);
-    pthread_mutex_destroy(&verify->census_mutex);
+    pthread_mutex_destroy(&verify->scan_mutex);
 }

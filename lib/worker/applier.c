@@ -28,11 +28,11 @@ struct sent {
     enum { UNANSWERED, ACKNOWLEDGED, PUT_OFF, REFUSED } answer;
 };
 
-struct cpi_settler {
+struct cpi_applier {
     const struct cpi_env *env;
     struct cpi_idset *set;
     struct cpi_pg pg;
-    uint64_t generation; /* of the lease when pg was opened */
+    uint64_t term; /* of the lease when pg was opened */
     struct cpi_redis redis;
     struct cpi_id_array ids;
     bool *prepared;  /* by entity: its statement, on this connection */
@@ -50,158 +50,158 @@ struct cpi_settler {
     bool redis_connected;
 };
 
-static const struct cpi_entity *entity_of(const struct cpi_settler *settler, uint32_t index)
+static const struct cpi_entity *entity_of(const struct cpi_applier *applier, uint32_t index)
 {
-    return &settler->env->config->entities[index];
+    return &applier->env->config->entities[index];
 }
 
-static void count(struct cpi_settler *settler, enum cpi_stat stat, int64_t n)
+static void count(struct cpi_applier *applier, enum cpi_stat stat, int64_t n)
 {
-    cpi_stats_add(settler->env->stats, stat, n);
+    cpi_stats_add(applier->env->stats, stat, n);
 }
 
 /* The id fails by itself: out of the way of the others, to be tried alone later. */
-static void park(struct cpi_settler *settler, uint32_t handle, const char *why)
+static void park(struct cpi_applier *applier, uint32_t handle, const char *why)
 {
-    struct cpi_event event = cpi_idset_get(settler->set, handle);
-    const struct cpi_entity *entity = entity_of(settler, event.entity);
+    struct cpi_event event = cpi_idset_get(applier->set, handle);
+    const struct cpi_entity *entity = entity_of(applier, event.entity);
     char digits[CPI_ID_NUMBER_BYTES];
-    if (cpi_idset_queue(settler->set, handle) != CPI_PARKED) {
-        cpi_log_limited(&settler->env->log, &settler->parking, CP_LOG_WARN, "%s %s: %s; set aside, to be tried again",
+    if (cpi_idset_queue(applier->set, handle) != CPI_PARKED) {
+        cpi_log_limited(&applier->env->log, &applier->parking, CP_LOG_WARN, "%s %s: %s; set aside, to be tried again",
                         entity->name, cpi_id_text(entity->id_type, &event.id, digits), why);
     }
-    count(settler, CPI_STAT_FAILURES, 1);
-    cpi_idset_move(settler->set, handle, CPI_PARKED);
+    count(applier, CPI_STAT_FAILURES, 1);
+    cpi_idset_move(applier->set, handle, CPI_PARKED);
 }
 
 /* ---- reading from Postgres, appending for Redis ---- */
 
-static bool append_command(struct cpi_settler *settler, const struct cpi_entity *entity, uint32_t handle,
+static bool append_command(struct cpi_applier *applier, const struct cpi_entity *entity, uint32_t handle,
                            const char *document, size_t length, cp_error *err)
 {
-    struct cpi_event event = cpi_idset_get(settler->set, handle);
+    struct cpi_event event = cpi_idset_get(applier->set, handle);
     char digits[CPI_ID_NUMBER_BYTES];
     const char *id = cpi_id_text(entity->id_type, &event.id, digits);
-    settler->sent[settler->sent_count++] =
+    applier->sent[applier->sent_count++] =
         (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
-    settler->sent_bytes += length;
+    applier->sent_bytes += length;
     return (document != NULL
-                ? cpi_redis_append_set(&settler->redis, &entity->key, id, document, length, entity->ttl_s, err)
-                : cpi_redis_append_del(&settler->redis, &entity->key, id, err)) == CP_OK;
+                ? cpi_redis_append_set(&applier->redis, &entity->key, id, document, length, entity->ttl_s, err)
+                : cpi_redis_append_del(&applier->redis, &entity->key, id, err)) == CP_OK;
 }
 
 /* The member that a row is about. A scalar function's rows come in the order of the ids. */
-static uint32_t find_handle(struct cpi_settler *settler, uint32_t entity, const union cpi_id *id, uint32_t likely)
+static uint32_t find_handle(struct cpi_applier *applier, uint32_t entity, const union cpi_id *id, uint32_t likely)
 {
-    struct cpi_event event = cpi_idset_get(settler->set, likely);
-    return cpi_id_equal(entity_of(settler, entity)->id_type, &event.id, id) ? likely
-                                                                            : cpi_idset_find(settler->set, entity, id);
+    struct cpi_event event = cpi_idset_get(applier->set, likely);
+    return cpi_id_equal(entity_of(applier, entity)->id_type, &event.id, id) ? likely
+                                                                            : cpi_idset_find(applier->set, entity, id);
 }
 
 /* A mark on a member means: its row is still expected. A row for an id that was not asked for, or a second one for the
  * same id, changes nothing; an id that gets no row does not exist. */
-static bool append_documents(struct cpi_settler *settler, uint32_t entity_index, const uint32_t *handles, uint32_t n,
+static bool append_documents(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
                              const PGresult *result, cp_error *err)
 {
-    const struct cpi_entity *entity = entity_of(settler, entity_index);
+    const struct cpi_entity *entity = entity_of(applier, entity_index);
     bool appended = true;
     for (uint32_t i = 0; i < n; i++) {
-        cpi_idset_mark(settler->set, handles[i], true);
+        cpi_idset_mark(applier->set, handles[i], true);
     }
     for (int row = 0; row < PQntuples(result) && appended; row++) {
         union cpi_id id = cpi_fetch_id(entity, result, row, 0);
-        uint32_t handle = find_handle(settler, entity_index, &id, handles[(uint32_t)row < n ? (uint32_t)row : 0]);
-        if (handle == 0 || !cpi_idset_mark(settler->set, handle, false)) {
+        uint32_t handle = find_handle(applier, entity_index, &id, handles[(uint32_t)row < n ? (uint32_t)row : 0]);
+        if (handle == 0 || !cpi_idset_mark(applier->set, handle, false)) {
             continue;
         }
         const char *document = PQgetisnull(result, row, 1) ? NULL : PQgetvalue(result, row, 1);
-        appended = append_command(settler, entity, handle, document, (size_t)PQgetlength(result, row, 1), err);
+        appended = append_command(applier, entity, handle, document, (size_t)PQgetlength(result, row, 1), err);
     }
     for (uint32_t i = 0; i < n; i++) {
-        if (cpi_idset_mark(settler->set, handles[i], false) && appended) {
-            appended = append_command(settler, entity, handles[i], NULL, 0, err);
+        if (cpi_idset_mark(applier->set, handles[i], false) && appended) {
+            appended = append_command(applier, entity, handles[i], NULL, 0, err);
         }
     }
     return appended;
 }
 
 /* NULL: the connection is lost, or the statement failed by itself and the connection is still open. */
-static PGresult *fetch(struct cpi_settler *settler, uint32_t entity_index, const uint32_t *handles, uint32_t n,
+static PGresult *fetch(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
                        cp_error *err)
 {
-    const struct cpi_entity *entity = entity_of(settler, entity_index);
-    if (!settler->prepared[entity_index]) {
-        if (cpi_fetch_prepare(&settler->pg, entity, entity_index, err) != CP_OK) {
+    const struct cpi_entity *entity = entity_of(applier, entity_index);
+    if (!applier->prepared[entity_index]) {
+        if (cpi_fetch_prepare(&applier->pg, entity, entity_index, err) != CP_OK) {
             return NULL;
         }
-        settler->prepared[entity_index] = true;
+        applier->prepared[entity_index] = true;
     }
-    bool fits = cpi_id_array_clear(&settler->ids, entity->id_type);
+    bool fits = cpi_id_array_clear(&applier->ids, entity->id_type);
     for (uint32_t i = 0; i < n && fits; i++) {
-        struct cpi_event event = cpi_idset_get(settler->set, handles[i]);
-        fits = cpi_id_array_add(&settler->ids, &event.id);
+        struct cpi_event event = cpi_idset_get(applier->set, handles[i]);
+        fits = cpi_id_array_add(&applier->ids, &event.id);
     }
     if (!fits) {
         cpi_error_memory(err);
         return NULL;
     }
-    count(settler, CPI_STAT_FETCHES, 1);
-    return cpi_fetch_run(&settler->pg, entity_index, &settler->ids, err);
+    count(applier, CPI_STAT_FETCHES, 1);
+    return cpi_fetch_run(&applier->pg, entity_index, &applier->ids, err);
 }
 
 /* To the end of their own queue: they have not been tried and are not parked. Smaller batches are searched sooner. */
-static void put_off(struct cpi_settler *settler, const uint32_t *handles, uint32_t n)
+static void put_off(struct cpi_applier *applier, const uint32_t *handles, uint32_t n)
 {
     for (uint32_t i = 0; i < n; i++) {
-        cpi_idset_move(settler->set, handles[i], cpi_idset_queue(settler->set, handles[i]));
+        cpi_idset_move(applier->set, handles[i], cpi_idset_queue(applier->set, handles[i]));
     }
-    settler->has_put_off = true;
-    settler->limit = n;
+    applier->has_put_off = true;
+    applier->limit = n;
 }
 
 /* Reads the documents of one entity's ids and appends the commands. When the statement itself fails, halves the ids
  * until each that makes it fail is alone, so that its neighbours are served; at least one is found each time, the rest
  * is put off when it takes long. False: a connection is lost. */
-static bool read_group(struct cpi_settler *settler, uint32_t entity_index, const uint32_t *handles, uint32_t n,
+static bool read_group(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
                        cp_error *err)
 {
-    PGresult *result = fetch(settler, entity_index, handles, n, err);
+    PGresult *result = fetch(applier, entity_index, handles, n, err);
     if (result != NULL) {
-        bool appended = append_documents(settler, entity_index, handles, n, result, err);
+        bool appended = append_documents(applier, entity_index, handles, n, result, err);
         PQclear(result);
         return appended;
     }
-    if (!cpi_pg_is_open(&settler->pg) || err->code != CP_ERR_POSTGRES) {
+    if (!cpi_pg_is_open(&applier->pg) || err->code != CP_ERR_POSTGRES) {
         return false;
     }
     if (n == 1) {
-        park(settler, handles[0], err->message);
+        park(applier, handles[0], err->message);
         return true;
     }
-    if (!read_group(settler, entity_index, handles, n / 2, err)) {
+    if (!read_group(applier, entity_index, handles, n / 2, err)) {
         return false;
     }
-    if (cpi_now_ms() > settler->search_until_ms) {
-        put_off(settler, handles + n / 2, n - n / 2);
+    if (cpi_now_ms() > applier->search_until_ms) {
+        put_off(applier, handles + n / 2, n - n / 2);
         return true;
     }
-    return read_group(settler, entity_index, handles + n / 2, n - n / 2, err);
+    return read_group(applier, entity_index, handles + n / 2, n - n / 2, err);
 }
 
-static bool read_batch(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err)
+static bool read_batch(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err)
 {
-    settler->sent_count = 0;
-    settler->sent_bytes = 0;
-    settler->has_put_off = false;
-    for (uint32_t e = 0; e < settler->env->config->entity_count; e++) {
+    applier->sent_count = 0;
+    applier->sent_bytes = 0;
+    applier->has_put_off = false;
+    for (uint32_t e = 0; e < applier->env->config->entity_count; e++) {
         uint32_t size = 0;
         for (uint32_t i = 0; i < n; i++) {
-            if (cpi_idset_get(settler->set, handles[i]).entity == e) {
-                settler->group[size++] = handles[i];
+            if (cpi_idset_get(applier->set, handles[i]).entity == e) {
+                applier->group[size++] = handles[i];
             }
         }
-        settler->search_until_ms = cpi_now_ms() + SEARCH_MS;
-        if (size > 0 && !read_group(settler, e, settler->group, size, err)) {
+        applier->search_until_ms = cpi_now_ms() + SEARCH_MS;
+        if (size > 0 && !read_group(applier, e, applier->group, size, err)) {
             return false;
         }
     }
@@ -210,14 +210,14 @@ static bool read_batch(struct cpi_settler *settler, const uint32_t *handles, uin
 
 /* ---- settling ---- */
 
-static void tell_settled(struct cpi_settler *settler, const struct sent *sent)
+static void tell_settled(struct cpi_applier *applier, const struct sent *sent)
 {
-    const struct cpi_env *env = settler->env;
+    const struct cpi_env *env = applier->env;
     if (env->settled == NULL) {
         return;
     }
-    struct cpi_event event = cpi_idset_get(settler->set, sent->handle);
-    const struct cpi_entity *entity = entity_of(settler, event.entity);
+    struct cpi_event event = cpi_idset_get(applier->set, sent->handle);
+    const struct cpi_entity *entity = entity_of(applier, event.entity);
     char digits[CPI_ID_NUMBER_BYTES];
     char *key = NULL;
     if (asprintf(&key, "%s%s%s", entity->key.before, cpi_id_text(entity->id_type, &event.id, digits),
@@ -230,19 +230,19 @@ static void tell_settled(struct cpi_settler *settler, const struct sent *sent)
     free(key);
 }
 
-static void tell_auditor(struct cpi_settler *settler, const struct sent *sent)
+static void tell_auditor(struct cpi_applier *applier, const struct sent *sent)
 {
-    if (settler->env->recent != NULL) {
-        struct cpi_event event = cpi_idset_get(settler->set, sent->handle);
-        cpi_recent_offer(settler->env->recent, &event);
+    if (applier->env->recent != NULL) {
+        struct cpi_event event = cpi_idset_get(applier->set, sent->handle);
+        cpi_recent_offer(applier->env->recent, &event);
     }
 }
 
 /* Reads one reply. False: the connection is lost. */
-static bool read_answer(struct cpi_settler *settler, struct sent *sent, cp_error *err)
+static bool read_answer(struct cpi_applier *applier, struct sent *sent, cp_error *err)
 {
     redisReply *reply = NULL;
-    if (cpi_redis_reply(&settler->redis, &reply, err) != CP_OK) {
+    if (cpi_redis_reply(&applier->redis, &reply, err) != CP_OK) {
         return false;
     }
     bool in_sync = true;
@@ -264,190 +264,190 @@ static bool read_answer(struct cpi_settler *settler, struct sent *sent, cp_error
 
 /* Takes what was acknowledged out of the set and parks what was refused; everything else stays where it is. True: there
  * is nothing else. */
-static bool settle(struct cpi_settler *settler, const cp_error *why)
+static bool settle(struct cpi_applier *applier, const cp_error *why)
 {
     uint32_t stored = 0;
     uint32_t deleted = 0;
     uint32_t refused = 0;
     size_t bytes = 0;
-    for (uint32_t i = 0; i < settler->sent_count; i++) {
-        const struct sent *sent = &settler->sent[i];
+    for (uint32_t i = 0; i < applier->sent_count; i++) {
+        const struct sent *sent = &applier->sent[i];
         if (sent->answer == ACKNOWLEDGED) {
-            tell_settled(settler, sent);
-            tell_auditor(settler, sent);
-            cpi_idset_remove(settler->set, sent->handle);
+            tell_settled(applier, sent);
+            tell_auditor(applier, sent);
+            cpi_idset_remove(applier->set, sent->handle);
             stored += sent->exists;
             deleted += !sent->exists;
             bytes += sent->bytes;
         } else if (sent->answer == REFUSED) {
-            park(settler, sent->handle, why->message);
+            park(applier, sent->handle, why->message);
             refused++;
         }
     }
-    uint32_t left = settler->sent_count - stored - deleted - refused;
-    count(settler, CPI_STAT_STORED, stored);
-    count(settler, CPI_STAT_DELETED, deleted);
-    count(settler, CPI_STAT_BYTES, (int64_t)bytes);
-    count(settler, CPI_STAT_FAILURES, left);
+    uint32_t left = applier->sent_count - stored - deleted - refused;
+    count(applier, CPI_STAT_STORED, stored);
+    count(applier, CPI_STAT_DELETED, deleted);
+    count(applier, CPI_STAT_BYTES, (int64_t)bytes);
+    count(applier, CPI_STAT_FAILURES, left);
     return left == 0;
 }
 
 /* Sends what has been appended and reads every reply. False: something is neither done nor parked. */
-static bool push(struct cpi_settler *settler, cp_error *err)
+static bool push(struct cpi_applier *applier, cp_error *err)
 {
-    if (settler->sent_count == 0) {
+    if (applier->sent_count == 0) {
         return true;
     }
-    size_t mean = settler->sent_bytes / settler->sent_count;
-    settler->usual_bytes = mean > settler->usual_bytes ? mean : (3 * settler->usual_bytes + mean) / 4;
+    size_t mean = applier->sent_bytes / applier->sent_count;
+    applier->usual_bytes = mean > applier->usual_bytes ? mean : (3 * applier->usual_bytes + mean) / 4;
 
-    bool alive = cpi_redis_is_open(&settler->redis) && cpi_redis_flush(&settler->redis, err) == CP_OK;
-    for (uint32_t i = 0; i < settler->sent_count && alive; i++) {
-        alive = read_answer(settler, &settler->sent[i], err);
+    bool alive = cpi_redis_is_open(&applier->redis) && cpi_redis_flush(&applier->redis, err) == CP_OK;
+    for (uint32_t i = 0; i < applier->sent_count && alive; i++) {
+        alive = read_answer(applier, &applier->sent[i], err);
     }
     if (!alive) {
-        cpi_redis_close(&settler->redis);
+        cpi_redis_close(&applier->redis);
     }
-    return settle(settler, err);
+    return settle(applier, err);
 }
 
 /* ---- connections ---- */
 
-/* See cpi_lease_generation(). */
-static bool is_as_young_as_the_lease(void *context)
+/* See cpi_lease_term(). */
+static bool is_current_term(void *context)
 {
-    struct cpi_settler *settler = context;
-    return settler->generation == cpi_lease_generation(settler->env->lease);
+    struct cpi_applier *applier = context;
+    return applier->term == cpi_lease_term(applier->env->lease);
 }
 
-static bool open_postgres(struct cpi_settler *settler, cp_error *err)
+static bool open_postgres(struct cpi_applier *applier, cp_error *err)
 {
-    if (cpi_pg_is_open(&settler->pg) && is_as_young_as_the_lease(settler)) {
+    if (cpi_pg_is_open(&applier->pg) && is_current_term(applier)) {
         return true;
     }
-    settler->generation = cpi_lease_generation(settler->env->lease);
-    if (cpi_pg_open(&settler->pg, err) != CP_OK) {
+    applier->term = cpi_lease_term(applier->env->lease);
+    if (cpi_pg_open(&applier->pg, err) != CP_OK) {
         return false;
     }
-    memset(settler->prepared, 0, settler->env->config->entity_count * sizeof *settler->prepared);
-    count(settler, CPI_STAT_RECONNECTS, settler->pg_connected);
-    settler->pg_connected = true;
+    memset(applier->prepared, 0, applier->env->config->entity_count * sizeof *applier->prepared);
+    count(applier, CPI_STAT_RECONNECTS, applier->pg_connected);
+    applier->pg_connected = true;
     return true;
 }
 
-static bool open_redis(struct cpi_settler *settler, cp_error *err)
+static bool open_redis(struct cpi_applier *applier, cp_error *err)
 {
-    if (cpi_redis_is_open(&settler->redis)) {
+    if (cpi_redis_is_open(&applier->redis)) {
         return true;
     }
-    if (cpi_redis_open(&settler->redis, err) != CP_OK) {
+    if (cpi_redis_open(&applier->redis, err) != CP_OK) {
         return false;
     }
-    count(settler, CPI_STAT_RECONNECTS, settler->redis_connected);
-    settler->redis_connected = true;
+    count(applier, CPI_STAT_RECONNECTS, applier->redis_connected);
+    applier->redis_connected = true;
     return true;
 }
 
-static bool is_admitted(struct cpi_settler *settler, cp_error *err)
+static bool is_admitted(struct cpi_applier *applier, cp_error *err)
 {
-    return settler->redis.may_write ||
-           cpi_lease_admit(settler->env->lease, &settler->pg, &settler->redis, err) == CP_OK;
+    return applier->redis.may_write ||
+           cpi_lease_admit(applier->env->lease, &applier->pg, &applier->redis, err) == CP_OK;
 }
 
 /* ---- the public part ---- */
 
 /* Over a document that is too large, or that crashes the server, a connection is lost each time: find it. */
-static void learn_from_loss(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, const cp_error *why)
+static void learn_from_loss(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, const cp_error *why)
 {
     if (n > 1) {
-        settler->limit = n / 2;
-    } else if (++settler->losses == LOSSES_IN_A_ROW) {
-        settler->losses = 0;
-        park(settler, handles[0], why->message);
+        applier->limit = n / 2;
+    } else if (++applier->losses == LOSSES_IN_A_ROW) {
+        applier->losses = 0;
+        park(applier, handles[0], why->message);
     }
 }
 
-static void learn_from_success(struct cpi_settler *settler)
+static void learn_from_success(struct cpi_applier *applier)
 {
-    uint32_t most = settler->env->config->batch;
-    settler->limit = settler->limit < most / 2 ? 2 * settler->limit : most;
-    settler->losses = 0;
+    uint32_t most = applier->env->config->batch;
+    applier->limit = applier->limit < most / 2 ? 2 * applier->limit : most;
+    applier->losses = 0;
 }
 
-bool cpi_settler_work(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err)
+bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err)
 {
     /* Redis first: a document that cannot be stored need not be read. */
-    if (!open_redis(settler, err) || !open_postgres(settler, err) || !is_admitted(settler, err)) {
+    if (!open_redis(applier, err) || !open_postgres(applier, err) || !is_admitted(applier, err)) {
         return false;
     }
-    uint32_t before = cpi_idset_total(settler->set) - cpi_idset_count(settler->set, CPI_PARKED);
-    bool read = read_batch(settler, handles, n, err);
+    uint32_t before = cpi_idset_total(applier->set) - cpi_idset_count(applier->set, CPI_PARKED);
+    bool read = read_batch(applier, handles, n, err);
     cp_error push_err = *err; /* stands where appending was what failed */
-    bool pushed = push(settler, &push_err);
+    bool pushed = push(applier, &push_err);
     if (!pushed) {
         *err = push_err;
     }
-    bool advanced = cpi_idset_total(settler->set) - cpi_idset_count(settler->set, CPI_PARKED) < before;
-    if (read && pushed && !settler->has_put_off) {
-        learn_from_success(settler);
+    bool advanced = cpi_idset_total(applier->set) - cpi_idset_count(applier->set, CPI_PARKED) < before;
+    if (read && pushed && !applier->has_put_off) {
+        learn_from_success(applier);
     } else if (!(read && pushed) && !advanced &&
-               !(cpi_pg_is_open(&settler->pg) && cpi_redis_is_open(&settler->redis))) {
-        learn_from_loss(settler, handles, n, err);
+               !(cpi_pg_is_open(&applier->pg) && cpi_redis_is_open(&applier->redis))) {
+        learn_from_loss(applier, handles, n, err);
     }
     return read && pushed;
 }
 
-uint32_t cpi_settler_batch(const struct cpi_settler *settler)
+uint32_t cpi_applier_batch(const struct cpi_applier *applier)
 {
-    size_t fitting = BATCH_BYTES / (settler->usual_bytes + 1);
-    size_t limit = settler->limit;
+    size_t fitting = BATCH_BYTES / (applier->usual_bytes + 1);
+    size_t limit = applier->limit;
     return (uint32_t)(fitting < 1 ? 1 : fitting < limit ? fitting : limit);
 }
 
-void cpi_settler_close(struct cpi_settler *settler)
+void cpi_applier_close(struct cpi_applier *applier)
 {
-    cpi_pg_close(&settler->pg);
-    cpi_redis_close(&settler->redis);
+    cpi_pg_close(&applier->pg);
+    cpi_redis_close(&applier->redis);
 }
 
-struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_idset *set)
+struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_idset *set)
 {
     const struct cp_config *config = env->config;
-    struct cpi_settler *settler = calloc(1, sizeof *settler);
-    if (settler == NULL) {
+    struct cpi_applier *applier = calloc(1, sizeof *applier);
+    if (applier == NULL) {
         return NULL;
     }
-    settler->env = env;
-    settler->set = set;
-    settler->pg = (struct cpi_pg){.config = config,
+    applier->env = env;
+    applier->set = set;
+    applier->pg = (struct cpi_pg){.config = config,
                                   .log = &env->log,
                                   .role = "cachepusher worker",
                                   .cancel_fd = env->stop->grace_fd,
                                   .statement_timeout_ms = config->fetch_timeout_ms,
-                                  .watch = is_as_young_as_the_lease,
-                                  .watch_context = settler};
-    settler->redis =
+                                  .watch = is_current_term,
+                                  .watch_context = applier};
+    applier->redis =
         (struct cpi_redis){.config = config, .role = "cachepusher-worker", .cancel_fd = env->stop->grace_fd};
-    settler->limit = config->batch;
-    settler->prepared = calloc(config->entity_count, sizeof *settler->prepared);
-    settler->group = calloc(config->batch, sizeof *settler->group);
-    settler->sent = calloc(config->batch, sizeof *settler->sent);
-    if (settler->prepared == NULL || settler->group == NULL || settler->sent == NULL) {
-        cpi_settler_destroy(settler);
+    applier->limit = config->batch;
+    applier->prepared = calloc(config->entity_count, sizeof *applier->prepared);
+    applier->group = calloc(config->batch, sizeof *applier->group);
+    applier->sent = calloc(config->batch, sizeof *applier->sent);
+    if (applier->prepared == NULL || applier->group == NULL || applier->sent == NULL) {
+        cpi_applier_destroy(applier);
         return NULL;
     }
-    return settler;
+    return applier;
 }
 
-void cpi_settler_destroy(struct cpi_settler *settler)
+void cpi_applier_destroy(struct cpi_applier *applier)
 {
-    if (settler == NULL) {
+    if (applier == NULL) {
         return;
     }
-    cpi_settler_close(settler);
-    cpi_id_array_fini(&settler->ids);
-    free(settler->prepared);
-    free(settler->group);
-    free(settler->sent);
-    free(settler);
+    cpi_applier_close(applier);
+    cpi_id_array_fini(&applier->ids);
+    free(applier->prepared);
+    free(applier->group);
+    free(applier->sent);
+    free(applier);
 }

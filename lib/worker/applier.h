@@ -5,28 +5,28 @@
  *
  * Owns a worker's two connections, makes them when needed, and belongs to the worker's thread.
  */
-#ifndef CPI_SETTLER_H
-#define CPI_SETTLER_H
+#ifndef CPI_APPLIER_H
+#define CPI_APPLIER_H
 
 #include "env.h"
 #include "queue/idset.h"
 
-struct cpi_settler;
+struct cpi_applier;
 
-/* Both arguments have to outlive the settler. NULL: out of memory. */
-struct cpi_settler *cpi_settler_create(const struct cpi_env *env, struct cpi_idset *set);
+/* Both arguments have to outlive the applier. NULL: out of memory. */
+struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_idset *set);
 
 /* Works on n members of the set, config->batch at most. True: go on with the next. False: a server is away or
  * everything fails; wait before the next try, err says why. A single id that fails is parked, and that alone is no
  * reason to wait. */
-bool cpi_settler_work(struct cpi_settler *settler, const uint32_t *handles, uint32_t n, cp_error *err);
+bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err);
 
 /* How many ids to work on at once: config->batch, or fewer while documents are large, since a batch is held in memory
  * twice. */
-uint32_t cpi_settler_batch(const struct cpi_settler *settler);
+uint32_t cpi_applier_batch(const struct cpi_applier *applier);
 
 /* Closes the connections; work() makes them again. */
-void cpi_settler_close(struct cpi_settler *settler);
-void cpi_settler_destroy(struct cpi_settler *settler);
+void cpi_applier_close(struct cpi_applier *applier);
+void cpi_applier_destroy(struct cpi_applier *applier);
 
 #endif

@@ -12,7 +12,7 @@
 
 enum {
     DRAIN_CHUNK = 256,
-    DRAIN_CHUNKS_PER_TURN = 64, /* so that a flood of events cannot keep a turn from its batch */
+    DRAIN_CHUNKS_PER_CYCLE = 64, /* so that a flood of events cannot keep a turn from its batch */
     RETRY_BASE_MS = 50,
     RETRY_CAP_MS = 2000,
     PARKED_RETRY_CAP_MS = 30000,
@@ -34,11 +34,11 @@ struct cpi_worker {
 
     /* All below belongs to the worker's thread. */
     struct cpi_idset *set;
-    struct cpi_settler *settler;
-    uint32_t *batch;           /* config->batch handles */
-    unsigned live_batches;     /* in a row */
-    int64_t live_until_ms;     /* bulk batches are kept small until then */
-    int64_t fences[CPI_RINGS]; /* number of the fence to pass; 0: none */
+    struct cpi_applier *applier;
+    uint32_t *batch;             /* config->batch handles */
+    unsigned live_batches;       /* in a row */
+    int64_t live_until_ms;       /* bulk batches are kept small until then */
+    int64_t barriers[CPI_RINGS]; /* number of the barrier to pass; 0: none */
 
     struct cpi_backoff backoff; /* a server is away */
     int64_t retry_at_ms;
@@ -63,15 +63,15 @@ static void count(struct cpi_worker *worker, enum cpi_stat stat, int64_t n)
 
 /* ---- draining ---- */
 
-/* Rings are drained between two batches, so that none is under way. A fence still open is one of a run given up. */
+/* Rings are drained between two batches, so that none is under way. A barrier still open is one of a run given up. */
 static void take_question(struct cpi_worker *worker, const struct cpi_event *event, enum cpi_ring_kind kind)
 {
-    if (event->entity == CPI_FENCE) {
-        worker->fences[kind] = event->id.number;
-        cpi_idset_set_fence(worker->set, kind);
+    if (event->entity == CPI_BARRIER) {
+        worker->barriers[kind] = event->id.number;
+        cpi_idset_set_barrier(worker->set, kind);
     } else {
-        worker->fences[kind] = 0;
-        cpi_lane_pass_fence(worker->lane, kind, event->id.number);
+        worker->barriers[kind] = 0;
+        cpi_lane_acknowledge(worker->lane, kind, event->id.number);
     }
 }
 
@@ -127,7 +127,7 @@ static uint32_t room_for(const struct cpi_worker *worker, enum cpi_ring_kind kin
 static void drain(struct cpi_worker *worker)
 {
     for (int kind = 0; kind < CPI_RINGS; kind++) {
-        for (int chunk = 0; chunk < DRAIN_CHUNKS_PER_TURN; chunk++) {
+        for (int chunk = 0; chunk < DRAIN_CHUNKS_PER_CYCLE; chunk++) {
             uint32_t room = room_for(worker, (enum cpi_ring_kind)kind);
             if (room == 0 || drain_chunk(worker, (enum cpi_ring_kind)kind, room) == 0) {
                 break;
@@ -142,12 +142,12 @@ static bool can_drain(const struct cpi_worker *worker)
            (room_for(worker, CPI_RING_BULK) > 0 && cpi_ring_count(worker->lane->rings[CPI_RING_BULK]) > 0);
 }
 
-static void pass_fences(struct cpi_worker *worker)
+static void acknowledge_barriers(struct cpi_worker *worker)
 {
     for (int kind = 0; kind < CPI_RINGS; kind++) {
-        if (worker->fences[kind] != 0 && cpi_idset_fence_left(worker->set, (unsigned)kind) == 0) {
-            cpi_lane_pass_fence(worker->lane, (enum cpi_ring_kind)kind, worker->fences[kind]);
-            worker->fences[kind] = 0;
+        if (worker->barriers[kind] != 0 && cpi_idset_barrier_left(worker->set, (unsigned)kind) == 0) {
+            cpi_lane_acknowledge(worker->lane, (enum cpi_ring_kind)kind, worker->barriers[kind]);
+            worker->barriers[kind] = 0;
         }
     }
 }
@@ -160,7 +160,7 @@ static void report_levels(struct cpi_worker *worker)
     count(worker, CPI_STAT_FAILING, (int64_t)failing - worker->reported_failing);
     worker->reported_pending = pending;
     worker->reported_failing = failing;
-    cpi_lane_set_held(worker->lane, pending);
+    cpi_lane_set_queued(worker->lane, pending);
 }
 
 /* ---- failing ---- */
@@ -192,7 +192,7 @@ static void work_on(struct cpi_worker *worker, uint32_t n)
 {
     cp_error err = {0};
     uint32_t before = cpi_idset_total(worker->set);
-    if (cpi_settler_work(worker->settler, worker->batch, n, &err)) {
+    if (cpi_applier_work(worker->applier, worker->batch, n, &err)) {
         note_success(worker);
         return;
     }
@@ -261,7 +261,7 @@ static void retry_parked(struct cpi_worker *worker, uint32_t n)
 
 static uint32_t choose_batch(struct cpi_worker *worker)
 {
-    uint32_t limit = cpi_settler_batch(worker->settler);
+    uint32_t limit = cpi_applier_batch(worker->applier);
     bool is_bulk_due = worker->live_batches >= LIVE_BATCHES_IN_A_ROW && cpi_idset_count(worker->set, CPI_BULK) > 0;
     uint32_t n = is_bulk_due ? 0 : cpi_idset_peek(worker->set, CPI_LIVE, worker->batch, limit);
     worker->live_batches = n > 0 ? worker->live_batches + 1 : 0;
@@ -325,7 +325,7 @@ static void *run(void *context)
     struct cpi_worker *worker = context;
     while (!is_finished(worker)) {
         drain(worker);
-        pass_fences(worker);
+        acknowledge_barriers(worker);
         report_levels(worker);
         if (cpi_now_ms() >= worker->retry_at_ms && !is_standing_by(worker)) {
             uint32_t n = choose_batch(worker);
@@ -335,12 +335,12 @@ static void *run(void *context)
             retry_parked(worker, n > 0 ? 1 : PARKED_PER_ROUND);
             bound_parked(worker);
             cpi_idset_compact(worker->set);
-            pass_fences(worker);
+            acknowledge_barriers(worker);
             report_levels(worker);
         }
         rest(worker);
     }
-    cpi_settler_close(worker->settler);
+    cpi_applier_close(worker->applier);
     return NULL;
 }
 
@@ -364,8 +364,8 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
     cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, env->seed + 128 + index);
     worker->set = cpi_idset_create(config->entities);
     worker->batch = calloc(config->batch, sizeof *worker->batch);
-    worker->settler = cpi_settler_create(env, worker->set);
-    if (worker->set == NULL || worker->batch == NULL || worker->settler == NULL) {
+    worker->applier = cpi_applier_create(env, worker->set);
+    if (worker->set == NULL || worker->batch == NULL || worker->applier == NULL) {
         cpi_worker_destroy(worker);
         cpi_error_memory(err);
         return NULL;
@@ -397,7 +397,7 @@ void cpi_worker_destroy(struct cpi_worker *worker)
         return;
     }
     cpi_idset_destroy(worker->set);
-    cpi_settler_destroy(worker->settler);
+    cpi_applier_destroy(worker->applier);
     free(worker->batch);
     free(worker);
 }

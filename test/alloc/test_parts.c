@@ -301,7 +301,7 @@ START_TEST(a_lane)
 END_TEST
 
 /* Puts more ids than the rings hold, drains, and so on until all have come through or been given up, which it says. */
-static bool spill_all(struct cpi_spill *spill, unsigned ids, unsigned *arrived)
+static bool spill_all(struct cpi_live_feed *spill, unsigned ids, unsigned *arrived)
 {
     struct cpi_events events = {0};
     bool kept_all = true;
@@ -311,16 +311,16 @@ static bool spill_all(struct cpi_spill *spill, unsigned ids, unsigned *arrived)
         while (!cpi_events_add(&events, &event)) { /* failing may be its own allocation */
         }
         if (events.count == 1000) {
-            kept_all = cpi_spill_put(spill, &events) && kept_all;
+            kept_all = cpi_live_feed_put(spill, &events) && kept_all;
             ck_assert_uint_eq(events.count, 0);
         }
     }
-    kept_all = cpi_spill_put(spill, &events) && kept_all;
+    kept_all = cpi_live_feed_put(spill, &events) && kept_all;
     cpi_events_fini(&events, entities);
     bool empty;
     do {
         *arrived += drain_lanes(CPI_RING_LIVE);
-        empty = cpi_spill_flush(spill);
+        empty = cpi_live_feed_flush(spill);
     } while (!empty);
     *arrived += drain_lanes(CPI_RING_LIVE);
     return kept_all;
@@ -333,7 +333,7 @@ START_TEST(a_spill)
     for (unsigned n = 1;; n++) {
         unsigned arrived = 0;
         fail_nth(n);
-        struct cpi_spill *spill = cpi_spill_create(&setup.env);
+        struct cpi_live_feed *spill = cpi_live_feed_create(&setup.env);
         if (spill == NULL) {
             ck_assert_uint_eq(fail_none(), 1);
             continue;
@@ -346,7 +346,7 @@ START_TEST(a_spill)
 
         ck_assert(spill_all(spill, MANY, &arrived));
         ck_assert_uint_eq(arrived, MANY);
-        cpi_spill_destroy(spill);
+        cpi_live_feed_destroy(spill);
         if (!has_failed) {
             ck_assert_uint_gt(n, 10);
             break;
@@ -359,24 +359,24 @@ END_TEST
 
 START_TEST(a_feeder)
 {
-    struct cpi_feeder feeder = {0};
+    struct cpi_bulk_feed feeder = {0};
     cp_error err = {0};
     open_lanes();
     fail_nth(1);
-    ck_assert_int_eq(cpi_feeder_init(&feeder, &setup.env, &err), CP_ERR_SYSTEM);
-    cpi_feeder_fini(&feeder);
-    ck_assert_int_eq(cpi_feeder_init(&feeder, &setup.env, &err), CP_OK);
+    ck_assert_int_eq(cpi_bulk_feed_init(&feeder, &setup.env, &err), CP_ERR_SYSTEM);
+    cpi_bulk_feed_fini(&feeder);
+    ck_assert_int_eq(cpi_bulk_feed_init(&feeder, &setup.env, &err), CP_OK);
 
     fail_every(2);
     for (unsigned i = 0; i < IDS; i++) {
         struct cpi_event event = make_event(i);
-        while (!cpi_feeder_stage(&feeder, &event)) { /* the id is still ours */
+        while (!cpi_bulk_feed_stage(&feeder, &event)) { /* the id is still ours */
         }
     }
     ck_assert_uint_gt(fail_none(), 0);
-    ck_assert(cpi_feeder_push(&feeder));
+    ck_assert(cpi_bulk_feed_push(&feeder));
     ck_assert_uint_eq(drain_lanes(CPI_RING_BULK), IDS);
-    cpi_feeder_fini(&feeder);
+    cpi_bulk_feed_fini(&feeder);
     close_lanes();
 }
 END_TEST

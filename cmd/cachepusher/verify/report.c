@@ -12,16 +12,13 @@
 enum { STRING_BYTES = 8192 };
 
 static const char *const kind_names[REPORT_KINDS] = {
-    [CP_MISSING] = "missing", [CP_DIFFERENT] = "different", [CP_LEFT_OVER] = "left over"};
-
-static const char *const kind_members[REPORT_KINDS] = {
-    [CP_MISSING] = "missing", [CP_DIFFERENT] = "different", [CP_LEFT_OVER] = "left_over"};
+    [CP_MISSING] = "missing", [CP_DIFFERENT] = "different", [CP_ORPHAN] = "orphan"};
 
 static uint64_t count_of(const struct report *report, size_t kind)
 {
     const cp_verify_result *result = &report->result;
 
-    return kind == CP_MISSING ? result->missing : kind == CP_DIFFERENT ? result->different : result->left_over;
+    return kind == CP_MISSING ? result->missing : kind == CP_DIFFERENT ? result->different : result->orphans;
 }
 
 /* ---- collecting ---- */
@@ -66,7 +63,7 @@ uint64_t report_differences(const struct report *report)
 {
     const cp_verify_result *result = &report->result;
 
-    return result->missing + result->different + result->left_over - result->repaired;
+    return result->missing + result->different + result->orphans - result->repaired;
 }
 
 int report_exit_code(const struct report *report)
@@ -129,7 +126,7 @@ static void print_count(uint64_t count, const char *what)
 void report_print(const struct report *report)
 {
     const cp_verify_result *result = &report->result;
-    bool differs = result->missing + result->different + result->left_over > 0;
+    bool differs = result->missing + result->different + result->orphans > 0;
 
     if (report->problem != NULL) {
         return;
@@ -137,15 +134,15 @@ void report_print(const struct report *report)
     printf("verify: %" PRIu64 " compared in %.1f s (%.0f/s), %" PRIu64 " equal", result->compared, report->seconds,
            report->seconds > 0 ? (double)result->compared / report->seconds : 0.0, result->equal);
     if (differs) {
-        printf("; %" PRIu64 " missing, %" PRIu64 " different, %" PRIu64 " left over", result->missing,
-               result->different, result->left_over);
+        printf("; %" PRIu64 " missing, %" PRIu64 " different, %" PRIu64 " orphans", result->missing, result->different,
+               result->orphans);
     }
     putchar('\n');
     print_examples(report);
     print_count(result->in_flight, "changed all the time and were never seen at rest");
     print_count(result->expired, "without a key, which may have expired");
     print_count(result->unreadable, "could not be read: the fetch function fails");
-    print_count(result->strangers, "other keys under the prefix, which are no documents");
+    print_count(result->unmanaged, "other keys under the prefix, which are no documents");
     if (result->incomplete) {
         puts("verify: ended early: more than a million were not equal");
     }
@@ -175,7 +172,7 @@ static void print_json_examples(const struct report *report)
     for (size_t kind = 0; kind < REPORT_KINDS; kind++) {
         for (size_t i = 0; i < report->counts[kind]; i++) {
             const struct example *example = &report->examples[kind][i];
-            printf("%s{\"kind\":\"%s\",", separator, kind_members[kind]);
+            printf("%s{\"kind\":\"%s\",", separator, kind_names[kind]);
             print_string("entity", example->entity);
             putchar(',');
             print_string("key", example->key);
@@ -200,9 +197,9 @@ void report_print_json(const struct report *report)
         uint64_t value;
     } members[] = {{"compared", result->compared},   {"equal", result->equal},
                    {"missing", result->missing},     {"different", result->different},
-                   {"left_over", result->left_over}, {"in_flight", result->in_flight},
+                   {"orphans", result->orphans},     {"in_flight", result->in_flight},
                    {"expired", result->expired},     {"unreadable", result->unreadable},
-                   {"strangers", result->strangers}, {"repaired", result->repaired}};
+                   {"unmanaged", result->unmanaged}, {"repaired", result->repaired}};
 
     printf("{\"result\":\"%s\",\"seconds\":%.3f", results[report_exit_code(report)], report->seconds);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {

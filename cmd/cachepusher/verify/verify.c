@@ -45,7 +45,7 @@ static void show_progress(void *context, const cp_verify_result *so_far)
         break;
     case CP_VERIFY_REPAIRING:
         snprintf(text, sizeof text, "%" PRIu64 " of %" PRIu64 " repaired", so_far->repaired,
-                 so_far->missing + so_far->different + so_far->left_over);
+                 so_far->missing + so_far->different + so_far->orphans);
         break;
     }
     progress_tell(&verification->progress, text);

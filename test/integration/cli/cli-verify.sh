@@ -117,19 +117,19 @@ damage() {
 }
 damage
 differs() {
-    verify 1 && grep -qE '^verify: 1001 compared in .*, 998 equal; 1 missing, 1 different, 1 left over$' out &&
-        grep -qxE "  missing   $prefix:10" out && grep -qxE "  left over $prefix:5000" out &&
+    verify 1 && grep -qE '^verify: 1001 compared in .*, 998 equal; 1 missing, 1 different, 1 orphans$' out &&
+        grep -qxE "  missing   $prefix:10" out && grep -qxE "  orphan    $prefix:5000" out &&
         grep -qE "^  different $prefix:20  at byte [0-9]+: Postgres .*\"name.* Redis .*\\\\x1b\[31m\\\\x01" out &&
         grep -qxF 'verify: 1 other keys under the prefix, which are no documents' out && ! grep -q $'\e' out
 }
 check "differences: exit 1, with examples, control characters escaped" differs
 differs_json() {
-    verify 1 --json && holds result=differs missing=1 different=1 left_over=1 strangers=1 equal=998 repaired=0 \
-        examples,0,kind=missing "examples,0,key=$prefix:10" examples,1,entity=customer examples,2,kind=left_over &&
+    verify 1 --json && holds result=differs missing=1 different=1 orphans=1 unmanaged=1 equal=998 repaired=0 \
+        examples,0,kind=missing "examples,0,key=$prefix:10" examples,1,entity=customer examples,2,kind=orphan &&
         [[ $(value examples,1,redis) == *$'\e[31m\x01'* ]]
 }
 check "differences, as JSON" differs_json
-sampled() { verify 1 --json --sample 2000 && holds missing=1 different=1 left_over=1; }
+sampled() { verify 1 --json --sample 2000 && holds missing=1 different=1 orphans=1; }
 check "differences, by a sample" sampled
 repairs() {
     verify 0 --repair && grep -qxF 'verify: 3 of them repaired' out && all_follow 10 20 &&

@@ -77,7 +77,7 @@ START_TEST(finds_and_repairs)
     WAIT_UNTIL(stale(syncer) == 6);
     REQUIRE_INT(count_logged(f, ":17 is missing; reading it again"), ==, 1);
     REQUIRE_INT(count_logged(f, ":18 is different; reading it again"), ==, 1);
-    REQUIRE_INT(count_logged(f, ":5000 is left over; reading it again"), ==, 1);
+    REQUIRE_INT(count_logged(f, ":5000 is an orphan; reading it again"), ==, 1);
     uint64_t before = audited(syncer);
     WAIT_UNTIL(audited(syncer) > before + 2 * ROWS);
     REQUIRE_INT(stale(syncer), ==, 6);

@@ -66,11 +66,11 @@ static cp_verify_result verify_with(cp_syncer *syncer, uint64_t sample, bool rep
     REQUIRE_OK(cp_syncer_verify(syncer, &options, &result, &err), err);
     REQUIRE(!told.elsewhere);
     REQUIRE_INT(told.reports, >, 0);
-    REQUIRE_INT(told.count, ==, result.missing + result.different + result.left_over);
+    REQUIRE_INT(told.count, ==, result.missing + result.different + result.orphans);
     REQUIRE_INT(result.rechecking, ==, 0);
     REQUIRE_INT(result.compared, ==,
-                result.equal + result.missing + result.different + result.left_over + result.in_flight +
-                    result.expired + result.unreadable);
+                result.equal + result.missing + result.different + result.orphans + result.in_flight + result.expired +
+                    result.unreadable);
     return result;
 }
 
@@ -121,7 +121,7 @@ START_TEST(equal)
     add_stranger(f, "%s:007", f->prefix);
     cp_verify_result result = verify(syncer);
     require_equal(result, ROWS);
-    REQUIRE_INT(result.strangers, ==, 2);
+    REQUIRE_INT(result.unmanaged, ==, 2);
     REQUIRE(!result.incomplete);
     require_equal(verify_with(syncer, 0, true), ROWS); /* nothing to repair takes no syncer that runs */
     fixture_close(f);
@@ -152,7 +152,7 @@ START_TEST(each_kind)
     cp_verify_result result = verify(syncer);
     REQUIRE_INT(result.missing, ==, 2);
     REQUIRE_INT(result.different, ==, 3);
-    REQUIRE_INT(result.left_over, ==, 3);
+    REQUIRE_INT(result.orphans, ==, 3);
     REQUIRE_INT(result.equal, ==, ROWS - 5);
     static const int ids[] = {17, 18, 19, 20, 21, 5000, 5001, 6000};
     for (size_t i = 0; i < sizeof ids / sizeof *ids; i++) {
@@ -395,7 +395,7 @@ START_TEST(sample)
     redis_run(f, "DEL %s:17", f->prefix);
     result = verify_with(syncer, ROWS + 1, false);
     REQUIRE_INT(result.missing, ==, 1);
-    REQUIRE_INT(result.left_over, ==, 1);
+    REQUIRE_INT(result.orphans, ==, 1);
     REQUIRE_INT(result.compared, ==, ROWS + 1);
 
     sql(f, "set session_replication_role = replica; update customer set name = 'unannounced';"

@@ -24,7 +24,7 @@ static cp_verify_result verify(cp_syncer *syncer, bool repair)
 
 static uint64_t differences(cp_verify_result result)
 {
-    return result.missing + result.different + result.left_over;
+    return result.missing + result.different + result.orphans;
 }
 
 static void insert_customers(struct fixture *f)
@@ -55,7 +55,7 @@ START_TEST(repairs_by_its_own_syncer)
     cp_verify_result result = verify(syncer, true);
     REQUIRE_INT(result.missing, ==, 500);
     REQUIRE_INT(result.different, ==, 500);
-    REQUIRE_INT(result.left_over, ==, 2);
+    REQUIRE_INT(result.orphans, ==, 2);
     REQUIRE_INT(result.repaired, ==, 1002);
     require_customers(f);
     REQUIRE_INT(stats_of(syncer).events, >=, 1002);
@@ -138,8 +138,8 @@ START_TEST(text_and_uuid_ids)
     add_stranger(f, "%s-token:1:end", f->prefix);
     result = verify(syncer, true);
     REQUIRE_INT(result.different, ==, stale);
-    REQUIRE_INT(result.left_over, ==, 2);
-    REQUIRE_INT(result.strangers, ==, 2);
+    REQUIRE_INT(result.orphans, ==, 2);
+    REQUIRE_INT(result.unmanaged, ==, 2);
     REQUIRE_INT(result.repaired, ==, stale + 2);
     REQUIRE_INT(stats_of(syncer).bad_payloads, ==, 0);
     expect_equal(f, kinds, 2);

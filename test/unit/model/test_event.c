@@ -204,7 +204,7 @@ START_TEST(truncates_to_what_is_kept)
     struct cpi_events events = {0};
     for (int i = 0; i < 3; i++) {
         ck_assert_int_eq(cpi_event_parse(&entities[CPI_ID_TEXT], CPI_ID_TEXT, "[\"a\",\"b\"]", &events, entities), IDS);
-        ck_assert(cpi_events_add(&events, &(struct cpi_event){.id.number = i, .entity = CPI_FENCE}));
+        ck_assert(cpi_events_add(&events, &(struct cpi_event){.id.number = i, .entity = CPI_BARRIER}));
     }
     cpi_events_truncate(&events, 100, entities);
     ck_assert_uint_eq(events.count, 9);

@@ -13,7 +13,7 @@ static const struct cpi_entity entities[] = {
     {.id_type = CPI_ID_TEXT},
 };
 
-enum { ENTITIES = 4, TEXTS = 3, FENCES = 2 };
+enum { ENTITIES = 4, TEXTS = 3, BARRIERS = 2 };
 
 static struct cpi_idset *set;
 
@@ -196,8 +196,8 @@ END_TEST
 
 static void assert_left(uint32_t first, uint32_t second)
 {
-    ck_assert_uint_eq(cpi_idset_fence_left(set, 0), first);
-    ck_assert_uint_eq(cpi_idset_fence_left(set, 1), second);
+    ck_assert_uint_eq(cpi_idset_barrier_left(set, 0), first);
+    ck_assert_uint_eq(cpi_idset_barrier_left(set, 1), second);
 }
 
 START_TEST(a_fence_waits_for_live_and_bulk_of_its_moment)
@@ -208,10 +208,10 @@ START_TEST(a_fence_waits_for_live_and_bulk_of_its_moment)
     add(0, 3, CPI_BULK);
     add(0, 4, CPI_BULK);
     cpi_idset_move(set, find(0, 4), CPI_PARKED);
-    cpi_idset_set_fence(set, 0);
+    cpi_idset_set_barrier(set, 0);
     assert_left(3, 0);
     add(0, 5, CPI_LIVE); /* later: of no interest */
-    cpi_idset_set_fence(set, 1);
+    cpi_idset_set_barrier(set, 1);
     assert_left(3, 4);
 
     cpi_idset_remove(set, find(0, 1));
@@ -238,14 +238,14 @@ END_TEST
 START_TEST(a_fence_set_again_starts_anew)
 {
     add(0, 1, CPI_LIVE);
-    cpi_idset_set_fence(set, 1);
+    cpi_idset_set_barrier(set, 1);
     add(0, 2, CPI_BULK);
-    cpi_idset_set_fence(set, 1);
+    cpi_idset_set_barrier(set, 1);
     assert_left(0, 2);
     cpi_idset_remove(set, find(0, 1));
     assert_left(0, 1);
     cpi_idset_remove(set, find(0, 2));
-    cpi_idset_set_fence(set, 1);
+    cpi_idset_set_barrier(set, 1);
     assert_left(0, 0);
 }
 END_TEST
@@ -289,9 +289,9 @@ static void check_order(enum cpi_queue queue)
 START_TEST(grows_to_many_and_gives_back)
 {
     add_many();
-    cpi_idset_set_fence(set, 0);
+    cpi_idset_set_barrier(set, 0);
     EXPECT(cpi_idset_total(set) == MANY);
-    EXPECT(cpi_idset_fence_left(set, 0) == MANY - cpi_idset_count(set, CPI_PARKED));
+    EXPECT(cpi_idset_barrier_left(set, 0) == MANY - cpi_idset_count(set, CPI_PARKED));
     for (int queue = 0; queue < CPI_QUEUES; queue++) {
         check_order((enum cpi_queue)queue);
     }
@@ -309,7 +309,7 @@ START_TEST(grows_to_many_and_gives_back)
         cpi_idset_compact(set);
         EXPECT(cpi_idset_total(set) == (parity == 0 ? MANY / 2 : 0));
     }
-    EXPECT(cpi_idset_fence_left(set, 0) == 0);
+    EXPECT(cpi_idset_barrier_left(set, 0) == 0);
 
     add(0, 1, CPI_LIVE);
     EXPECT(find(0, 1) == 1); /* memory of the first size: handles start over */
@@ -336,7 +336,7 @@ struct known {
     int queue;    /* or ABSENT */
     int64_t rank; /* orders a queue */
     bool marked;
-    bool fenced[FENCES];
+    bool fenced[BARRIERS];
 };
 
 struct model {
@@ -397,12 +397,12 @@ static void model_move(struct model *model, int key, uint32_t handle)
 
 static void model_fence(struct model *model)
 {
-    unsigned fence = draw_below(&model->random, FENCES);
+    unsigned fence = draw_below(&model->random, BARRIERS);
     for (int key = 0; key < KEYS; key++) {
         struct known *known = &model->keys[key];
         known->fenced[fence] = known->queue == CPI_LIVE || known->queue == CPI_BULK;
     }
-    cpi_idset_set_fence(set, fence);
+    cpi_idset_set_barrier(set, fence);
 }
 
 /* One operation. Phases of growth take turns with phases of decline, so that the set is often nearly empty or full. */
@@ -484,12 +484,12 @@ static void check_queue(const struct model *model, enum cpi_queue queue)
 static void check_model(const struct model *model)
 {
     uint32_t total = 0;
-    uint32_t left[FENCES] = {0};
+    uint32_t left[BARRIERS] = {0};
     for (int key = 0; key < KEYS; key++) {
         bool present = model->keys[key].queue != ABSENT;
         EXPECT((find(entity_of(key), number_of(key)) != 0) == present);
         total += present;
-        for (int fence = 0; fence < FENCES; fence++) {
+        for (int fence = 0; fence < BARRIERS; fence++) {
             left[fence] += present && model->keys[key].fenced[fence];
         }
     }

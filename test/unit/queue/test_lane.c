@@ -120,11 +120,11 @@ START_TEST(room_is_told_truly)
         ck_assert(fits == has_room);
     }
     ck_assert_uint_ge(capacity, 1024);
-    ck_assert(!cpi_lane_put_fence(&lane, kind, 1));
+    ck_assert(!cpi_lane_put_barrier(&lane, kind, 1));
     ck_assert(cpi_lane_has_room(&lane, other));
     ck_assert_uint_eq(cpi_lane_get(&lane, kind, &event, 1), 1);
     ck_assert(cpi_lane_has_room(&lane, kind));
-    ck_assert(cpi_lane_put_fence(&lane, kind, 1));
+    ck_assert(cpi_lane_put_barrier(&lane, kind, 1));
     ck_assert(!cpi_lane_has_room(&lane, kind));
 }
 END_TEST
@@ -136,8 +136,8 @@ START_TEST(frees_what_is_left)
         struct cpi_event uuid = make_event(UUIDS, "a0eebc999c0b4ef8bb6d6bb9bd380a11");
         ck_assert_uint_eq(cpi_lane_put(&lane, CPI_RING_LIVE, &text, 1), 1);
         ck_assert_uint_eq(cpi_lane_put(&lane, CPI_RING_BULK, &uuid, 1), 1);
-        ck_assert(cpi_lane_put_fence(&lane, CPI_RING_LIVE, 1));
-        ck_assert(cpi_lane_put_fence(&lane, CPI_RING_BULK, 1));
+        ck_assert(cpi_lane_put_barrier(&lane, CPI_RING_LIVE, 1));
+        ck_assert(cpi_lane_put_barrier(&lane, CPI_RING_BULK, 1));
     }
 }
 END_TEST
@@ -150,11 +150,11 @@ START_TEST(a_fence_travels_in_its_place)
     struct cpi_event out[3];
     int64_t number = INT64_C(1) << 40;
     ck_assert_uint_eq(cpi_lane_put(&lane, CPI_RING_BULK, &event, 1), 1);
-    ck_assert(cpi_lane_put_fence(&lane, CPI_RING_BULK, number));
+    ck_assert(cpi_lane_put_barrier(&lane, CPI_RING_BULK, number));
     ck_assert_uint_eq(cpi_lane_put(&lane, CPI_RING_BULK, &event, 1), 1);
     ck_assert_uint_eq(cpi_lane_get(&lane, CPI_RING_BULK, out, 3), 3);
     ck_assert_uint_eq(out[0].entity, INTEGERS);
-    ck_assert_uint_eq(out[1].entity, CPI_FENCE);
+    ck_assert_uint_eq(out[1].entity, CPI_BARRIER);
     ck_assert_int_eq(out[1].id.number, number);
     ck_assert_uint_eq(out[2].entity, INTEGERS);
 }
@@ -165,12 +165,12 @@ START_TEST(a_newer_fence_answers_for_older_ones)
     for (int kind = 0; kind < CPI_RINGS; kind++) {
         ck_assert(!cpi_lane_has_passed(&lane, (enum cpi_ring_kind)kind, 1));
     }
-    cpi_lane_pass_fence(&lane, CPI_RING_BULK, 3);
+    cpi_lane_acknowledge(&lane, CPI_RING_BULK, 3);
     for (int64_t number = 1; number <= 5; number++) {
         ck_assert(cpi_lane_has_passed(&lane, CPI_RING_BULK, number) == (number <= 3));
         ck_assert(!cpi_lane_has_passed(&lane, CPI_RING_LIVE, number));
     }
-    cpi_lane_pass_fence(&lane, CPI_RING_LIVE, 4);
+    cpi_lane_acknowledge(&lane, CPI_RING_LIVE, 4);
     ck_assert(cpi_lane_has_passed(&lane, CPI_RING_LIVE, 4));
     ck_assert(!cpi_lane_has_passed(&lane, CPI_RING_BULK, 4));
 }
@@ -180,12 +180,12 @@ END_TEST
 START_TEST(a_turn_is_no_id_and_no_fence)
 {
     struct cpi_event out;
-    ck_assert(cpi_lane_put_turn(&lane, CPI_RING_BULK, 9));
+    ck_assert(cpi_lane_put_quiesce(&lane, CPI_RING_BULK, 9));
     ck_assert_uint_eq(cpi_lane_get(&lane, CPI_RING_BULK, &out, 1), 1);
     ck_assert(!cpi_event_is_id(&out));
-    ck_assert_uint_eq(out.entity, CPI_TURN);
+    ck_assert_uint_eq(out.entity, CPI_QUIESCE);
     ck_assert_int_eq(out.id.number, 9);
-    ck_assert(cpi_lane_put_turn(&lane, CPI_RING_BULK, 10)); /* to be left behind */
+    ck_assert(cpi_lane_put_quiesce(&lane, CPI_RING_BULK, 10)); /* to be left behind */
 }
 END_TEST
 

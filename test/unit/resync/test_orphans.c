@@ -8,24 +8,24 @@
 
 enum { IDS = 5000 };
 
-static struct cpi_leftovers leftovers;
+static struct cpi_orphans orphans;
 static bool is_text;
 
 static void set_up_numbers(void)
 {
     is_text = false;
-    cpi_leftovers_clear(&leftovers, CPI_ID_BIGINT);
+    cpi_orphans_clear(&orphans, CPI_ID_BIGINT);
 }
 
 static void set_up_texts(void)
 {
     is_text = true;
-    cpi_leftovers_clear(&leftovers, CPI_ID_TEXT);
+    cpi_orphans_clear(&orphans, CPI_ID_TEXT);
 }
 
 static void tear_down(void)
 {
-    cpi_leftovers_clear(&leftovers, CPI_ID_INTEGER);
+    cpi_orphans_clear(&orphans, CPI_ID_INTEGER);
 }
 
 static union cpi_id make_id(int64_t number)
@@ -38,14 +38,14 @@ static union cpi_id make_id(int64_t number)
 static void add(int64_t number)
 {
     union cpi_id id = make_id(number);
-    ck_assert(cpi_leftovers_add(&leftovers, &id));
+    ck_assert(cpi_orphans_add(&orphans, &id));
 }
 
 static void strike(int64_t number)
 {
     union cpi_id id = make_id(number);
-    cpi_leftovers_strike(&leftovers, &id);
-    cpi_id_fini(leftovers.type, &id);
+    cpi_orphans_strike(&orphans, &id);
+    cpi_id_fini(orphans.type, &id);
 }
 
 static int64_t number_of(const union cpi_id *id)
@@ -59,12 +59,12 @@ static void expect_left(const bool *expected)
     static bool seen[IDS];
     memset(seen, 0, sizeof seen);
     const union cpi_id *id;
-    while ((id = cpi_leftovers_first(&leftovers)) != NULL) {
-        ck_assert_ptr_eq(cpi_leftovers_first(&leftovers), id);
+    while ((id = cpi_orphans_first(&orphans)) != NULL) {
+        ck_assert_ptr_eq(cpi_orphans_first(&orphans), id);
         int64_t number = number_of(id);
         ck_assert(number >= 0 && number < IDS && expected[number] && !seen[number]);
         seen[number] = true;
-        cpi_leftovers_strike(&leftovers, id);
+        cpi_orphans_strike(&orphans, id);
     }
     ck_assert_mem_eq(seen, expected, sizeof seen);
 }
@@ -85,7 +85,7 @@ START_TEST(what_is_not_listed_is_left)
             add(number);
         }
     }
-    ck_assert(cpi_leftovers_sort(&leftovers));
+    ck_assert(cpi_orphans_sort(&orphans));
     for (int number = -10; number < IDS + 10; number++) {
         if (number < 0 || number >= IDS || !left[number]) {
             strike(number);
@@ -102,7 +102,7 @@ START_TEST(listed_in_another_order)
         add(number);
         left[number] = number % 100 == 7;
     }
-    ck_assert(cpi_leftovers_sort(&leftovers));
+    ck_assert(cpi_orphans_sort(&orphans));
     for (int number = IDS - 1; number >= 0; number--) {
         if (!left[number]) {
             strike(number);
@@ -118,25 +118,25 @@ START_TEST(the_ends_of_the_numbers)
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
         add(numbers[i]);
     }
-    ck_assert(cpi_leftovers_sort(&leftovers));
+    ck_assert(cpi_orphans_sort(&orphans));
     strike(0);
     strike(INT64_MIN);
     strike(INT64_MAX);
     strike(1);
-    const union cpi_id *id = cpi_leftovers_first(&leftovers);
+    const union cpi_id *id = cpi_orphans_first(&orphans);
     ck_assert(id != NULL && number_of(id) == -1);
     strike(-1);
-    ck_assert_ptr_null(cpi_leftovers_first(&leftovers));
+    ck_assert_ptr_null(cpi_orphans_first(&orphans));
 }
 END_TEST
 
 START_TEST(nothing_was_found)
 {
     strike(1); /* not even sorted: the sweep may have failed */
-    ck_assert_ptr_null(cpi_leftovers_first(&leftovers));
-    ck_assert(cpi_leftovers_sort(&leftovers));
+    ck_assert_ptr_null(cpi_orphans_first(&orphans));
+    ck_assert(cpi_orphans_sort(&orphans));
     strike(1);
-    ck_assert_ptr_null(cpi_leftovers_first(&leftovers));
+    ck_assert_ptr_null(cpi_orphans_first(&orphans));
 }
 END_TEST
 

@@ -44,7 +44,7 @@ START_TEST(what_is_equal_once_is_cleared)
 {
     struct cpi_suspect suspect = {0};
     for (int i = 0; i < 4; i++) {
-        look(&suspect, CPI_LEFT_OVER, 7, 1000 * i);
+        look(&suspect, CPI_ORPHAN, 7, 1000 * i);
     }
     ck_assert_int_eq(look(&suspect, CPI_EQUAL, 0, 9000), CPI_CLEARED);
 }
