@@ -22,7 +22,28 @@ struct cpi_env {
     struct cpi_recent *recent; /* where workers tell what has settled; NULL: nobody audits */
     struct cpi_lease *lease;
     struct cpi_stop *stop;
-    struct cpi_lane *lanes; /* config->threads of them */
+    struct cpi_lanes lanes;
 };
+
+/* A connection, closed, as configured. role and env have to outlive it. */
+static inline struct cpi_pg cpi_env_pg(const struct cpi_env *env, const char *role, int cancel_fd,
+                                       int statement_timeout_ms)
+{
+    return (struct cpi_pg){.conninfo = env->config->postgres,
+                           .log = &env->log,
+                           .role = role,
+                           .cancel_fd = cancel_fd,
+                           .connect_timeout_ms = env->config->connect_timeout_ms,
+                           .statement_timeout_ms = statement_timeout_ms};
+}
+
+static inline struct cpi_redis cpi_env_redis(const struct cpi_env *env, const char *role, int cancel_fd)
+{
+    return (struct cpi_redis){.address = &env->config->redis_address,
+                              .role = role,
+                              .cancel_fd = cancel_fd,
+                              .connect_timeout_ms = env->config->connect_timeout_ms,
+                              .timeout_ms = env->config->redis_timeout_ms};
+}
 
 #endif

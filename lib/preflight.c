@@ -11,23 +11,19 @@ static cp_code check_procedure(struct cpi_pg *pg, const struct cpi_entity *entit
 {
     cp_error why;
     struct cpi_pg_parameter parameter = {.value = entity->warmup_procedure};
-    PGresult *result = cpi_pg_query(pg, "select $1::regproc", &parameter, 1, false, &why);
+    struct cpi_rows *result = cpi_pg_query(pg, "select $1::regproc", &parameter, 1, false, &why);
     if (result == NULL) {
         return cpi_error(err, why.code, why.retriable, "entity \"%s\": warm-up procedure %s: %s", entity->name,
                          entity->warmup_procedure, why.message);
     }
-    PQclear(result);
+    cpi_rows_free(result);
     return CP_OK;
 }
 
 static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
 {
     const struct cp_config *config = env->config;
-    struct cpi_pg pg = {.config = config,
-                        .log = &env->log,
-                        .role = "cachepusher start",
-                        .cancel_fd = env->stop->drain_fd,
-                        .statement_timeout_ms = config->fetch_timeout_ms};
+    struct cpi_pg pg = cpi_env_pg(env, "cachepusher start", env->stop->drain_fd, config->fetch_timeout_ms);
     cp_code code = cpi_pg_open(&pg, err);
     /* A flush when another one's turn has ended, in the middle of the night, is not what was asked for. */
     if (code == CP_OK) {
@@ -49,7 +45,7 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
 
 static cp_code check_redis(const struct cpi_env *env, cp_error *err)
 {
-    struct cpi_redis redis = {.config = env->config, .role = "cachepusher-start", .cancel_fd = env->stop->drain_fd};
+    struct cpi_redis redis = cpi_env_redis(env, "cachepusher-start", env->stop->drain_fd);
     cp_code code = cpi_redis_open(&redis, err);
     if (code == CP_OK) { /* which ACLs may forbid, and being admitted (lease.h) takes */
         const char *list[] = {"CLIENT", "LIST"};

@@ -73,7 +73,11 @@ static bool create_lanes(struct cp_syncer *syncer, cp_error *err)
     for (uint32_t i = 0; i < syncer->config->threads && created; i++) {
         created = cpi_lane_init(&syncer->lanes[i], err) == CP_OK;
     }
-    syncer->env.lanes = syncer->lanes;
+    syncer->env.lanes = (struct cpi_lanes){.items = syncer->lanes,
+                                           .count = syncer->config->threads,
+                                           .capacity = syncer->config->max_pending / syncer->config->threads,
+                                           .entities = syncer->config->entities,
+                                           .stats = &syncer->stats};
     return created;
 }
 

@@ -2,9 +2,8 @@
 
 #include "config/config_internal.h"
 #include "base/error.h"
+#include "postgres/conninfo.h"
 #include "redis/redis_address.h"
-
-#include <libpq-fe.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -58,49 +57,9 @@ static cp_code replace_string(char **string, const char *value, cp_error *err)
     return CP_OK;
 }
 
-/* With an unescaped '@' or '/' in its password libpq reads the rest of the password as a host, a port
- * or a database, and names it when that fails. */
-static bool is_ambiguous(const char *value)
-{
-    if (strncmp(value, "postgresql://", 13) != 0 && strncmp(value, "postgres://", 11) != 0) {
-        return false;
-    }
-    const char *rest = strstr(value, "://") + 3;
-    const char *at = strchr(rest, '@');
-    return at != NULL && (strchr(at + 1, '@') != NULL || memchr(rest, '/', (size_t)(at - rest)) != NULL);
-}
-
-/* libpq's own message is of no use here: it quotes the text it stumbles over, which may be the
- * password. */
-static cp_code check_postgres(const char *value, cp_error *err)
-{
-    if (*value == '\0') {
-        return CP_OK;
-    }
-    char *message = NULL;
-    PQconninfoOption *options = PQconninfoParse(value, &message);
-    bool out_of_memory = options == NULL && message == NULL;
-    bool valid = options != NULL;
-    PQconninfoFree(options);
-    PQfreemem(message);
-    if (out_of_memory) {
-        return cpi_error_memory(err);
-    }
-    if (!valid) {
-        return cpi_error(err, CP_ERR_CONFIG, false,
-                         "postgres: not a libpq connection string "
-                         "(expected \"host=… dbname=…\" or \"postgresql://…\")");
-    }
-    if (is_ambiguous(value)) {
-        return cpi_error(err, CP_ERR_CONFIG, false,
-                         "postgres: the URI is ambiguous: in a password write %%40 for '@' and %%2F for '/'");
-    }
-    return CP_OK;
-}
-
 static cp_code set_postgres(struct cp_config *config, const char *value, cp_error *err)
 {
-    cp_code code = check_postgres(value, err);
+    cp_code code = cpi_conninfo_check(value, err);
     return code == CP_OK ? replace_string(&config->postgres, value, err) : code;
 }
 
@@ -293,7 +252,7 @@ static cp_code check_distinct(const struct cp_config *config, size_t index, cp_e
 
 cp_code cpi_config_finish(struct cp_config *config, cp_error *err)
 {
-    cp_code code = check_postgres(config->postgres, err);
+    cp_code code = cpi_conninfo_check(config->postgres, err);
     bool prefix_used = false;
     for (size_t i = 0; i < config->entity_count && code == CP_OK; i++) {
         if (config->warmup == CPI_WARMUP_TOUCH && config->entities[i].warmup_procedure == NULL) {

@@ -4,34 +4,10 @@
 #ifndef CPI_CONFIG_H
 #define CPI_CONFIG_H
 
-#include "model/id.h"
-#include "model/key.h"
-
-/* One kind of document. Every string is owned by the entity and never NULL unless said otherwise. */
-struct cpi_entity {
-    char *name;
-    char *key_template;
-    struct cpi_key key; /* of key_template; made by cpi_config_finish() since it takes the final prefix */
-    enum cpi_id_type id_type;
-    char **channels; /* each means: read this id again. A channel may belong to several entities */
-    size_t channel_count;
-    char *fetch;            /* the fetch function, checked to be a name ("schema.name", quoted or not) */
-    bool fetch_many;        /* it takes an array and returns rows (id, document) instead of one id and one document */
-    char *list;             /* a query with one column: the id of every document */
-    char *warmup_procedure; /* a name; NULL when there is none */
-    int64_t ttl_s;          /* 0: keys do not expire */
-};
+#include "model/entity.h"
+#include "redis/redis_address.h"
 
 enum cpi_warmup { CPI_WARMUP_SCAN, CPI_WARMUP_TOUCH, CPI_WARMUP_NONE };
-
-struct cpi_redis_address {
-    char *path; /* unix socket; NULL for TCP */
-    char *host; /* NULL for a unix socket */
-    int port;
-    char *user;     /* NULL: none */
-    char *password; /* NULL: none. Never logged */
-    int database;
-};
 
 struct cp_config {
     char *postgres; /* may hold a password: never logged */

@@ -78,7 +78,8 @@ void cpi_lease_lose(struct cpi_lease *lease)
 
 /* ---- the lock ---- */
 
-static PGresult *query_holder(const struct cp_config *config, struct cpi_pg *pg, const char *token, cp_error *err)
+static struct cpi_rows *query_holder(const struct cp_config *config, struct cpi_pg *pg, const char *token,
+                                     cp_error *err)
 {
     char lease_ms[16];
     snprintf(lease_ms, sizeof lease_ms, "%d", CPI_LEASE_MS);
@@ -86,26 +87,22 @@ static PGresult *query_holder(const struct cp_config *config, struct cpi_pg *pg,
     return cpi_pg_query(pg, holder_sql, parameters, 3, false, err);
 }
 
-static void describe(const PGresult *holder, char line[CPI_HOLDER_BYTES])
+static void describe(const struct cpi_rows *holder, char line[CPI_HOLDER_BYTES])
 {
-    snprintf(line, CPI_HOLDER_BYTES, "%s", PQntuples(holder) > 0 ? PQgetvalue(holder, 0, 3) : "unknown");
-}
-
-static bool is_true(const PGresult *result, int column)
-{
-    return PQntuples(result) > 0 && strcmp(PQgetvalue(result, 0, column), "t") == 0;
+    snprintf(line, CPI_HOLDER_BYTES, "%s", cpi_rows_count(holder) > 0 ? cpi_rows_value(holder, 0, 3) : "unknown");
 }
 
 cp_code cpi_lease_check(const struct cp_config *config, struct cpi_pg *pg, bool must_be_free, cp_error *err)
 {
-    PGresult *cluster = cpi_pg_query(pg, "select system_identifier from pg_control_system()", NULL, 0, false, err);
-    PQclear(cluster);
-    PGresult *holder = cluster != NULL ? query_holder(config, pg, "", err) : NULL;
+    struct cpi_rows *cluster =
+        cpi_pg_query(pg, "select system_identifier from pg_control_system()", NULL, 0, false, err);
+    cpi_rows_free(cluster);
+    struct cpi_rows *holder = cluster != NULL ? query_holder(config, pg, "", err) : NULL;
     if (holder == NULL) {
         return CP_ERR_POSTGRES;
     }
     cp_code code = CP_OK;
-    if (PQntuples(holder) > 0 && must_be_free) {
+    if (cpi_rows_count(holder) > 0 && must_be_free) {
         char line[CPI_HOLDER_BYTES];
         describe(holder, line);
         code = cpi_error(err, CP_ERR_POSTGRES, true,
@@ -114,7 +111,7 @@ cp_code cpi_lease_check(const struct cp_config *config, struct cpi_pg *pg, bool 
                          "name",
                          cpi_shown(cpi_config_name(config)), cpi_config_name(config), line);
     }
-    PQclear(holder);
+    cpi_rows_free(holder);
     return code;
 }
 
@@ -143,34 +140,34 @@ static void end_session(struct cpi_lease *lease, struct cpi_pg *pg, const char *
 {
     cp_error err;
     struct cpi_pg_parameter parameter = {.value = pid};
-    PGresult *ended = cpi_pg_query(pg, "select pg_terminate_backend($1::int)", &parameter, 1, false, &err);
+    struct cpi_rows *ended = cpi_pg_query(pg, "select pg_terminate_backend($1::int)", &parameter, 1, false, &err);
     cpi_log_limited(lease->log, &lease->ending, ended != NULL ? CP_LOG_INFO : CP_LOG_WARN,
                     "ending the session of %s, Postgres process %s: %s", whose, pid,
                     ended != NULL ? "done" : err.message);
-    PQclear(ended);
+    cpi_rows_free(ended);
 }
 
 static cp_code note_taken(struct cpi_lease *lease, struct cpi_pg *pg, enum cpi_lease_state *state,
                           char line[CPI_HOLDER_BYTES], cp_error *err)
 {
     /* Only the listener, which this is, writes the session. */
-    PGresult *holder = query_holder(lease->config, pg, lease->session.token, err);
+    struct cpi_rows *holder = query_holder(lease->config, pg, lease->session.token, err);
     if (holder == NULL) {
         return CP_ERR_POSTGRES;
     }
     describe(holder, line);
-    if (PQntuples(holder) == 0) { /* it has just been let go: the next try tells */
+    if (cpi_rows_count(holder) == 0) { /* it has just been let go: the next try tells */
         *state = CPI_LEASE_NONE;
-    } else if (is_true(holder, 1)) {
-        end_session(lease, pg, PQgetvalue(holder, 0, 0), "a former connection of ours");
+    } else if (cpi_rows_is_true(holder, 1)) {
+        end_session(lease, pg, cpi_rows_value(holder, 0, 0), "a former connection of ours");
         *state = CPI_LEASE_INHERITED;
     } else {
-        if (is_true(holder, 2)) {
-            end_session(lease, pg, PQgetvalue(holder, 0, 0), "a cachepusher that has gone silent");
+        if (cpi_rows_is_true(holder, 2)) {
+            end_session(lease, pg, cpi_rows_value(holder, 0, 0), "a cachepusher that has gone silent");
         }
         *state = CPI_LEASE_TAKEN;
     }
-    PQclear(holder);
+    cpi_rows_free(holder);
     note_state(lease, *state);
     return CP_OK;
 }
@@ -184,18 +181,18 @@ cp_code cpi_lease_take(struct cpi_lease *lease, struct cpi_pg *pg, enum cpi_leas
     snprintf(database, sizeof database, "%d", lease->config->redis_address.database);
     struct cpi_pg_parameter parameters[] = {
         {.value = cpi_config_name(lease->config)}, {.value = token}, {.value = database}};
-    PGresult *taken = cpi_pg_query(pg, take_sql, parameters, 3, false, err);
+    struct cpi_rows *taken = cpi_pg_query(pg, take_sql, parameters, 3, false, err);
     if (taken == NULL) {
         return CP_ERR_POSTGRES;
     }
     cp_code code = CP_OK;
-    if (is_true(taken, 0)) {
-        note_held(lease, token, PQgetvalue(taken, 0, 1));
+    if (cpi_rows_is_true(taken, 0)) {
+        note_held(lease, token, cpi_rows_value(taken, 0, 1));
         *state = CPI_LEASE_HELD;
     } else {
         code = note_taken(lease, pg, state, holder, err);
     }
-    PQclear(taken);
+    cpi_rows_free(taken);
     return code;
 }
 
@@ -271,13 +268,13 @@ static void tell_listener(struct cpi_lease *lease, const struct cpi_lease_sessio
 static cp_code confirm(struct cpi_lease *lease, const struct cpi_lease_session *session, struct cpi_pg *pg,
                        cp_error *err)
 {
-    PGresult *holder = query_holder(lease->config, pg, session->token, err);
+    struct cpi_rows *holder = query_holder(lease->config, pg, session->token, err);
     if (holder == NULL) {
         return CP_ERR_POSTGRES;
     }
-    bool taken = PQntuples(holder) > 0;
-    bool ours = is_true(holder, 1);
-    PQclear(holder);
+    bool taken = cpi_rows_count(holder) > 0;
+    bool ours = cpi_rows_is_true(holder, 1);
+    cpi_rows_free(holder);
     if (!ours) {
         tell_listener(lease, session, taken);
         return cpi_error(err, CP_ERR_POSTGRES, true, "the right to write has been lost");

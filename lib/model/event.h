@@ -5,7 +5,7 @@
 #ifndef CPI_EVENT_H
 #define CPI_EVENT_H
 
-#include "config/config.h"
+#include "model/entity.h"
 
 /* One slot of a ring. */
 struct cpi_event {

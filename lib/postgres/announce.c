@@ -19,8 +19,8 @@ struct payload {
 static cp_code notify(struct cpi_pg *pg, const struct cpi_entity *entity, const char *payload, cp_error *err)
 {
     struct cpi_pg_parameter parameters[] = {{.value = entity->channels[0]}, {.value = payload}};
-    PGresult *result = cpi_pg_query(pg, "select pg_notify($1, $2)", parameters, 2, false, err);
-    PQclear(result);
+    struct cpi_rows *result = cpi_pg_query(pg, "select pg_notify($1, $2)", parameters, 2, false, err);
+    cpi_rows_free(result);
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }
 
@@ -67,7 +67,7 @@ static cp_code add(struct cpi_pg *pg, const struct cpi_entity *entity, struct pa
     return code;
 }
 
-cp_code cpi_announce(struct cpi_pg *pg, const struct cp_config *config, const struct cpi_event *first, size_t stride,
+cp_code cpi_announce(struct cpi_pg *pg, const struct cpi_entity *entities, const struct cpi_event *first, size_t stride,
                      size_t count, cp_error *err)
 {
     struct payload payload = {.length = 0};
@@ -75,20 +75,20 @@ cp_code cpi_announce(struct cpi_pg *pg, const struct cp_config *config, const st
     cp_code code = CP_OK;
     for (size_t i = 0; i < count && code == CP_OK; i++) {
         const struct cpi_event *event = (const void *)((const char *)first + i * stride);
-        if (entity != NULL && entity != &config->entities[event->entity]) {
+        if (entity != NULL && entity != &entities[event->entity]) {
             code = send(pg, entity, &payload, err);
         }
-        entity = &config->entities[event->entity];
+        entity = &entities[event->entity];
         code = code == CP_OK ? add(pg, entity, &payload, &event->id, err) : code;
     }
     return code == CP_OK && entity != NULL ? send(pg, entity, &payload, err) : code;
 }
 
-cp_code cpi_announce_everything(struct cpi_pg *pg, const struct cp_config *config, cp_error *err)
+cp_code cpi_announce_everything(struct cpi_pg *pg, const struct cpi_entity *entities, size_t count, cp_error *err)
 {
     cp_code code = CP_OK;
-    for (size_t e = 0; e < config->entity_count && code == CP_OK; e++) {
-        code = notify(pg, &config->entities[e], "*", err);
+    for (size_t e = 0; e < count && code == CP_OK; e++) {
+        code = notify(pg, &entities[e], "*", err);
     }
     return code;
 }

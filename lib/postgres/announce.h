@@ -13,10 +13,10 @@
 /* Announces `count` events, each `stride` bytes behind the one before it, in payloads as large as Postgres takes; few
  * when those of an entity stand together. In place of an id whose text is too long for a payload its whole entity is
  * announced. The connection is open. After a failure some may have been announced. */
-cp_code cpi_announce(struct cpi_pg *pg, const struct cp_config *config, const struct cpi_event *first, size_t stride,
+cp_code cpi_announce(struct cpi_pg *pg, const struct cpi_entity *entities, const struct cpi_event *first, size_t stride,
                      size_t count, cp_error *err);
 
 /* Announces that everything is to be read again. */
-cp_code cpi_announce_everything(struct cpi_pg *pg, const struct cp_config *config, cp_error *err);
+cp_code cpi_announce_everything(struct cpi_pg *pg, const struct cpi_entity *entities, size_t count, cp_error *err);
 
 #endif

@@ -98,9 +98,9 @@ const char *cpi_id_wire_type(enum cpi_id_type type)
     return cpi_id_is_text(type) ? "text" : "int8";
 }
 
-union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const PGresult *result, int row, int column)
+union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const struct cpi_rows *result, int row, int column)
 {
-    union cpi_id id = {.text = PQgetvalue(result, row, column)};
+    union cpi_id id = {.text = cpi_rows_value(result, row, column)};
     if (!cpi_id_is_text(entity->id_type)) {
         uint64_t network;
         memcpy(&network, id.text, sizeof network);
@@ -153,7 +153,7 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
     char name[32];
     statement_name(index, name);
 
-    Oid type = 0;
+    cpi_oid type = 0;
     cp_code code = prepare(pg, "", entity, "", err);
     if (code == CP_OK) {
         code = cpi_pg_column_type(pg, "", 1, &type, err);
@@ -184,21 +184,22 @@ cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint
     }
     /* to_regproc() is null for a name with several functions; then the first fetch has to show it. */
     struct cpi_pg_parameter parameter = {.value = entity->fetch};
-    PGresult *result = cpi_pg_query(pg,
-                                    "select from (select pg_catalog.to_regproc($1)) as named(f)"
-                                    " where f is not null and not pg_catalog.has_function_privilege(f, 'execute')",
-                                    &parameter, 1, false, err);
+    struct cpi_rows *result =
+        cpi_pg_query(pg,
+                     "select from (select pg_catalog.to_regproc($1)) as named(f)"
+                     " where f is not null and not pg_catalog.has_function_privilege(f, 'execute')",
+                     &parameter, 1, false, err);
     if (result == NULL) {
         return CP_ERR_POSTGRES;
     }
-    bool forbidden = PQntuples(result) > 0;
-    PQclear(result);
+    bool forbidden = cpi_rows_count(result) > 0;
+    cpi_rows_free(result);
     return forbidden ? cpi_error(err, CP_ERR_POSTGRES, false, "entity \"%s\": no right to execute fetch function %s",
                                  entity->name, entity->fetch)
                      : CP_OK;
 }
 
-PGresult *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err)
+struct cpi_rows *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err)
 {
     char name[32];
     statement_name(index, name);

@@ -30,7 +30,7 @@ void cpi_id_array_fini(struct cpi_id_array *array);
 const char *cpi_id_wire_type(enum cpi_id_type type);
 
 /* The id in a binary result's column. A text id points into the result and lives as long as that. */
-union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const PGresult *result, int row, int column);
+union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const struct cpi_rows *result, int row, int column);
 
 /* Prepares the entity's statement on a new connection, which also shows that the function is there and returns what can
  * be stored: json, jsonb, text or varchar. */
@@ -42,6 +42,6 @@ cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint
 /* Reads the documents of the ids in the array. The
  * result's rows are (id, document); a document that is null, like an id that has no row, does not exist. The caller
  * clears it. */
-PGresult *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err);
+struct cpi_rows *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err);
 
 #endif

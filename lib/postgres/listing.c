@@ -33,19 +33,20 @@ static char *missing_sql(const struct cpi_entity *entity)
     return length < 0 ? NULL : sql;
 }
 
-static PGresult *query(struct cpi_pg *pg, char *sql, const struct cpi_pg_parameter *parameter, bool binary,
-                       cp_error *err)
+static struct cpi_rows *query(struct cpi_pg *pg, char *sql, const struct cpi_pg_parameter *parameter, bool binary,
+                              cp_error *err)
 {
     if (sql == NULL) {
         cpi_error_memory(err);
         return NULL;
     }
-    PGresult *result = cpi_pg_query(pg, sql, parameter, parameter != NULL ? 1 : 0, binary, err);
+    struct cpi_rows *result = cpi_pg_query(pg, sql, parameter, parameter != NULL ? 1 : 0, binary, err);
     free(sql);
     return result;
 }
 
-PGresult *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *entity, const union cpi_id *after, cp_error *err)
+struct cpi_rows *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *entity, const union cpi_id *after,
+                                  cp_error *err)
 {
     if (after == NULL) {
         return query(pg, page_sql(entity, true), NULL, true, err);
@@ -55,8 +56,8 @@ PGresult *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *entity, c
     return query(pg, page_sql(entity, false), &parameter, true, err);
 }
 
-PGresult *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
-                              cp_error *err)
+struct cpi_rows *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
+                                     cp_error *err)
 {
     struct cpi_pg_parameter parameter = cpi_id_array_parameter(ids);
     return query(pg, missing_sql(entity), &parameter, true, err);
@@ -68,15 +69,15 @@ cp_code cpi_listing_estimate(struct cpi_pg *pg, const struct cpi_entity *entity,
     if (asprintf(&sql, "explain (format json) %s", entity->list) < 0) {
         return cpi_error_memory(err);
     }
-    PGresult *result = query(pg, sql, NULL, false, err);
+    struct cpi_rows *result = query(pg, sql, NULL, false, err);
     if (result == NULL) {
         return CP_ERR_POSTGRES;
     }
-    json_t *plans = json_loads(PQgetvalue(result, 0, 0), 0, NULL);
+    json_t *plans = json_loads(cpi_rows_value(result, 0, 0), 0, NULL);
     json_t *rows = json_object_get(json_object_get(json_array_get(plans, 0), "Plan"), "Plan Rows");
     *count = (uint64_t)json_number_value(rows);
     json_decref(plans);
-    PQclear(result);
+    cpi_rows_free(result);
     return CP_OK;
 }
 
@@ -87,7 +88,7 @@ enum { NAME_OID = 19, INT8_OID = 20, INT2_OID = 21, INT4_OID = 23, TEXT_OID = 25
 
 /* What a listing's column may be: types that sort and compare with each other as the pages expect. */
 static const struct {
-    Oid types[3];
+    cpi_oid types[3];
     const char *names;
 } expected[] = {
     [CPI_ID_INTEGER] = {{INT4_OID, INT8_OID, INT2_OID}, "integer, bigint or smallint"},
@@ -96,17 +97,18 @@ static const struct {
     [CPI_ID_TEXT] = {{TEXT_OID, VARCHAR_OID, NAME_OID}, "text or varchar"},
 };
 
-static cp_code wrong_type(struct cpi_pg *pg, Oid type, const char *names, cp_error *err)
+static cp_code wrong_type(struct cpi_pg *pg, cpi_oid type, const char *names, cp_error *err)
 {
     char oid[16];
     snprintf(oid, sizeof oid, "%u", type);
     struct cpi_pg_parameter parameter = {.value = oid};
-    PGresult *result = cpi_pg_query(pg, "select format_type($1::oid, null)", &parameter, 1, false, err);
+    struct cpi_rows *result = cpi_pg_query(pg, "select format_type($1::oid, null)", &parameter, 1, false, err);
     if (result == NULL) {
         return CP_ERR_POSTGRES;
     }
-    cpi_error(err, CP_ERR_POSTGRES, false, "its column is %s; expected %s (cast it)", PQgetvalue(result, 0, 0), names);
-    PQclear(result);
+    cpi_error(err, CP_ERR_POSTGRES, false, "its column is %s; expected %s (cast it)", cpi_rows_value(result, 0, 0),
+              names);
+    cpi_rows_free(result);
     return CP_ERR_POSTGRES;
 }
 
@@ -114,11 +116,11 @@ static cp_code wrong_type(struct cpi_pg *pg, Oid type, const char *names, cp_err
  * text does not. Types that merely can be cast are refused, then. */
 static cp_code check_type(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err)
 {
-    Oid type = 0;
+    cpi_oid type = 0;
     if (cpi_pg_prepare(pg, "", entity->list, err) != CP_OK || cpi_pg_column_type(pg, "", 0, &type, err) != CP_OK) {
         return CP_ERR_POSTGRES;
     }
-    const Oid *types = expected[entity->id_type].types;
+    const cpi_oid *types = expected[entity->id_type].types;
     bool fits = type == 0; /* no column at all, about which Postgres itself has a word to say */
     for (size_t i = 0; i < sizeof expected->types / sizeof *expected->types; i++) {
         fits = fits || type == types[i];

@@ -15,12 +15,12 @@ enum { CPI_LISTING_PAGE = 8192 };
 /* The first ids after `after` (NULL: from the start), in order; one column, binary. The page that has fewer than
  * CPI_LISTING_PAGE rows is the last. Keyset paging: no transaction stays open between pages, and a page can be asked
  * for again on another connection. */
-PGresult *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *entity, const union cpi_id *after,
-                           cp_error *err);
+struct cpi_rows *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *entity, const union cpi_id *after,
+                                  cp_error *err);
 
 /* Those of the ids in the array that the query does not list. */
-PGresult *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
-                              cp_error *err);
+struct cpi_rows *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
+                                     cp_error *err);
 
 /* How many ids the planner expects the query to list. */
 cp_code cpi_listing_estimate(struct cpi_pg *pg, const struct cpi_entity *entity, uint64_t *count, cp_error *err);

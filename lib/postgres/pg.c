@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+#include <libpq-fe.h>
+
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -187,22 +189,22 @@ static struct unzipped unzip(const struct cpi_pg_parameter *parameters, int coun
     return out;
 }
 
-PGresult *cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct cpi_pg_parameter *parameters, int count,
-                       bool binary, cp_error *err)
+struct cpi_rows *cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct cpi_pg_parameter *parameters, int count,
+                              bool binary, cp_error *err)
 {
     struct unzipped p = unzip(parameters, count);
-    return finish(pg, PQsendQueryParams(pg->connection, sql, count, p.types, p.values, p.lengths, p.formats, binary),
-                  err);
+    return (struct cpi_rows *)finish(
+        pg, PQsendQueryParams(pg->connection, sql, count, p.types, p.values, p.lengths, p.formats, binary), err);
 }
 
-PGresult *cpi_pg_execute(struct cpi_pg *pg, const char *name, const struct cpi_pg_parameter *parameters, int count,
-                         bool binary, cp_error *err)
+struct cpi_rows *cpi_pg_execute(struct cpi_pg *pg, const char *name, const struct cpi_pg_parameter *parameters,
+                                int count, bool binary, cp_error *err)
 {
     struct unzipped p = unzip(parameters, count);
     PGresult *result =
         finish(pg, PQsendQueryPrepared(pg->connection, name, count, p.values, p.lengths, p.formats, binary), err);
     pg->proven = pg->proven || result != NULL;
-    return result;
+    return (struct cpi_rows *)result;
 }
 
 cp_code cpi_pg_prepare(struct cpi_pg *pg, const char *name, const char *sql, cp_error *err)
@@ -242,9 +244,8 @@ static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
                                     "keepalives_count", "tcp_user_timeout",
                                     "application_name", "dbname",
                                     "client_encoding",  NULL};
-    const char *const values[] = {"5", "2", "3", "10000", pg->role, pg->config->postgres, "UTF8", NULL};
-    int64_t deadline_ms =
-        cpi_now_ms() + (pg->connect_timeout_ms > 0 ? pg->connect_timeout_ms : pg->config->connect_timeout_ms);
+    const char *const values[] = {"5", "2", "3", "10000", pg->role, pg->conninfo, "UTF8", NULL};
+    int64_t deadline_ms = cpi_now_ms() + pg->connect_timeout_ms;
 
     pg->connection = PQconnectStartParams(keywords, values, 1);
     if (pg->connection == NULL) {
@@ -285,18 +286,18 @@ cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err)
     snprintf(timeout, sizeof timeout, "%d", pg->statement_timeout_ms);
     struct cpi_pg_parameter parameter = {.value = timeout};
     /* idle_session_timeout came with version 14. */
-    PGresult *result = cpi_pg_query(pg,
-                                    "select pg_is_in_recovery(), set_config('jit', 'off', false),"
-                                    " set_config('statement_timeout', $1, false),"
-                                    " case when current_setting('server_version_num')::int >= 140000"
-                                    " then set_config('idle_session_timeout', '0', false) end",
-                                    &parameter, 1, false, err);
+    struct cpi_rows *result = cpi_pg_query(pg,
+                                           "select pg_is_in_recovery(), set_config('jit', 'off', false),"
+                                           " set_config('statement_timeout', $1, false),"
+                                           " case when current_setting('server_version_num')::int >= 140000"
+                                           " then set_config('idle_session_timeout', '0', false) end",
+                                           &parameter, 1, false, err);
     if (result == NULL) {
         cpi_pg_close(pg);
         return CP_ERR_POSTGRES;
     }
-    bool standby = strcmp(PQgetvalue(result, 0, 0), "t") == 0;
-    PQclear(result);
+    bool standby = cpi_rows_is_true(result, 0);
+    cpi_rows_free(result);
     if (standby) {
         cpi_pg_close(pg);
         return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the server is a standby; the primary is needed");

@@ -8,20 +8,21 @@
 #ifndef CPI_PG_H
 #define CPI_PG_H
 
-#include "config/config.h"
 #include "base/log.h"
+#include "postgres/rows.h"
 
-#include <libpq-fe.h>
+/* The number of a type in Postgres' catalog. */
+typedef unsigned int cpi_oid;
 
 struct cpi_pg {
-    PGconn *connection; /* NULL: closed */
-    const struct cp_config *config;
-    const struct cpi_log *log; /* for notices of the server */
-    const char *role;          /* for application_name: "cachepusher worker" */
-    bool proven;               /* has run a prepared statement since it was opened */
-    int cancel_fd;             /* readable: give up whatever is waited for */
-    int connect_timeout_ms;    /* 0: as configured */
-    int statement_timeout_ms;  /* 0: none. Enforced by the server, and here with a margin in case it is gone */
+    struct pg_conn *connection; /* libpq's PGconn, by its tag; NULL: closed. Only this room and source/ use it */
+    const char *conninfo;       /* may hold a password: never logged */
+    const struct cpi_log *log;  /* for notices of the server */
+    const char *role;           /* for application_name: "cachepusher worker" */
+    bool proven;                /* has run a prepared statement since it was opened */
+    int cancel_fd;              /* readable: give up whatever is waited for */
+    int connect_timeout_ms;
+    int statement_timeout_ms; /* 0: none. Enforced by the server, and here with a margin in case it is gone */
     /* Called every little while during a wait, unless NULL: does what has to be done meanwhile, and false gives up the
      * connection, which the caller has come to know is dead. */
     bool (*watch)(void *context);
@@ -30,7 +31,7 @@ struct cpi_pg {
 
 /* One parameter of a statement, in binary format unless oid is 0. */
 struct cpi_pg_parameter {
-    Oid type; /* 0: text, the type is inferred */
+    cpi_oid type; /* 0: text, the type is inferred */
     const char *value;
     size_t length; /* of a binary value */
 };
@@ -46,13 +47,13 @@ void cpi_pg_close(struct cpi_pg *pg);
 cp_code cpi_pg_prepare(struct cpi_pg *pg, const char *name, const char *sql, cp_error *err);
 
 /* The type of a column of a prepared statement's result. */
-cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, Oid *type, cp_error *err);
+cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, cpi_oid *type, cp_error *err);
 
 /* Runs a statement: sql itself, or the prepared one of that name. Results come in binary format if so asked. NULL on
  * failure; the caller clears the result otherwise. */
-PGresult *cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct cpi_pg_parameter *parameters, int count,
-                       bool binary, cp_error *err);
-PGresult *cpi_pg_execute(struct cpi_pg *pg, const char *name, const struct cpi_pg_parameter *parameters, int count,
-                         bool binary, cp_error *err);
+struct cpi_rows *cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct cpi_pg_parameter *parameters, int count,
+                              bool binary, cp_error *err);
+struct cpi_rows *cpi_pg_execute(struct cpi_pg *pg, const char *name, const struct cpi_pg_parameter *parameters,
+                                int count, bool binary, cp_error *err);
 
 #endif

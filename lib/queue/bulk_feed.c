@@ -5,41 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-cp_code cpi_bulk_feed_init(struct cpi_bulk_feed *feed, const struct cpi_env *env, cp_error *err)
+cp_code cpi_bulk_feed_init(struct cpi_bulk_feed *feed, const struct cpi_lanes *lanes, cp_error *err)
 {
-    feed->env = env;
+    feed->lanes = lanes;
     feed->barrier = 0;
-    feed->staged = calloc(env->config->threads, sizeof *feed->staged);
+    feed->staged = calloc(lanes->count, sizeof *feed->staged);
     return feed->staged != NULL ? CP_OK : cpi_error_memory(err);
 }
 
 void cpi_bulk_feed_fini(struct cpi_bulk_feed *feed)
 {
-    for (uint32_t i = 0; feed->staged != NULL && i < feed->env->config->threads; i++) {
-        cpi_events_fini(&feed->staged[i], feed->env->config->entities);
+    for (uint32_t i = 0; feed->staged != NULL && i < feed->lanes->count; i++) {
+        cpi_events_fini(&feed->staged[i], feed->lanes->entities);
     }
     free(feed->staged);
 }
 
 bool cpi_bulk_feed_stage(struct cpi_bulk_feed *feed, const struct cpi_event *event)
 {
-    const struct cp_config *config = feed->env->config;
-    return cpi_events_add(&feed->staged[cpi_lane_of(event, config->entities, config->threads)], event);
+    const struct cpi_lanes *lanes = feed->lanes;
+    return cpi_events_add(&feed->staged[cpi_lane_of(lanes, event)], event);
 }
 
 bool cpi_bulk_feed_push(struct cpi_bulk_feed *feed)
 {
     bool all = true;
-    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
         struct cpi_events *staged = &feed->staged[i];
-        struct cpi_lane *lane = &feed->env->lanes[i];
+        struct cpi_lane *lane = &feed->lanes->items[i];
         if (staged->count == 0) {
             continue;
         }
         uint32_t n = cpi_lane_put(lane, CPI_RING_BULK, staged->items, (uint32_t)staged->count);
         if (n > 0) {
             cpi_bell_ring(&lane->bell);
-            cpi_stats_add(feed->env->stats, CPI_STAT_RESYNC_IDS, n);
+            cpi_stats_add(feed->lanes->stats, CPI_STAT_RESYNC_IDS, n);
             memmove(staged->items, staged->items + n, (staged->count - n) * sizeof *staged->items);
             staged->count -= n;
         }
@@ -51,15 +51,15 @@ bool cpi_bulk_feed_push(struct cpi_bulk_feed *feed)
 static bool ask(struct cpi_bulk_feed *feed, bool (*put)(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number))
 {
     /* Only this thread fills the bulk rings: one that has room keeps it, so that all get the question or none does. */
-    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
-        if (!cpi_lane_has_room(&feed->env->lanes[i], CPI_RING_BULK)) {
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
+        if (!cpi_lane_has_room(&feed->lanes->items[i], CPI_RING_BULK)) {
             return false;
         }
     }
     feed->barrier++;
-    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
-        put(&feed->env->lanes[i], CPI_RING_BULK, feed->barrier);
-        cpi_bell_ring(&feed->env->lanes[i].bell);
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
+        put(&feed->lanes->items[i], CPI_RING_BULK, feed->barrier);
+        cpi_bell_ring(&feed->lanes->items[i].bell);
     }
     return true;
 }
@@ -76,8 +76,8 @@ bool cpi_bulk_feed_quiesce(struct cpi_bulk_feed *feed)
 
 bool cpi_bulk_feed_passed(const struct cpi_bulk_feed *feed, enum cpi_ring_kind kind, int64_t number)
 {
-    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
-        if (!cpi_lane_has_passed(&feed->env->lanes[i], kind, number)) {
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
+        if (!cpi_lane_has_passed(&feed->lanes->items[i], kind, number)) {
             return false;
         }
     }

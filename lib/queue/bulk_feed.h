@@ -3,15 +3,15 @@
 #ifndef CPI_BULK_FEED_H
 #define CPI_BULK_FEED_H
 
-#include "env.h"
+#include "queue/lane.h"
 
 struct cpi_bulk_feed {
-    const struct cpi_env *env;
+    const struct cpi_lanes *lanes;
     struct cpi_events *staged; /* by lane, not yet in its ring */
     int64_t barrier;           /* number of the last one */
 };
 
-cp_code cpi_bulk_feed_init(struct cpi_bulk_feed *feed, const struct cpi_env *env, cp_error *err);
+cp_code cpi_bulk_feed_init(struct cpi_bulk_feed *feed, const struct cpi_lanes *lanes, cp_error *err);
 void cpi_bulk_feed_fini(struct cpi_bulk_feed *feed);
 
 /* Stages one id for its lane. Takes it over on success only; false: out of memory. */

@@ -6,11 +6,6 @@
  * or ten) before the listener has to coalesce for it; a bulk ring needs to hold the resync thread's lead, no more. */
 enum { LIVE_CAPACITY = 8192, BULK_CAPACITY = 4096 };
 
-uint32_t cpi_lane_capacity(const struct cp_config *config)
-{
-    return config->max_pending / config->threads;
-}
-
 cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err)
 {
     atomic_init(&lane->queued, 0);
@@ -40,11 +35,11 @@ void cpi_lane_fini(struct cpi_lane *lane, const struct cpi_entity *entities)
     cpi_bell_fini(&lane->bell);
 }
 
-uint32_t cpi_lane_of(const struct cpi_event *event, const struct cpi_entity *entities, uint32_t count)
+uint32_t cpi_lane_of(const struct cpi_lanes *lanes, const struct cpi_event *event)
 {
     /* The upper half of the hash; the worker's set uses the lower. */
-    uint64_t hash = cpi_id_hash(entities[event->entity].id_type, &event->id, event->entity);
-    return (uint32_t)((hash >> 32) % count);
+    uint64_t hash = cpi_id_hash(lanes->entities[event->entity].id_type, &event->id, event->entity);
+    return (uint32_t)((hash >> 32) % lanes->count);
 }
 
 uint32_t cpi_lane_put(struct cpi_lane *lane, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n)

@@ -17,6 +17,7 @@
 #define CPI_LANE_H
 
 #include "base/bell.h"
+#include "base/stats.h"
 #include "queue/ring.h"
 
 enum cpi_ring_kind { CPI_RING_LIVE, CPI_RING_BULK, CPI_RINGS };
@@ -30,17 +31,24 @@ struct cpi_lane {
     _Atomic uint32_t queued;
 };
 
-/* How many ids may wait for a lane, between its listener's spill and its worker's set; its rings come on top. One that
- * changes again while it waits in the set, and the ring is full, is in the spill as well, and counts twice. */
-uint32_t cpi_lane_capacity(const struct cp_config *config);
+/* All lanes of a syncer. Wired up by its creator and constant from then on. */
+struct cpi_lanes {
+    struct cpi_lane *items;
+    uint32_t count;
+    /* How many ids may wait for a lane, between its feed and its worker's set; its rings come on top. One that changes
+     * again while it waits in the set, and the ring is full, is in the feed as well, and counts twice. */
+    uint32_t capacity;
+    const struct cpi_entity *entities;
+    struct cpi_stats *stats;
+};
 
 cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err);
 
 /* After the threads have ended: frees the events left in the rings. */
 void cpi_lane_fini(struct cpi_lane *lane, const struct cpi_entity *entities);
 
-/* The lane, of count, that an id belongs to. */
-uint32_t cpi_lane_of(const struct cpi_event *event, const struct cpi_entity *entities, uint32_t count);
+/* The number of the lane that an id belongs to. */
+uint32_t cpi_lane_of(const struct cpi_lanes *lanes, const struct cpi_event *event);
 
 /* The ring's producer. Returns how many fitted; does not wake the worker: ring the bell after the last of a burst. */
 uint32_t cpi_lane_put(struct cpi_lane *lane, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n);

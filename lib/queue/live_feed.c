@@ -12,21 +12,20 @@ struct kept {
 };
 
 struct cpi_live_feed {
-    const struct cpi_env *env;
+    const struct cpi_lanes *lanes;
     struct kept *kept; /* by lane */
 };
 
-struct cpi_live_feed *cpi_live_feed_create(const struct cpi_env *env)
+struct cpi_live_feed *cpi_live_feed_create(const struct cpi_lanes *lanes)
 {
-    uint32_t lanes = env->config->threads;
     struct cpi_live_feed *feed = calloc(1, sizeof *feed);
     if (feed == NULL) {
         return NULL;
     }
-    feed->env = env;
-    feed->kept = calloc(lanes, sizeof *feed->kept);
-    for (uint32_t i = 0; feed->kept != NULL && i < lanes; i++) {
-        feed->kept[i].set = cpi_idset_create(env->config->entities);
+    feed->lanes = lanes;
+    feed->kept = calloc(lanes->count, sizeof *feed->kept);
+    for (uint32_t i = 0; feed->kept != NULL && i < lanes->count; i++) {
+        feed->kept[i].set = cpi_idset_create(lanes->entities);
         if (feed->kept[i].set == NULL) {
             cpi_live_feed_destroy(feed);
             return NULL;
@@ -44,9 +43,9 @@ void cpi_live_feed_destroy(struct cpi_live_feed *feed)
     if (feed == NULL) {
         return;
     }
-    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
         cpi_idset_destroy(feed->kept[i].set);
-        cpi_events_fini(&feed->kept[i].staged, feed->env->config->entities);
+        cpi_events_fini(&feed->kept[i].staged, feed->lanes->entities);
     }
     free(feed->kept);
     free(feed);
@@ -55,7 +54,7 @@ void cpi_live_feed_destroy(struct cpi_live_feed *feed)
 static bool flush_lane(struct cpi_live_feed *feed, uint32_t index)
 {
     struct kept *kept = &feed->kept[index];
-    struct cpi_lane *lane = &feed->env->lanes[index];
+    struct cpi_lane *lane = &feed->lanes->items[index];
     uint32_t handles[FLUSH_CHUNK];
     uint32_t n = 0;
     uint32_t moved = 0;
@@ -84,7 +83,7 @@ static bool flush_lane(struct cpi_live_feed *feed, uint32_t index)
 bool cpi_live_feed_flush(struct cpi_live_feed *feed)
 {
     bool empty = true;
-    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
         empty = flush_lane(feed, i) && empty;
     }
     return empty;
@@ -93,7 +92,7 @@ bool cpi_live_feed_flush(struct cpi_live_feed *feed)
 /* Forgets all that a lane's set holds. */
 static void forget(struct cpi_live_feed *feed, struct kept *kept)
 {
-    cpi_stats_add(feed->env->stats, CPI_STAT_OVERFLOWS, 1);
+    cpi_stats_add(feed->lanes->stats, CPI_STAT_OVERFLOWS, 1);
     uint32_t handle = 0;
     while (cpi_idset_peek(kept->set, CPI_LIVE, &handle, 1) == 1) {
         cpi_idset_remove(kept->set, handle);
@@ -106,8 +105,8 @@ static bool keep(struct cpi_live_feed *feed, uint32_t index, size_t from)
 {
     struct kept *kept = &feed->kept[index];
     struct cpi_events *staged = &kept->staged;
-    uint32_t capacity = cpi_lane_capacity(feed->env->config);
-    uint32_t queued = cpi_lane_queued(&feed->env->lanes[index]);
+    uint32_t capacity = feed->lanes->capacity;
+    uint32_t queued = cpi_lane_queued(&feed->lanes->items[index]);
     uint32_t room = queued < capacity ? capacity - queued : 0;
     bool fits = true;
     for (size_t i = from; i < staged->count && fits; i++) {
@@ -116,10 +115,10 @@ static bool keep(struct cpi_live_feed *feed, uint32_t index, size_t from)
         bool may_add = cpi_idset_total(kept->set) < room || cpi_idset_find(kept->set, event->entity, &event->id) != 0;
         enum cpi_added added = may_add ? cpi_idset_add(kept->set, event, CPI_LIVE) : CPI_NO_MEMORY;
         if (added == CPI_NO_MEMORY) {
-            cpi_events_truncate(staged, i, feed->env->config->entities);
+            cpi_events_truncate(staged, i, feed->lanes->entities);
             fits = false;
         }
-        cpi_stats_add(feed->env->stats, CPI_STAT_COALESCED, added == CPI_COALESCED);
+        cpi_stats_add(feed->lanes->stats, CPI_STAT_COALESCED, added == CPI_COALESCED);
     }
     staged->count = 0; /* the ring and the set own their ids */
     if (!fits) {
@@ -134,7 +133,7 @@ static bool put_lane(struct cpi_live_feed *feed, uint32_t index)
     if (kept->staged.count == 0) {
         return true;
     }
-    struct cpi_lane *lane = &feed->env->lanes[index];
+    struct cpi_lane *lane = &feed->lanes->items[index];
     /* Past ids that are kept already: between different ids order means nothing, and of one id every event is the
      * same. */
     uint32_t n = cpi_lane_put(lane, CPI_RING_LIVE, kept->staged.items, (uint32_t)kept->staged.count);
@@ -146,19 +145,19 @@ static bool put_lane(struct cpi_live_feed *feed, uint32_t index)
 
 bool cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *events)
 {
-    const struct cp_config *config = feed->env->config;
+    const struct cpi_lanes *lanes = feed->lanes;
     bool fits = true;
     for (size_t i = 0; i < events->count; i++) {
         struct cpi_event *event = &events->items[i];
-        uint32_t lane = cpi_lane_of(event, config->entities, config->threads);
+        uint32_t lane = cpi_lane_of(lanes, event);
         if (!cpi_events_add(&feed->kept[lane].staged, event)) {
-            cpi_id_fini(config->entities[event->entity].id_type, &event->id);
-            cpi_stats_add(feed->env->stats, CPI_STAT_OVERFLOWS, 1);
+            cpi_id_fini(lanes->entities[event->entity].id_type, &event->id);
+            cpi_stats_add(feed->lanes->stats, CPI_STAT_OVERFLOWS, 1);
             fits = false;
         }
     }
     events->count = 0;
-    for (uint32_t i = 0; i < config->threads; i++) {
+    for (uint32_t i = 0; i < lanes->count; i++) {
         fits = put_lane(feed, i) && fits;
     }
     return fits;
@@ -166,7 +165,7 @@ bool cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *events)
 
 void cpi_live_feed_barrier(struct cpi_live_feed *feed, int64_t number)
 {
-    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
         feed->kept[i].barrier = number;
     }
 }
@@ -174,7 +173,7 @@ void cpi_live_feed_barrier(struct cpi_live_feed *feed, int64_t number)
 uint64_t cpi_live_feed_count(const struct cpi_live_feed *feed)
 {
     uint64_t count = 0;
-    for (uint32_t i = 0; i < feed->env->config->threads; i++) {
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
         count += cpi_idset_total(feed->kept[i].set);
     }
     return count;

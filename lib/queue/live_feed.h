@@ -5,13 +5,13 @@
 #ifndef CPI_LIVE_FEED_H
 #define CPI_LIVE_FEED_H
 
-#include "env.h"
+#include "queue/lane.h"
 #include "queue/idset.h"
 
 struct cpi_live_feed;
 
 /* NULL: out of memory. */
-struct cpi_live_feed *cpi_live_feed_create(const struct cpi_env *env);
+struct cpi_live_feed *cpi_live_feed_create(const struct cpi_lanes *lanes);
 void cpi_live_feed_destroy(struct cpi_live_feed *feed);
 
 /* Routes the events to their lanes and wakes the workers. Takes over all of them; events is empty afterwards. False:

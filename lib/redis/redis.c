@@ -30,7 +30,7 @@ void cpi_redis_close(struct cpi_redis *redis)
 static cp_code lost(struct cpi_redis *redis, const char *why, cp_error *err)
 {
     char name[256];
-    cpi_redis_address_name(&redis->config->redis_address, name, sizeof name);
+    cpi_redis_address_name(redis->address, name, sizeof name);
     cp_code code = cpi_error(err, CP_ERR_REDIS, true, "Redis at %s: %s", name, why);
     cpi_redis_close(redis);
     return code;
@@ -146,7 +146,7 @@ static cp_code read_some(struct cpi_redis *redis, cp_error *err)
 
 cp_code cpi_redis_flush(struct cpi_redis *redis, cp_error *err)
 {
-    redis->deadline_ms = cpi_now_ms() + redis->config->redis_timeout_ms;
+    redis->deadline_ms = cpi_now_ms() + redis->timeout_ms;
     for (int done = 0;;) {
         if (redisBufferWrite(redis->context, &done) != REDIS_OK) {
             return context_lost(redis, err);
@@ -238,7 +238,7 @@ static cp_code greet(struct cpi_redis *redis, int argc, const char **argv, cp_er
 
 static cp_code authenticate(struct cpi_redis *redis, cp_error *err)
 {
-    const struct cpi_redis_address *address = &redis->config->redis_address;
+    const struct cpi_redis_address *address = redis->address;
     const char *with_user[] = {"AUTH", address->user, address->password};
     const char *without[] = {"AUTH", address->password};
     if (address->password != NULL &&
@@ -352,8 +352,8 @@ cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
     cpi_redis_close(redis);
     redis->may_write = false;
 
-    const struct cpi_redis_address *address = &redis->config->redis_address;
-    int timeout_ms = redis->config->connect_timeout_ms;
+    const struct cpi_redis_address *address = redis->address;
+    int timeout_ms = redis->connect_timeout_ms;
     struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
     redis->context = address->path != NULL ? redisConnectUnixWithTimeout(address->path, timeout)
                                            : redisConnectWithTimeout(address->host, address->port, timeout);

@@ -7,13 +7,16 @@
 #ifndef CPI_REDIS_H
 #define CPI_REDIS_H
 
-#include "config/config.h"
+#include "model/key.h"
+#include "redis/redis_address.h"
 
 #include <hiredis/hiredis.h>
 
 struct cpi_redis {
     redisContext *context; /* NULL: closed */
-    const struct cp_config *config;
+    const struct cpi_redis_address *address;
+    int connect_timeout_ms;
+    int timeout_ms;      /* for Redis to take and answer one pipeline */
     const char *role;    /* for CLIENT SETNAME: letters and dashes */
     int cancel_fd;       /* readable: give up whatever is waited for */
     int unanswered;      /* commands appended since the last reply that was read */
@@ -49,7 +52,7 @@ cp_code cpi_redis_append_del(struct cpi_redis *redis, const struct cpi_key *key,
 cp_code cpi_redis_append_get(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
 cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths, cp_error *err);
 
-/* Sends everything appended, and reads what comes in meanwhile. From here on Redis has redis_timeout_ms to answer all
+/* Sends everything appended, and reads what comes in meanwhile. From here on Redis has timeout_ms to answer all
  * of it. */
 cp_code cpi_redis_flush(struct cpi_redis *redis, cp_error *err);
 

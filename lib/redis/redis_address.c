@@ -1,6 +1,7 @@
 #include "redis/redis_address.h"
 
 #include "base/error.h"
+#include "model/id.h"
 
 #include <arpa/inet.h>
 #include <limits.h>

@@ -2,7 +2,16 @@
 #ifndef CPI_REDIS_ADDRESS_H
 #define CPI_REDIS_ADDRESS_H
 
-#include "config/config.h"
+#include "cachepusher.h"
+
+struct cpi_redis_address {
+    char *path; /* unix socket; NULL for TCP */
+    char *host; /* NULL for a unix socket */
+    int port;
+    char *user;     /* NULL: none */
+    char *password; /* NULL: none. Never logged */
+    int database;
+};
 
 /* Port 6379 and database 0 where none is given; [::1]:6379 for IPv6; USER and PASSWORD are percent-decoded. "rediss://"
  * is refused with a message of its own: TLS is not supported. CP_ERR_CONFIG on anything else, with a message that never

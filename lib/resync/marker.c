@@ -13,8 +13,7 @@ enum { LOOK_EVERY_MS = 1000 };
 void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env)
 {
     *marker = (struct cpi_marker){.env = env};
-    marker->redis =
-        (struct cpi_redis){.config = env->config, .role = "cachepusher-marker", .cancel_fd = env->stop->drain_fd};
+    marker->redis = cpi_env_redis(env, "cachepusher-marker", env->stop->drain_fd);
     uint64_t hash = 0;
     for (size_t e = 0; e < env->config->entity_count; e++) {
         const struct cpi_key *key = &env->config->entities[e].key;

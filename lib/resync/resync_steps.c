@@ -132,9 +132,9 @@ static bool stage_copy(struct cpi_steps *steps, uint32_t index, const union cpi_
     return true;
 }
 
-static bool stage_rows(struct cpi_steps *steps, uint32_t index, const PGresult *result, cp_error *err)
+static bool stage_rows(struct cpi_steps *steps, uint32_t index, const struct cpi_rows *result, cp_error *err)
 {
-    for (int row = 0; row < PQntuples(result); row++) {
+    for (int row = 0; row < cpi_rows_count(result); row++) {
         union cpi_id id = cpi_fetch_id(&steps->env->config->entities[index], result, row, 0);
         if (!stage_copy(steps, index, &id, err)) {
             return false;
@@ -143,21 +143,21 @@ static bool stage_rows(struct cpi_steps *steps, uint32_t index, const PGresult *
     return true;
 }
 
-static void strike_rows(struct cpi_steps *steps, const struct cpi_entity *entity, const PGresult *result)
+static void strike_rows(struct cpi_steps *steps, const struct cpi_entity *entity, const struct cpi_rows *result)
 {
-    for (int row = 0; row < PQntuples(result); row++) {
+    for (int row = 0; row < cpi_rows_count(result); row++) {
         union cpi_id id = cpi_fetch_id(entity, result, row, 0);
         cpi_orphans_strike(&steps->orphans, &id);
     }
 }
 
 /* The page after the last row of another (NULL: the first). */
-static PGresult *next_page(struct cpi_steps *steps, const struct cpi_entity *entity, const PGresult *last,
-                           cp_error *err)
+static struct cpi_rows *next_page(struct cpi_steps *steps, const struct cpi_entity *entity, const struct cpi_rows *last,
+                                  cp_error *err)
 {
     union cpi_id after = {0};
     if (last != NULL) {
-        after = cpi_fetch_id(entity, last, PQntuples(last) - 1, 0);
+        after = cpi_fetch_id(entity, last, cpi_rows_count(last) - 1, 0);
     }
     return cpi_steps_open(steps, err) == CP_OK ? cpi_listing_page(&steps->pg, entity, last != NULL ? &after : NULL, err)
                                                : NULL;
@@ -168,23 +168,23 @@ static enum cpi_step list_rows(struct cpi_steps *steps, uint32_t index)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
     enum cpi_step step = CPI_STEP_DONE;
-    PGresult *last = NULL;
+    struct cpi_rows *last = NULL;
     for (bool more = true; more && step == CPI_STEP_DONE;) {
         cp_error err = {0};
-        PGresult *page = next_page(steps, entity, last, &err);
+        struct cpi_rows *page = next_page(steps, entity, last, &err);
         if (page == NULL || !stage_rows(steps, index, page, &err)) {
-            PQclear(page);
+            cpi_rows_free(page);
             step = after_failure(steps, entity, "listing", &err);
             continue;
         }
         cpi_backoff_reset(&steps->backoff);
         strike_rows(steps, entity, page);
-        more = PQntuples(page) == CPI_LISTING_PAGE;
-        PQclear(last);
+        more = cpi_rows_count(page) == CPI_LISTING_PAGE;
+        cpi_rows_free(last);
         last = page;
         step = push_staged(steps) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
     }
-    PQclear(last);
+    cpi_rows_free(last);
     return step;
 }
 
@@ -225,10 +225,10 @@ static bool stage_missing(struct cpi_steps *steps, uint32_t index, cp_error *err
     if (steps->probe.count == 0) {
         return true;
     }
-    PGresult *missing =
+    struct cpi_rows *missing =
         cpi_steps_open(steps, err) == CP_OK ? cpi_listing_missing(&steps->pg, entity, &steps->probe, err) : NULL;
     bool staged = missing != NULL && stage_rows(steps, index, missing, err);
-    PQclear(missing);
+    cpi_rows_free(missing);
     return staged;
 }
 
@@ -319,15 +319,16 @@ enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will
 static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *err)
 {
     struct cpi_pg_parameter parameter = {.value = name};
-    PGresult *kind = cpi_steps_open(steps, err) == CP_OK
-                         ? cpi_pg_query(&steps->pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc",
-                                        &parameter, 1, false, err)
-                         : NULL;
+    struct cpi_rows *kind =
+        cpi_steps_open(steps, err) == CP_OK
+            ? cpi_pg_query(&steps->pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc", &parameter, 1,
+                           false, err)
+            : NULL;
     if (kind == NULL) {
         return false;
     }
-    bool is_procedure = PQntuples(kind) == 1 && strcmp(PQgetvalue(kind, 0, 0), "p") == 0;
-    PQclear(kind);
+    bool is_procedure = cpi_rows_count(kind) == 1 && strcmp(cpi_rows_value(kind, 0, 0), "p") == 0;
+    cpi_rows_free(kind);
 
     char *sql = NULL;
     if (asprintf(&sql, "%s %s()", is_procedure ? "call" : "select", name) < 0) {
@@ -338,9 +339,10 @@ static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *e
     untimed.connection = NULL;
     untimed.statement_timeout_ms = 0;
     untimed.watch = report_only; /* given up here it would go on there, and the next one wait for its locks */
-    PGresult *result = cpi_pg_open(&untimed, err) == CP_OK ? cpi_pg_query(&untimed, sql, NULL, 0, false, err) : NULL;
+    struct cpi_rows *result =
+        cpi_pg_open(&untimed, err) == CP_OK ? cpi_pg_query(&untimed, sql, NULL, 0, false, err) : NULL;
     free(sql);
-    PQclear(result);
+    cpi_rows_free(result);
     cpi_pg_close(&untimed);
     return result != NULL;
 }
@@ -351,10 +353,10 @@ static bool notify_barrier(struct cpi_steps *steps, int64_t number, cp_error *er
     char digits[24];
     snprintf(digits, sizeof digits, "%lld", (long long)number);
     struct cpi_pg_parameter parameters[] = {{.value = steps->env->channel}, {.value = digits}};
-    PGresult *result = cpi_steps_open(steps, err) == CP_OK
-                           ? cpi_pg_query(&steps->pg, "select pg_notify($1, $2)", parameters, 2, false, err)
-                           : NULL;
-    PQclear(result);
+    struct cpi_rows *result = cpi_steps_open(steps, err) == CP_OK
+                                  ? cpi_pg_query(&steps->pg, "select pg_notify($1, $2)", parameters, 2, false, err)
+                                  : NULL;
+    cpi_rows_free(result);
     return result != NULL;
 }
 
@@ -404,17 +406,12 @@ cp_code cpi_steps_init(struct cpi_steps *steps, const struct cpi_env *env, void 
                        void *report_context, cp_error *err)
 {
     *steps = (struct cpi_steps){.env = env, .report = report, .report_context = report_context};
-    steps->pg = (struct cpi_pg){.config = env->config,
-                                .log = &env->log,
-                                .role = "cachepusher resync",
-                                .cancel_fd = env->stop->drain_fd,
-                                .statement_timeout_ms = env->config->fetch_timeout_ms,
-                                .watch = watch,
-                                .watch_context = steps};
-    steps->redis =
-        (struct cpi_redis){.config = env->config, .role = "cachepusher-resync", .cancel_fd = env->stop->drain_fd};
+    steps->pg = cpi_env_pg(env, "cachepusher resync", env->stop->drain_fd, env->config->fetch_timeout_ms);
+    steps->pg.watch = watch;
+    steps->pg.watch_context = steps;
+    steps->redis = cpi_env_redis(env, "cachepusher-resync", env->stop->drain_fd);
     cpi_backoff_init(&steps->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 2);
-    return cpi_bulk_feed_init(&steps->bulk_feed, env, err);
+    return cpi_bulk_feed_init(&steps->bulk_feed, &env->lanes, err);
 }
 
 void cpi_steps_close(struct cpi_steps *steps)

@@ -18,8 +18,8 @@ static cp_code keep_lease(void *context, cp_error *err)
         return CP_OK;
     }
     flush->spoke_at_ms = cpi_now_ms();
-    PGresult *result = cpi_pg_query(flush->pg, "select", NULL, 0, false, err);
-    PQclear(result);
+    struct cpi_rows *result = cpi_pg_query(flush->pg, "select", NULL, 0, false, err);
+    cpi_rows_free(result);
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }
 
@@ -39,7 +39,7 @@ cp_code cpi_flush(const struct cpi_env *env, struct cpi_pg *pg, cp_error *err)
 {
     const struct cp_config *config = env->config;
     struct flush flush = {.env = env, .pg = pg, .spoke_at_ms = cpi_now_ms()};
-    struct cpi_redis redis = {.config = config, .role = "cachepusher-flush", .cancel_fd = env->stop->drain_fd};
+    struct cpi_redis redis = cpi_env_redis(env, "cachepusher-flush", env->stop->drain_fd);
     cp_code code = cpi_redis_open(&redis, err);
     if (code == CP_OK) {
         code = cpi_lease_admit(env->lease, pg, &redis, err);

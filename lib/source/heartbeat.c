@@ -3,6 +3,8 @@
 #include "base/clock.h"
 #include "base/error.h"
 
+#include <libpq-fe.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -48,14 +50,14 @@ static bool is_held_up(const struct cpi_pg *pg)
     other.connection = NULL;
     other.connect_timeout_ms = PROBE_TIMEOUT_MS;
     other.statement_timeout_ms = PROBE_TIMEOUT_MS;
-    PGresult *result = cpi_pg_open(&other, NULL) != CP_OK
-                           ? NULL
-                           : cpi_pg_query(&other,
-                                          "select from pg_catalog.pg_stat_activity where pid = $1::int and"
-                                          " state = 'active' and wait_event_type in ('Lock', 'IPC')",
-                                          &parameter, 1, false, NULL);
-    bool held_up = PQntuples(result) > 0;
-    PQclear(result);
+    struct cpi_rows *result = cpi_pg_open(&other, NULL) != CP_OK
+                                  ? NULL
+                                  : cpi_pg_query(&other,
+                                                 "select from pg_catalog.pg_stat_activity where pid = $1::int and"
+                                                 " state = 'active' and wait_event_type in ('Lock', 'IPC')",
+                                                 &parameter, 1, false, NULL);
+    bool held_up = cpi_rows_count(result) > 0;
+    cpi_rows_free(result);
     cpi_pg_close(&other);
     return held_up;
 }

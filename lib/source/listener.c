@@ -6,6 +6,8 @@
 #include "queue/live_feed.h"
 #include "base/thread.h"
 
+#include <libpq-fe.h>
+
 #include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -126,12 +128,14 @@ static void pass_on(struct cpi_listener *listener)
     cp_error err = {0};
     listener->unannounced += listener->routed;
     listener->routed = 0;
-    if (events->count > 0 && (!cpi_pg_is_open(pg) || cpi_announce(pg, config, events->items, sizeof *events->items,
-                                                                  events->count, &err) != CP_OK)) {
+    if (events->count > 0 &&
+        (!cpi_pg_is_open(pg) ||
+         cpi_announce(pg, config->entities, events->items, sizeof *events->items, events->count, &err) != CP_OK)) {
         listener->unannounced += events->count;
     }
     cpi_events_truncate(events, 0, config->entities);
-    if (listener->unannounced > 0 && cpi_pg_is_open(pg) && cpi_announce_everything(pg, config, &err) == CP_OK) {
+    if (listener->unannounced > 0 && cpi_pg_is_open(pg) &&
+        cpi_announce_everything(pg, config->entities, config->entity_count, &err) == CP_OK) {
         listener->unannounced = 0;
     }
     if (err.code != CP_OK) {
@@ -265,7 +269,7 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     pthread_mutex_init(&listener->mutex, NULL);
     pthread_cond_init(&listener->drained, NULL);
     cpi_source_init(&listener->source, env, resync);
-    listener->live_feed = cpi_live_feed_create(env);
+    listener->live_feed = cpi_live_feed_create(&env->lanes);
     if (listener->live_feed == NULL) {
         cpi_error_memory(err);
     }

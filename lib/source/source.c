@@ -5,6 +5,8 @@
 #include "source/flush.h"
 #include "source/subscribe.h"
 
+#include <libpq-fe.h>
+
 enum {
     RETRY_BASE_MS = 50,
     RETRY_CAP_MS = 2000,
@@ -15,11 +17,7 @@ enum {
 void cpi_source_init(struct cpi_source *source, const struct cpi_env *env, struct cpi_resync *resync)
 {
     *source = (struct cpi_source){.env = env, .resync = resync, .heartbeat = {.env = env}};
-    source->pg = (struct cpi_pg){.config = env->config,
-                                 .log = &env->log,
-                                 .role = "cachepusher listener",
-                                 .cancel_fd = env->stop->drain_fd,
-                                 .statement_timeout_ms = LISTEN_TIMEOUT_MS};
+    source->pg = cpi_env_pg(env, "cachepusher listener", env->stop->drain_fd, LISTEN_TIMEOUT_MS);
     cpi_backoff_init(&source->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 1);
 }
 
@@ -99,7 +97,7 @@ static bool take_over(struct cpi_source *source, cp_error *err)
     }
     source->has_listened = true;
     for (uint32_t i = 0; i < env->config->threads; i++) {
-        cpi_bell_ring(&env->lanes[i].bell); /* workers rest while another syncer writes */
+        cpi_bell_ring(&env->lanes.items[i].bell); /* workers rest while another syncer writes */
     }
     return true;
 }
@@ -214,12 +212,13 @@ static void get_lease_back(struct cpi_source *source)
 /* One that only holds the lease and does not listen has no heartbeat to hear, but has to do something now and then. */
 static void show_a_sign_of_life(struct cpi_source *source)
 {
-    PGresult *result = cpi_pg_is_open(&source->pg) ? cpi_pg_query(&source->pg, "select", NULL, 0, false, NULL) : NULL;
+    struct cpi_rows *result =
+        cpi_pg_is_open(&source->pg) ? cpi_pg_query(&source->pg, "select", NULL, 0, false, NULL) : NULL;
     if (result == NULL) {
         cpi_pg_close(&source->pg);
         cpi_lease_lose(source->env->lease);
     }
-    PQclear(result);
+    cpi_rows_free(result);
     source->retry_at_ms = cpi_now_ms() + LEASE_LOOK_MS;
 }
 

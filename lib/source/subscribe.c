@@ -2,6 +2,8 @@
 
 #include "base/error.h"
 
+#include <libpq-fe.h>
+
 #include <stdio.h>
 #include <string.h>
 
@@ -14,16 +16,17 @@ static cp_code listen_to(struct cpi_pg *pg, const char *channel, cp_error *err)
     if (!fits) {
         return cpi_error_memory(err);
     }
-    PGresult *result = cpi_pg_query(pg, sql, NULL, 0, false, err);
-    PQclear(result);
+    struct cpi_rows *result = cpi_pg_query(pg, sql, NULL, 0, false, err);
+    cpi_rows_free(result);
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }
 
 /* A heartbeat needs no durability, and must not wait for a standby. */
 static cp_code make_ours(struct cpi_pg *pg, cp_error *err)
 {
-    PGresult *result = cpi_pg_query(pg, "select set_config('synchronous_commit', 'off', false)", NULL, 0, false, err);
-    PQclear(result);
+    struct cpi_rows *result =
+        cpi_pg_query(pg, "select set_config('synchronous_commit', 'off', false)", NULL, 0, false, err);
+    cpi_rows_free(result);
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }
 

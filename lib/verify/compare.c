@@ -47,12 +47,8 @@ cp_code cpi_compare_init(struct cpi_compare *compare, const struct cpi_env *env,
                          const char *redis_role, cp_error *err)
 {
     *compare = (struct cpi_compare){.env = env};
-    compare->pg = (struct cpi_pg){.config = env->config,
-                                  .log = &env->log,
-                                  .role = pg_role,
-                                  .cancel_fd = env->stop->drain_fd,
-                                  .statement_timeout_ms = env->config->fetch_timeout_ms};
-    compare->redis = (struct cpi_redis){.config = env->config, .role = redis_role, .cancel_fd = env->stop->drain_fd};
+    compare->pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, env->config->fetch_timeout_ms);
+    compare->redis = cpi_env_redis(env, redis_role, env->stop->drain_fd);
     compare->prepared = calloc(env->config->entity_count, sizeof *compare->prepared);
     return compare->prepared != NULL ? CP_OK : cpi_error_memory(err);
 }
@@ -217,7 +213,8 @@ static bool fill_ids(struct cpi_compare *compare, const struct cpi_entity *entit
     return fits;
 }
 
-static PGresult *fetch(struct cpi_compare *compare, uint32_t index, const union cpi_id *ids, uint32_t n, cp_error *err)
+static struct cpi_rows *fetch(struct cpi_compare *compare, uint32_t index, const union cpi_id *ids, uint32_t n,
+                              cp_error *err)
 {
     const struct cpi_entity *entity = &compare->env->config->entities[index];
     if (open_postgres(compare, err) != CP_OK) {
@@ -238,13 +235,13 @@ static PGresult *fetch(struct cpi_compare *compare, uint32_t index, const union 
 
 /* Finds each row's id. They mostly come in the order of the ids; a row that was not asked for is skipped. */
 static void assign_documents(struct cpi_compare *compare, const struct cpi_entity *entity, const union cpi_id *ids,
-                             uint32_t n, const PGresult *result)
+                             uint32_t n, const struct cpi_rows *result)
 {
     size_t bytes = 0;
     bool seen[CPI_SLICE] = {false};
     memset(compare->documents, 0, n * sizeof *compare->documents);
     uint32_t likely = 0;
-    for (int row = 0; row < PQntuples(result); row++) {
+    for (int row = 0; row < cpi_rows_count(result); row++) {
         union cpi_id id = cpi_fetch_id(entity, result, row, 0);
         uint32_t tried = 0;
         while (tried < n && (seen[likely] || !cpi_id_equal(entity->id_type, &ids[likely], &id))) {
@@ -255,9 +252,9 @@ static void assign_documents(struct cpi_compare *compare, const struct cpi_entit
             continue;
         }
         seen[likely] = true;
-        if (!PQgetisnull(result, row, 1)) {
-            compare->documents[likely].bytes = PQgetvalue(result, row, 1);
-            compare->documents[likely].length = (size_t)PQgetlength(result, row, 1);
+        if (!cpi_rows_is_null(result, row, 1)) {
+            compare->documents[likely].bytes = cpi_rows_value(result, row, 1);
+            compare->documents[likely].length = cpi_rows_length(result, row, 1);
             bytes += compare->documents[likely].length;
         }
     }
@@ -273,11 +270,11 @@ cp_code cpi_compare_run(struct cpi_compare *compare, uint32_t index, const union
     if (n == 0) {
         return CP_OK;
     }
-    PGresult *result = fetch(compare, index, ids, n, err);
+    struct cpi_rows *result = fetch(compare, index, ids, n, err);
     if (result != NULL) {
         assign_documents(compare, entity, ids, n, result);
         cp_code code = compare_values(compare, entity, ids, n, out, err);
-        PQclear(result);
+        cpi_rows_free(result);
         return code;
     }
     bool failed_by_itself = cpi_pg_is_open(&compare->pg) && compare->prepared[index] && err->code == CP_ERR_POSTGRES;
@@ -306,17 +303,17 @@ cp_code cpi_compare_drop_listed(struct cpi_compare *compare, struct cpi_slice *s
     if (!fill_ids(compare, entity, slice->ids, slice->count)) {
         return cpi_error_memory(err);
     }
-    PGresult *missing = cpi_listing_missing(&compare->pg, entity, &compare->ids, err);
+    struct cpi_rows *missing = cpi_listing_missing(&compare->pg, entity, &compare->ids, err);
     if (missing == NULL) {
         return err->code;
     }
     struct cpi_slice kept = {.entity = slice->entity};
     cp_code code = CP_OK;
-    for (int row = 0; row < PQntuples(missing) && code == CP_OK; row++) {
+    for (int row = 0; row < cpi_rows_count(missing) && code == CP_OK; row++) {
         union cpi_id id = cpi_fetch_id(entity, missing, row, 0);
         code = cpi_slice_add(&kept, entity, &id) ? CP_OK : cpi_error_memory(err);
     }
-    PQclear(missing);
+    cpi_rows_free(missing);
     if (code != CP_OK) {
         cpi_slice_clear(&kept, entities);
         return code;

@@ -7,9 +7,8 @@ void cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct 
                    const char *redis_role)
 {
     *scan = (struct cpi_scan){.env = env, .kind = kind};
-    scan->pg =
-        (struct cpi_pg){.config = env->config, .log = &env->log, .role = pg_role, .cancel_fd = env->stop->drain_fd};
-    scan->redis = (struct cpi_redis){.config = env->config, .role = redis_role, .cancel_fd = env->stop->drain_fd};
+    scan->pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, 0);
+    scan->redis = cpi_env_redis(env, redis_role, env->stop->drain_fd);
 }
 
 static void forget_keys(struct cpi_scan *scan)
@@ -22,7 +21,7 @@ static void forget_keys(struct cpi_scan *scan)
 
 static void forget_place(struct cpi_scan *scan)
 {
-    PQclear(scan->page);
+    cpi_rows_free(scan->page);
     scan->page = NULL;
     forget_keys(scan);
     cpi_cursor_fini(&scan->cursor);
@@ -74,16 +73,16 @@ static cp_code turn_page(struct cpi_scan *scan, const struct cpi_entity *entity,
 {
     union cpi_id after = {0};
     if (scan->page != NULL) {
-        after = cpi_fetch_id(entity, scan->page, PQntuples(scan->page) - 1, 0);
+        after = cpi_fetch_id(entity, scan->page, cpi_rows_count(scan->page) - 1, 0);
     }
     if (!cpi_pg_is_open(&scan->pg) && cpi_pg_open(&scan->pg, err) != CP_OK) {
         return err->code;
     }
-    PGresult *page = cpi_listing_page(&scan->pg, entity, scan->page != NULL ? &after : NULL, err);
+    struct cpi_rows *page = cpi_listing_page(&scan->pg, entity, scan->page != NULL ? &after : NULL, err);
     if (page == NULL) {
         return err->code;
     }
-    PQclear(scan->page);
+    cpi_rows_free(scan->page);
     scan->page = page;
     scan->row = 0;
     return CP_OK;
@@ -92,10 +91,10 @@ static cp_code turn_page(struct cpi_scan *scan, const struct cpi_entity *entity,
 static cp_code next_listed(struct cpi_scan *scan, const struct cpi_entity *entity, uint32_t limit,
                            struct cpi_slice *slice, cp_error *err)
 {
-    if ((scan->page == NULL || scan->row == PQntuples(scan->page)) && turn_page(scan, entity, err) != CP_OK) {
+    if ((scan->page == NULL || scan->row == cpi_rows_count(scan->page)) && turn_page(scan, entity, err) != CP_OK) {
         return err->code;
     }
-    int rows = PQntuples(scan->page);
+    int rows = cpi_rows_count(scan->page);
     int row = scan->row;
     for (; row < rows && slice->count < limit; row++) {
         union cpi_id id = cpi_fetch_id(entity, scan->page, row, 0);

@@ -20,8 +20,8 @@ struct cpi_scan {
     uint64_t unmanaged; /* keys under an entity's prefix that are no documents of it, in entities that are through */
 
     struct cpi_pg pg;
-    PGresult *page; /* under way; NULL: none */
-    int row;        /* the next of it */
+    struct cpi_rows *page; /* under way; NULL: none */
+    int row;               /* the next of it */
 
     struct cpi_redis redis;
     struct cpi_cursor cursor; /* without a pattern: not begun */

@@ -101,21 +101,21 @@ static uint32_t find_handle(struct cpi_applier *applier, uint32_t entity, const 
 /* A mark on a member means: its row is still expected. A row for an id that was not asked for, or a second one for the
  * same id, changes nothing; an id that gets no row does not exist. */
 static bool append_documents(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
-                             const PGresult *result, cp_error *err)
+                             const struct cpi_rows *result, cp_error *err)
 {
     const struct cpi_entity *entity = entity_of(applier, entity_index);
     bool appended = true;
     for (uint32_t i = 0; i < n; i++) {
         cpi_idset_mark(applier->set, handles[i], true);
     }
-    for (int row = 0; row < PQntuples(result) && appended; row++) {
+    for (int row = 0; row < cpi_rows_count(result) && appended; row++) {
         union cpi_id id = cpi_fetch_id(entity, result, row, 0);
         uint32_t handle = find_handle(applier, entity_index, &id, handles[(uint32_t)row < n ? (uint32_t)row : 0]);
         if (handle == 0 || !cpi_idset_mark(applier->set, handle, false)) {
             continue;
         }
-        const char *document = PQgetisnull(result, row, 1) ? NULL : PQgetvalue(result, row, 1);
-        appended = append_command(applier, entity, handle, document, (size_t)PQgetlength(result, row, 1), err);
+        const char *document = cpi_rows_is_null(result, row, 1) ? NULL : cpi_rows_value(result, row, 1);
+        appended = append_command(applier, entity, handle, document, cpi_rows_length(result, row, 1), err);
     }
     for (uint32_t i = 0; i < n; i++) {
         if (cpi_idset_mark(applier->set, handles[i], false) && appended) {
@@ -126,8 +126,8 @@ static bool append_documents(struct cpi_applier *applier, uint32_t entity_index,
 }
 
 /* NULL: the connection is lost, or the statement failed by itself and the connection is still open. */
-static PGresult *fetch(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
-                       cp_error *err)
+static struct cpi_rows *fetch(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
+                              cp_error *err)
 {
     const struct cpi_entity *entity = entity_of(applier, entity_index);
     if (!applier->prepared[entity_index]) {
@@ -165,10 +165,10 @@ static void put_off(struct cpi_applier *applier, const uint32_t *handles, uint32
 static bool read_group(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
                        cp_error *err)
 {
-    PGresult *result = fetch(applier, entity_index, handles, n, err);
+    struct cpi_rows *result = fetch(applier, entity_index, handles, n, err);
     if (result != NULL) {
         bool appended = append_documents(applier, entity_index, handles, n, result, err);
-        PQclear(result);
+        cpi_rows_free(result);
         return appended;
     }
     if (!cpi_pg_is_open(&applier->pg) || err->code != CP_ERR_POSTGRES) {
@@ -419,15 +419,10 @@ struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_ids
     }
     applier->env = env;
     applier->set = set;
-    applier->pg = (struct cpi_pg){.config = config,
-                                  .log = &env->log,
-                                  .role = "cachepusher worker",
-                                  .cancel_fd = env->stop->grace_fd,
-                                  .statement_timeout_ms = config->fetch_timeout_ms,
-                                  .watch = is_current_term,
-                                  .watch_context = applier};
-    applier->redis =
-        (struct cpi_redis){.config = config, .role = "cachepusher-worker", .cancel_fd = env->stop->grace_fd};
+    applier->pg = cpi_env_pg(env, "cachepusher worker", env->stop->grace_fd, config->fetch_timeout_ms);
+    applier->pg.watch = is_current_term;
+    applier->pg.watch_context = applier;
+    applier->redis = cpi_env_redis(env, "cachepusher-worker", env->stop->grace_fd);
     applier->limit = config->batch;
     applier->prepared = calloc(config->entity_count, sizeof *applier->prepared);
     applier->group = calloc(config->batch, sizeof *applier->group);

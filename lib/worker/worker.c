@@ -357,9 +357,9 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
     }
     worker->env = env;
     worker->resync = resync;
-    worker->lane = &env->lanes[index];
+    worker->lane = &env->lanes.items[index];
     worker->index = index;
-    worker->capacity = cpi_lane_capacity(config);
+    worker->capacity = env->lanes.capacity;
     cpi_backoff_init(&worker->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed + 16 + index);
     cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, env->seed + 128 + index);
     worker->set = cpi_idset_create(config->entities);

@@ -244,21 +244,19 @@ END_TEST
 enum { LANES = 2 };
 
 static struct {
-    struct cp_config config;
     struct cpi_stats stats;
-    struct cpi_lane lanes[LANES];
-    struct cpi_env env;
+    struct cpi_lane items[LANES];
+    struct cpi_lanes lanes;
 } setup;
 
 static void open_lanes(void)
 {
     cp_error err = {0};
-    setup.config =
-        (struct cp_config){.threads = LANES, .max_pending = 100000, .entities = entities, .entity_count = ENTITIES};
     cpi_stats_init(&setup.stats);
-    setup.env = (struct cpi_env){.config = &setup.config, .stats = &setup.stats, .lanes = setup.lanes};
+    setup.lanes = (struct cpi_lanes){
+        .items = setup.items, .count = LANES, .capacity = 100000 / LANES, .entities = entities, .stats = &setup.stats};
     for (unsigned i = 0; i < LANES; i++) {
-        ck_assert_int_eq(cpi_lane_init(&setup.lanes[i], &err), CP_OK);
+        ck_assert_int_eq(cpi_lane_init(&setup.items[i], &err), CP_OK);
     }
 }
 
@@ -267,7 +265,7 @@ static unsigned drain_lanes(enum cpi_ring_kind kind)
     unsigned count = 0;
     struct cpi_event event;
     for (unsigned i = 0; i < LANES; i++) {
-        while (cpi_lane_get(&setup.lanes[i], kind, &event, 1) == 1) {
+        while (cpi_lane_get(&setup.items[i], kind, &event, 1) == 1) {
             cpi_id_fini(CPI_ID_TEXT, &event.id);
             count++;
         }
@@ -278,7 +276,7 @@ static unsigned drain_lanes(enum cpi_ring_kind kind)
 static void close_lanes(void)
 {
     for (unsigned i = 0; i < LANES; i++) {
-        cpi_lane_fini(&setup.lanes[i], entities);
+        cpi_lane_fini(&setup.items[i], entities);
     }
 }
 
@@ -301,7 +299,7 @@ START_TEST(a_lane)
 END_TEST
 
 /* Puts more ids than the rings hold, drains, and so on until all have come through or been given up, which it says. */
-static bool spill_all(struct cpi_live_feed *spill, unsigned ids, unsigned *arrived)
+static bool feed_all(struct cpi_live_feed *feed, unsigned ids, unsigned *arrived)
 {
     struct cpi_events events = {0};
     bool kept_all = true;
@@ -311,42 +309,42 @@ static bool spill_all(struct cpi_live_feed *spill, unsigned ids, unsigned *arriv
         while (!cpi_events_add(&events, &event)) { /* failing may be its own allocation */
         }
         if (events.count == 1000) {
-            kept_all = cpi_live_feed_put(spill, &events) && kept_all;
+            kept_all = cpi_live_feed_put(feed, &events) && kept_all;
             ck_assert_uint_eq(events.count, 0);
         }
     }
-    kept_all = cpi_live_feed_put(spill, &events) && kept_all;
+    kept_all = cpi_live_feed_put(feed, &events) && kept_all;
     cpi_events_fini(&events, entities);
     bool empty;
     do {
         *arrived += drain_lanes(CPI_RING_LIVE);
-        empty = cpi_live_feed_flush(spill);
+        empty = cpi_live_feed_flush(feed);
     } while (!empty);
     *arrived += drain_lanes(CPI_RING_LIVE);
     return kept_all;
 }
 
-START_TEST(a_spill)
+START_TEST(a_live_feed)
 {
     enum { MANY = 25000 }; /* the rings hold 16,384 */
     open_lanes();
     for (unsigned n = 1;; n++) {
         unsigned arrived = 0;
         fail_nth(n);
-        struct cpi_live_feed *spill = cpi_live_feed_create(&setup.env);
-        if (spill == NULL) {
+        struct cpi_live_feed *feed = cpi_live_feed_create(&setup.lanes);
+        if (feed == NULL) {
             ck_assert_uint_eq(fail_none(), 1);
             continue;
         }
-        bool kept_all = spill_all(spill, MANY, &arrived);
+        bool kept_all = feed_all(feed, MANY, &arrived);
         bool has_failed = fail_none() > 0;
         ck_assert(arrived == MANY || !kept_all);
         ck_assert(kept_all == (arrived == MANY));
         ck_assert(has_failed || kept_all);
 
-        ck_assert(spill_all(spill, MANY, &arrived));
+        ck_assert(feed_all(feed, MANY, &arrived));
         ck_assert_uint_eq(arrived, MANY);
-        cpi_live_feed_destroy(spill);
+        cpi_live_feed_destroy(feed);
         if (!has_failed) {
             ck_assert_uint_gt(n, 10);
             break;
@@ -357,26 +355,26 @@ START_TEST(a_spill)
 }
 END_TEST
 
-START_TEST(a_feeder)
+START_TEST(a_bulk_feed)
 {
-    struct cpi_bulk_feed feeder = {0};
+    struct cpi_bulk_feed feed = {0};
     cp_error err = {0};
     open_lanes();
     fail_nth(1);
-    ck_assert_int_eq(cpi_bulk_feed_init(&feeder, &setup.env, &err), CP_ERR_SYSTEM);
-    cpi_bulk_feed_fini(&feeder);
-    ck_assert_int_eq(cpi_bulk_feed_init(&feeder, &setup.env, &err), CP_OK);
+    ck_assert_int_eq(cpi_bulk_feed_init(&feed, &setup.lanes, &err), CP_ERR_SYSTEM);
+    cpi_bulk_feed_fini(&feed);
+    ck_assert_int_eq(cpi_bulk_feed_init(&feed, &setup.lanes, &err), CP_OK);
 
     fail_every(2);
     for (unsigned i = 0; i < IDS; i++) {
         struct cpi_event event = make_event(i);
-        while (!cpi_bulk_feed_stage(&feeder, &event)) { /* the id is still ours */
+        while (!cpi_bulk_feed_stage(&feed, &event)) { /* the id is still ours */
         }
     }
     ck_assert_uint_gt(fail_none(), 0);
-    ck_assert(cpi_bulk_feed_push(&feeder));
+    ck_assert(cpi_bulk_feed_push(&feed));
     ck_assert_uint_eq(drain_lanes(CPI_RING_BULK), IDS);
-    cpi_bulk_feed_fini(&feeder);
+    cpi_bulk_feed_fini(&feed);
     close_lanes();
 }
 END_TEST
@@ -395,8 +393,8 @@ Suite *parts_suite(void)
     tcase_add_test(tcase, an_inbox);
     tcase_add_test(tcase, an_array_of_ids);
     tcase_add_test(tcase, a_lane);
-    tcase_add_test(tcase, a_spill);
-    tcase_add_test(tcase, a_feeder);
+    tcase_add_test(tcase, a_live_feed);
+    tcase_add_test(tcase, a_bulk_feed);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -53,7 +53,8 @@ START_TEST(spellings_of_one_id_share_a_lane)
         struct cpi_event a = make_event(pairs[i].entity, pairs[i].a);
         struct cpi_event b = make_event(pairs[i].entity, pairs[i].b);
         for (uint32_t count = 1; count <= LANES_MAX; count++) {
-            ck_assert_uint_eq(cpi_lane_of(&a, entities, count), cpi_lane_of(&b, entities, count));
+            struct cpi_lanes lanes = {.count = count, .entities = entities};
+            ck_assert_uint_eq(cpi_lane_of(&lanes, &a), cpi_lane_of(&lanes, &b));
         }
         cpi_id_fini(entities[pairs[i].entity].id_type, &a.id);
         cpi_id_fini(entities[pairs[i].entity].id_type, &b.id);
@@ -66,10 +67,11 @@ START_TEST(sequential_ids_spread_evenly)
 {
     enum { SHARE = 1000 };
     uint32_t count = (uint32_t)_i;
+    struct cpi_lanes lanes = {.count = count, .entities = entities};
     uint32_t hits[LANES_MAX] = {0};
     for (uint32_t i = 0; i < count * SHARE; i++) {
         struct cpi_event event = {.id.number = i, .entity = INTEGERS};
-        uint32_t at = cpi_lane_of(&event, entities, count);
+        uint32_t at = cpi_lane_of(&lanes, &event);
         if (at >= count) {
             ck_abort_msg("lane %u of %u", at, count);
         }

@@ -1,0 +1,11 @@
+/* Connection strings, as libpq reads them. */
+#ifndef CPI_CONNINFO_H
+#define CPI_CONNINFO_H
+
+#include "cachepusher.h"
+
+/* Whether libpq can read it, and only in one way; "" is allowed and means libpq's defaults. CP_ERR_CONFIG begins with
+ * "postgres: " and never quotes the string, which may hold a password. */
+cp_code cpi_conninfo_check(const char *conninfo, cp_error *err);
+
+#endif

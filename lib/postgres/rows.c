@@ -1,0 +1,40 @@
+#include "postgres/rows.h"
+
+#include <libpq-fe.h>
+
+#include <string.h>
+
+static const PGresult *result_of(const struct cpi_rows *rows)
+{
+    return (const PGresult *)rows;
+}
+
+int cpi_rows_count(const struct cpi_rows *rows)
+{
+    return PQntuples(result_of(rows));
+}
+
+void cpi_rows_free(struct cpi_rows *rows)
+{
+    PQclear((PGresult *)rows);
+}
+
+char *cpi_rows_value(const struct cpi_rows *rows, int row, int column)
+{
+    return PQgetvalue(result_of(rows), row, column);
+}
+
+size_t cpi_rows_length(const struct cpi_rows *rows, int row, int column)
+{
+    return (size_t)PQgetlength(result_of(rows), row, column);
+}
+
+bool cpi_rows_is_null(const struct cpi_rows *rows, int row, int column)
+{
+    return PQgetisnull(result_of(rows), row, column) != 0;
+}
+
+bool cpi_rows_is_true(const struct cpi_rows *rows, int column)
+{
+    return cpi_rows_count(rows) > 0 && strcmp(cpi_rows_value(rows, 0, column), "t") == 0;
+}

@@ -1,0 +1,28 @@
+/*
+ * The rows that a statement has returned.
+ *
+ * Owned by whoever was given them, until cpi_rows_free(). Values point into them. The columns of a binary result hold
+ * whatever Postgres' send functions write (fetch.h knows the few that are used); those of a text result are strings.
+ */
+#ifndef CPI_ROWS_H
+#define CPI_ROWS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Never defined: it is libpq's PGresult, which nobody outside this room and source/ is to know. */
+struct cpi_rows;
+
+/* NULL is allowed, and has no rows. */
+int cpi_rows_count(const struct cpi_rows *rows);
+void cpi_rows_free(struct cpi_rows *rows);
+
+/* row and column have to be there. */
+char *cpi_rows_value(const struct cpi_rows *rows, int row, int column);
+size_t cpi_rows_length(const struct cpi_rows *rows, int row, int column);
+bool cpi_rows_is_null(const struct cpi_rows *rows, int row, int column);
+
+/* Whether the first row has "t" in a column of a text result. False when there is no row. */
+bool cpi_rows_is_true(const struct cpi_rows *rows, int column);
+
+#endif
