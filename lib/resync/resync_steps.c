@@ -116,13 +116,10 @@ cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err)
 static bool stage_copy(struct cpi_steps *steps, uint32_t index, const union cpi_id *id, cp_error *err)
 {
     enum cpi_id_type type = steps->env->config->entities[index].id_type;
-    struct cpi_event event = {.id = *id, .entity = index};
-    if (cpi_id_is_text(type)) {
-        event.id.text = strdup(id->text);
-        if (event.id.text == NULL) {
-            cpi_error_memory(err);
-            return false;
-        }
+    struct cpi_event event = {.entity = index};
+    if (!cpi_id_copy(type, id, &event.id)) {
+        cpi_error_memory(err);
+        return false;
     }
     if (!cpi_bulk_feed_stage(&steps->bulk_feed, &event)) {
         cpi_id_fini(type, &event.id);

@@ -166,11 +166,8 @@ static bool send(struct cpi_audit *audit, const struct cpi_suspect *suspect)
         [CPI_MISSING] = "missing", [CPI_DIFFERENT] = "different", [CPI_ORPHAN] = "an orphan"};
     const struct cpi_entity *entity = entity_of(audit, suspect->event.entity);
     struct cpi_event event = suspect->event;
-    if (cpi_id_is_text(entity->id_type)) {
-        event.id.text = strdup(suspect->event.id.text);
-        if (event.id.text == NULL) {
-            return false;
-        }
+    if (!cpi_id_copy(entity->id_type, &suspect->event.id, &event.id)) {
+        return false;
     }
     if (!cpi_inbox_put(audit->inbox, &event)) {
         cpi_id_fini(entity->id_type, &event.id);

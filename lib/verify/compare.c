@@ -19,17 +19,10 @@ static const uint64_t NO_STRING = 1;
 
 bool cpi_slice_add(struct cpi_slice *slice, const struct cpi_entity *entity, const union cpi_id *id)
 {
-    union cpi_id copy = *id;
-    if (slice->count == CPI_SLICE) {
+    if (slice->count == CPI_SLICE || !cpi_id_copy(entity->id_type, id, &slice->ids[slice->count])) {
         return false;
     }
-    if (cpi_id_is_text(entity->id_type)) {
-        copy.text = strdup(id->text);
-        if (copy.text == NULL) {
-            return false;
-        }
-    }
-    slice->ids[slice->count++] = copy;
+    slice->count++;
     return true;
 }
 
