@@ -136,7 +136,7 @@ static cp_code prepare(struct cpi_pg *pg, const char *name, const struct cpi_ent
 {
     char *sql = fetch_sql(entity, document_cast);
     if (sql == NULL) {
-        return cpi_error_memory(err);
+        return cpi_pg_no_memory(pg, err);
     }
     cp_error why;
     cp_code code = cpi_pg_prepare(pg, name, sql, &why);
@@ -169,6 +169,7 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
     case JSONB_OID: /* its binary format begins with a version byte */
         return prepare(pg, name, entity, "::text", err);
     default:
+        pg->failure = CPI_FAILURE_STATEMENT;
         return cpi_error(err, CP_ERR_POSTGRES, false,
                          "entity \"%s\": fetch function %s returns a type (oid %u) that is no document; expected json, "
                          "jsonb, text or varchar",
