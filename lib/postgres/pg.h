@@ -53,7 +53,7 @@ struct cpi_pg_parameter {
  * any number of times. */
 cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err);
 
-/* Notes that memory ran out for something that was to be done with the connection. Returns CP_ERR_MEMORY. */
+/* Notes that memory ran out for something that was to be done with the connection. Returns CP_ERR_SYSTEM. */
 cp_code cpi_pg_no_memory(struct cpi_pg *pg, cp_error *err);
 
 bool cpi_pg_is_open(const struct cpi_pg *pg);

@@ -49,16 +49,11 @@ struct cpi_compared {
 /* Owns a connection to either server, makes them when needed, and belongs to one thread at a time. */
 struct cpi_compare {
     const struct cpi_env *env;
-    struct cpi_pg pg;
+    struct cpi_fetch fetch;
+    struct cpi_reader *reader; /* through fetch */
     struct cpi_redis redis;
-    struct cpi_id_array ids;
-    bool *prepared;     /* by entity: its statement, on this connection */
-    size_t usual_bytes; /* of a document: up at once, down slowly */
-    struct {
-        const char *bytes; /* NULL: there is none. Points into a result */
-        size_t length;
-    } documents[CPI_SLICE];
-    cp_error unreadable; /* why the last unreadable document was */
+    const struct cpi_document *documents; /* of the ids that are being compared */
+    cp_error unreadable;                  /* why the last unreadable document was */
 };
 
 /* name tells connections apart on the servers: "verify". It and env have to outlive it. Messages about a lost server
@@ -67,6 +62,9 @@ cp_code cpi_compare_init(struct cpi_compare *compare, const struct cpi_env *env,
                          const char *redis_role, cp_error *err);
 void cpi_compare_fini(struct cpi_compare *compare);
 void cpi_compare_close(struct cpi_compare *compare);
+
+/* Opens the Postgres connection, fetch.pg, unless it is open: for a statement of the caller's own. */
+cp_code cpi_compare_open_postgres(struct cpi_compare *compare, cp_error *err);
 
 /* How many ids to compare at once: fewer while documents are large. */
 uint32_t cpi_compare_limit(const struct cpi_compare *compare);
