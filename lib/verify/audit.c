@@ -1,7 +1,7 @@
 #include "verify/audit.h"
 
 #include "base/backoff.h"
-#include "verify/scan.h"
+#include "scan/scan.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "queue/recent.h"

@@ -1,7 +1,6 @@
 #include "verify/compare.h"
 
 #include "base/error.h"
-#include "postgres/listing.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -12,25 +11,6 @@ enum { BEFORE_DIFFERENCE = 12 };
 /* What stands for "no key" and for a value that is no string. */
 static const uint64_t NO_KEY = 0;
 static const uint64_t NO_STRING = 1;
-
-/* ---- slices ---- */
-
-bool cpi_slice_add(struct cpi_slice *slice, const struct cpi_entity *entity, const union cpi_id *id)
-{
-    if (slice->count == CPI_SLICE || !cpi_id_copy(entity->id_type, id, &slice->ids[slice->count])) {
-        return false;
-    }
-    slice->count++;
-    return true;
-}
-
-void cpi_slice_clear(struct cpi_slice *slice, const struct cpi_entity *entities)
-{
-    for (uint32_t i = 0; i < slice->count; i++) {
-        cpi_id_fini(entities[slice->entity].id_type, &slice->ids[i]);
-    }
-    slice->count = 0;
-}
 
 /* ---- lifecycle ---- */
 
@@ -231,37 +211,11 @@ cp_code cpi_compare_run(struct cpi_compare *compare, uint32_t index, const union
 
 cp_code cpi_compare_drop_listed(struct cpi_compare *compare, struct cpi_slice *slice, cp_error *err)
 {
-    const struct cpi_entity *entities = compare->env->config->entities;
-    const struct cpi_entity *entity = &entities[slice->entity];
     if (slice->count == 0) {
         return CP_OK;
     }
-    if (cpi_compare_open_postgres(compare, err) != CP_OK) {
-        return err->code;
-    }
-    bool fits = cpi_id_array_clear(&compare->fetch.ids, entity->id_type);
-    for (uint32_t i = 0; i < slice->count && fits; i++) {
-        fits = cpi_id_array_add(&compare->fetch.ids, &slice->ids[i]);
-    }
-    if (!fits) {
-        return cpi_error_memory(err);
-    }
-    struct cpi_rows *missing = cpi_listing_missing(&compare->fetch.pg, entity, &compare->fetch.ids, err);
-    if (missing == NULL) {
-        return err->code;
-    }
-    struct cpi_slice kept = {.entity = slice->entity};
-    cp_code code = CP_OK;
-    for (int row = 0; row < cpi_rows_count(missing) && code == CP_OK; row++) {
-        union cpi_id id = cpi_fetch_id(entity, missing, row, 0);
-        code = cpi_slice_add(&kept, entity, &id) ? CP_OK : cpi_error_memory(err);
-    }
-    cpi_rows_free(missing);
-    if (code != CP_OK) {
-        cpi_slice_clear(&kept, entities);
-        return code;
-    }
-    cpi_slice_clear(slice, entities);
-    *slice = kept;
-    return CP_OK;
+    cp_code code = cpi_compare_open_postgres(compare, err);
+    return code == CP_OK ? cpi_slice_drop_listed(slice, compare->env->config->entities, &compare->fetch.pg,
+                                                 &compare->fetch.ids, err)
+                         : err->code;
 }

@@ -8,24 +8,11 @@
 #define CPI_COMPARE_H
 
 #include "env.h"
-#include "postgres/fetch.h"
 #include "redis/redis.h"
+#include "scan/slice.h"
 
-enum {
-    CPI_SLICE = 256, /* ids to a comparison at most */
-    CPI_EXCERPT = 64 /* bytes of an excerpt, its end included */
-};
-
-/* Some ids of one entity, their texts owned. Zero is a valid empty one. */
-struct cpi_slice {
-    uint32_t entity;
-    uint32_t count;
-    union cpi_id ids[CPI_SLICE];
-};
-
-/* Copies the id. False: out of memory, or the slice is full. */
-bool cpi_slice_add(struct cpi_slice *slice, const struct cpi_entity *entity, const union cpi_id *id);
-void cpi_slice_clear(struct cpi_slice *slice, const struct cpi_entity *entities);
+/* Bytes of an excerpt, its end included. */
+enum { CPI_EXCERPT = 64 };
 
 enum cpi_verdict {
     CPI_EQUAL,      /* byte for byte, or neither has anything */

@@ -8,7 +8,8 @@
 #ifndef CPI_SCAN_H
 #define CPI_SCAN_H
 
-#include "verify/compare.h"
+#include "env.h"
+#include "scan/slice.h"
 #include "redis/keyspace.h"
 
 enum cpi_scan_kind { CPI_FROM_POSTGRES, CPI_FROM_REDIS };

@@ -1,4 +1,4 @@
-#include "verify/scan.h"
+#include "scan/scan.h"
 
 #include "base/error.h"
 #include "postgres/listing.h"
