@@ -24,6 +24,11 @@ void cpi_pg_close(struct cpi_pg *pg)
     pg->connection = NULL;
 }
 
+int cpi_pg_fd(const struct cpi_pg *pg)
+{
+    return PQsocket(pg->connection);
+}
+
 /* ---- waiting ---- */
 
 /* Waits until the socket is ready, the deadline (-1: none) has passed or we are to give up. */
