@@ -150,6 +150,7 @@ static bool touch(struct cpi_resync *resync)
     return true;
 }
 
+/* Waits while the lease is held by nobody we know of: no new term need come of that, and no new request. */
 static bool plant_marker(struct cpi_resync *resync)
 {
     bool lost = false;
@@ -157,7 +158,8 @@ static bool plant_marker(struct cpi_resync *resync)
     cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
     while (cpi_steps_open(&resync->steps, NULL) != CP_OK ||
            !cpi_marker_plant(resync->marker, &resync->steps.pg, &lost)) {
-        if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff)) || !is_writer(resync)) {
+        if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff)) ||
+            cpi_lease_state(resync->env->lease) == CPI_LEASE_TAKEN) {
             return false;
         }
     }
