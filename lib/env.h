@@ -5,6 +5,9 @@
 #include "config/config.h"
 #include "queue/lane.h"
 #include "lease/lease.h"
+#include "postgres/announce.h"
+#include "queue/requests.h"
+#include "redis/redis.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/stop.h"
@@ -21,6 +24,8 @@ struct cpi_env {
     struct cpi_stats *stats;
     struct cpi_recent *recent; /* where workers tell what has settled; NULL: nobody audits */
     struct cpi_lease *lease;
+    struct cpi_requests *requests;
+    const struct cpi_announcer *announcer; /* of the configured source */
     struct cpi_stop *stop;
     struct cpi_lanes lanes;
 };

@@ -2,7 +2,7 @@
 
 #include "base/error.h"
 #include "postgres/fetch.h"
-#include "lease/lease.h"
+#include "lease/lock.h"
 #include "postgres/listing.h"
 #include "postgres/pg.h"
 #include "redis/redis.h"
@@ -27,7 +27,7 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
     cp_code code = cpi_pg_open(&pg, err);
     /* A flush when another one's turn has ended, in the middle of the night, is not what was asked for. */
     if (code == CP_OK) {
-        code = cpi_lease_check(config, &pg, config->flush || !config->standby, err);
+        code = cpi_lock_check(&pg, cpi_config_name(config), config->flush || !config->standby, err);
     }
     for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
         const struct cpi_entity *entity = &config->entities[e];

@@ -1,14 +1,16 @@
 #include "cachepusher.h"
 
-#include "preflight.h"
-#include "verify/audit.h"
-#include "env.h"
 #include "base/error.h"
+#include "base/thread.h"
+#include "env.h"
+#include "lease/keeper.h"
+#include "preflight.h"
 #include "queue/inbox.h"
-#include "source/listener.h"
 #include "queue/recent.h"
 #include "resync/resync.h"
-#include "base/thread.h"
+#include "source/listener.h"
+#include "source/source_notify.h"
+#include "verify/audit.h"
 #include "verify/verify.h"
 #include "worker/worker.h"
 
@@ -19,16 +21,22 @@
 #include <string.h>
 #include <sys/random.h>
 
+/* For one statement of the lease's session. */
+enum { LEASE_TIMEOUT_MS = 5000 };
+
 struct cp_syncer {
     struct cp_config *config; /* owned */
     struct cpi_env env;
     struct cpi_stats stats;
     struct cpi_stop stop;
     struct cpi_lease lease;
+    struct cpi_requests requests;
     struct cpi_inbox inbox;
     struct cpi_lane *lanes;
     struct cpi_worker **workers;
+    struct cpi_keeper *keeper; /* of the lease */
     struct cpi_listener *listener;
+    struct cpi_marker marker;
     struct cpi_resync *resync;
     struct cpi_recent recent; /* of use only to the auditor */
     struct cpi_audit *audit;  /* NULL: off */
@@ -89,7 +97,7 @@ static bool create_workers(struct cp_syncer *syncer, cp_error *err)
         return false;
     }
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
-        syncer->workers[i] = cpi_worker_create(&syncer->env, i, syncer->resync, err);
+        syncer->workers[i] = cpi_worker_create(&syncer->env, i, err);
         if (syncer->workers[i] == NULL) {
             return false;
         }
@@ -102,21 +110,44 @@ static bool create_audit(struct cp_syncer *syncer, cp_error *err)
     if (syncer->config->audit_per_second == 0) {
         return true;
     }
-    syncer->audit = cpi_audit_create(&syncer->env, &syncer->inbox, syncer->listener, syncer->resync, err);
+    syncer->audit = cpi_audit_create(&syncer->env, &syncer->inbox, err);
     return syncer->audit != NULL;
+}
+
+static bool create_keeper(struct cp_syncer *syncer, cp_error *err)
+{
+    struct cpi_keeper_parts parts = {.lease = &syncer->lease,
+                                     .log = &syncer->env.log,
+                                     .stats = &syncer->stats,
+                                     .pg = cpi_env_pg(&syncer->env, "cachepusher lease", -1, LEASE_TIMEOUT_MS),
+                                     .database = syncer->config->redis_address.database,
+                                     .seed = syncer->env.seed};
+    syncer->keeper = cpi_keeper_create(&parts, err);
+    return syncer->keeper != NULL;
+}
+
+static bool create_listener(struct cp_syncer *syncer, cp_error *err)
+{
+    struct cpi_source *source = cpi_source_notify_create(&syncer->env);
+    if (source == NULL) {
+        cpi_error_memory(err);
+        return false;
+    }
+    syncer->listener = cpi_listener_create(&syncer->env, &syncer->inbox, source, err);
+    return syncer->listener != NULL;
 }
 
 static bool create_parts(struct cp_syncer *syncer, cp_error *err)
 {
-    if (!choose_token(syncer, err) || cpi_stop_init(&syncer->stop, err) != CP_OK || !create_lanes(syncer, err)) {
+    if (!choose_token(syncer, err) || cpi_stop_init(&syncer->stop, err) != CP_OK ||
+        cpi_requests_init(&syncer->requests, (uint32_t)syncer->config->entity_count, err) != CP_OK ||
+        !create_lanes(syncer, err) || !create_keeper(syncer, err)) {
         return false;
     }
-    syncer->resync = cpi_resync_create(&syncer->env, err);
-    if (syncer->resync == NULL || !create_workers(syncer, err)) {
-        return false;
-    }
-    syncer->listener = cpi_listener_create(&syncer->env, &syncer->inbox, syncer->resync, err);
-    return syncer->listener != NULL && create_audit(syncer, err);
+    cpi_marker_init(&syncer->marker, &syncer->env);
+    syncer->resync = cpi_resync_create(&syncer->env, &syncer->marker, err);
+    return syncer->resync != NULL && create_workers(syncer, err) && create_listener(syncer, err) &&
+           create_audit(syncer, err);
 }
 
 static void free_syncer(struct cp_syncer *syncer)
@@ -127,10 +158,13 @@ static void free_syncer(struct cp_syncer *syncer)
         cpi_worker_destroy(syncer->workers[i]);
     }
     cpi_resync_destroy(syncer->resync);
+    cpi_marker_fini(&syncer->marker);
+    cpi_keeper_destroy(syncer->keeper);
     for (uint32_t i = 0; syncer->lanes != NULL && i < syncer->config->threads; i++) {
         cpi_lane_fini(&syncer->lanes[i], syncer->config->entities);
     }
     cpi_inbox_fini(&syncer->inbox);
+    cpi_requests_fini(&syncer->requests);
     cpi_recent_fini(&syncer->recent);
     cpi_lease_fini(&syncer->lease);
     cpi_stop_fini(&syncer->stop);
@@ -138,6 +172,19 @@ static void free_syncer(struct cp_syncer *syncer)
     free(syncer->workers);
     free(syncer->lanes);
     free(syncer);
+}
+
+/* The lease has changed: the keeper may not know, workers rest while another syncer writes, the resync waits for the
+ * lease, and the listener begins or ends to listen. */
+static void wake_all(void *context)
+{
+    struct cp_syncer *syncer = context;
+    cpi_keeper_wake(syncer->keeper);
+    cpi_bell_ring(&syncer->requests.listener_bell);
+    cpi_bell_ring(&syncer->requests.resync_bell);
+    for (uint32_t i = 0; i < syncer->config->threads; i++) {
+        cpi_bell_ring(&syncer->lanes[i].bell);
+    }
 }
 
 cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp_error *err)
@@ -161,15 +208,19 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
                                    .stats = &syncer->stats,
                                    .stop = &syncer->stop,
                                    .lease = &syncer->lease,
+                                   .requests = &syncer->requests,
+                                   .announcer = &cpi_announce_by_notify,
                                    .channel = syncer->channel};
+    syncer->requests.resync_bell.fd = -1;
+    syncer->requests.listener_bell.fd = -1;
     if (callbacks != NULL) {
         syncer->env.log = (struct cpi_log){.write = callbacks->log, .context = callbacks->context};
         syncer->env.settled = callbacks->settled;
         syncer->env.settled_context = callbacks->context;
     }
     cpi_stats_init(&syncer->stats);
-    cpi_lease_init(&syncer->lease, config, &syncer->env.log, syncer->token);
-    cpi_inbox_init(&syncer->inbox, config->entities);
+    cpi_lease_init(&syncer->lease, cpi_config_name(config), syncer->token, wake_all, syncer);
+    cpi_inbox_init(&syncer->inbox, config->entities, &syncer->requests.listener_bell);
     cpi_recent_init(&syncer->recent, config->entities);
     syncer->env.recent = config->audit_per_second > 0 ? &syncer->recent : NULL;
     pthread_mutex_init(&syncer->lifecycle, NULL);
@@ -218,14 +269,15 @@ static cp_code check_servers(struct cp_syncer *syncer, cp_error *err)
 }
 
 /* Ends all threads that run, once draining. The producers first, so that the workers find everything that there will
- * be. */
+ * be; the keeper last, since the workers need the lease. */
 static void end_threads(struct cp_syncer *syncer)
 {
     cpi_resync_wake(syncer->resync);
-    cpi_listener_wake(syncer->listener);
+    cpi_bell_ring(&syncer->requests.listener_bell);
     cpi_audit_join(syncer->audit);
+    cpi_marker_join(&syncer->marker);
     cpi_resync_join(syncer->resync);
-    cpi_listener_drain(syncer->listener);
+    cpi_listener_join(syncer->listener);
 
     cpi_stop_close(&syncer->stop);
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
@@ -234,21 +286,18 @@ static void end_threads(struct cp_syncer *syncer)
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         cpi_worker_join(syncer->workers[i]);
     }
-    cpi_listener_join(syncer->listener);
+    cpi_keeper_join(syncer->keeper);
 }
 
 static cp_code start_threads(struct cp_syncer *syncer, cp_error *err)
 {
-    cp_code code = CP_OK;
+    cp_code code = cpi_keeper_start(syncer->keeper, err);
     for (uint32_t i = 0; i < syncer->config->threads && code == CP_OK; i++) {
         code = cpi_worker_start(syncer->workers[i], err);
     }
-    if (code == CP_OK) {
-        code = cpi_resync_start(syncer->resync, err);
-    }
-    if (code == CP_OK) {
-        code = cpi_listener_start(syncer->listener, err);
-    }
+    code = code == CP_OK ? cpi_marker_start(&syncer->marker, err) : code;
+    code = code == CP_OK ? cpi_resync_start(syncer->resync, err) : code;
+    code = code == CP_OK ? cpi_listener_start(syncer->listener, err) : code;
     return code == CP_OK && syncer->audit != NULL ? cpi_audit_start(syncer->audit, err) : code;
 }
 
@@ -364,7 +413,6 @@ cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id,
                    ? CP_ERR_ARGUMENT
                    : cpi_error(err, CP_ERR_SYSTEM, true, "too many ids have been enqueued at once; try again");
     }
-    cpi_listener_wake(syncer->listener);
     return CP_OK;
 }
 
@@ -375,9 +423,9 @@ cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
         (entity != NULL && find_entity(syncer, entity, &index, err) != CP_OK)) {
         return CP_ERR_ARGUMENT;
     }
-    cpi_resync_request(syncer->resync, index, CP_CAUSE_REQUEST);
+    cpi_requests_resync(&syncer->requests, index, CP_CAUSE_REQUEST);
     if (cpi_lease_state(&syncer->lease) == CPI_LEASE_TAKEN) {
-        cpi_listener_relay_resync(syncer->listener);
+        cpi_requests_relay(&syncer->requests);
     }
     return CP_OK;
 }

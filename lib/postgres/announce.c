@@ -67,8 +67,8 @@ static cp_code add(struct cpi_pg *pg, const struct cpi_entity *entity, struct pa
     return code;
 }
 
-cp_code cpi_announce(struct cpi_pg *pg, const struct cpi_entity *entities, const struct cpi_event *first, size_t stride,
-                     size_t count, cp_error *err)
+static cp_code announce_ids(struct cpi_pg *pg, const struct cpi_entity *entities, const struct cpi_event *first,
+                            size_t stride, size_t count, cp_error *err)
 {
     struct payload payload = {.length = 0};
     const struct cpi_entity *entity = NULL;
@@ -84,7 +84,7 @@ cp_code cpi_announce(struct cpi_pg *pg, const struct cpi_entity *entities, const
     return code == CP_OK && entity != NULL ? send(pg, entity, &payload, err) : code;
 }
 
-cp_code cpi_announce_everything(struct cpi_pg *pg, const struct cpi_entity *entities, size_t count, cp_error *err)
+static cp_code announce_everything(struct cpi_pg *pg, const struct cpi_entity *entities, size_t count, cp_error *err)
 {
     cp_code code = CP_OK;
     for (size_t e = 0; e < count && code == CP_OK; e++) {
@@ -92,3 +92,5 @@ cp_code cpi_announce_everything(struct cpi_pg *pg, const struct cpi_entity *enti
     }
     return code;
 }
+
+const struct cpi_announcer cpi_announce_by_notify = {.ids = announce_ids, .everything = announce_everything};

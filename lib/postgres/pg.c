@@ -24,6 +24,11 @@ void cpi_pg_close(struct cpi_pg *pg)
     pg->connection = NULL;
 }
 
+int cpi_pg_fd(const struct cpi_pg *pg)
+{
+    return PQsocket(pg->connection);
+}
+
 cp_code cpi_pg_no_memory(struct cpi_pg *pg, cp_error *err)
 {
     pg->failure = CPI_FAILURE_MEMORY;

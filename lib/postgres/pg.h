@@ -59,6 +59,9 @@ cp_code cpi_pg_no_memory(struct cpi_pg *pg, cp_error *err);
 bool cpi_pg_is_open(const struct cpi_pg *pg);
 void cpi_pg_close(struct cpi_pg *pg);
 
+/* The socket of an open connection, to wait for it along with others. It may be another one after each call. */
+int cpi_pg_fd(const struct cpi_pg *pg);
+
 /* Prepares a statement; name "" is the unnamed one. */
 cp_code cpi_pg_prepare(struct cpi_pg *pg, const char *name, const char *sql, cp_error *err);
 

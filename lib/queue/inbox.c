@@ -1,11 +1,12 @@
 #include "queue/inbox.h"
 
-void cpi_inbox_init(struct cpi_inbox *inbox, const struct cpi_entity *entities)
+void cpi_inbox_init(struct cpi_inbox *inbox, const struct cpi_entity *entities, struct cpi_bell *bell)
 {
     pthread_mutex_init(&inbox->mutex, NULL);
     inbox->events = (struct cpi_events){0};
     inbox->closed = false;
     inbox->entities = entities;
+    inbox->bell = bell;
 }
 
 void cpi_inbox_fini(struct cpi_inbox *inbox)
@@ -19,6 +20,9 @@ bool cpi_inbox_put(struct cpi_inbox *inbox, const struct cpi_event *event)
     pthread_mutex_lock(&inbox->mutex);
     bool fits = !inbox->closed && inbox->events.count < CPI_INBOX_CAPACITY && cpi_events_add(&inbox->events, event);
     pthread_mutex_unlock(&inbox->mutex);
+    if (fits) {
+        cpi_bell_ring(inbox->bell);
+    }
     return fits;
 }
 

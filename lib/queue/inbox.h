@@ -5,6 +5,7 @@
 #ifndef CPI_INBOX_H
 #define CPI_INBOX_H
 
+#include "base/bell.h"
 #include "model/event.h"
 
 #include <pthread.h>
@@ -16,12 +17,14 @@ struct cpi_inbox {
     struct cpi_events events;
     bool closed;
     const struct cpi_entity *entities;
+    struct cpi_bell *bell; /* the listener's */
 };
 
-void cpi_inbox_init(struct cpi_inbox *inbox, const struct cpi_entity *entities);
+/* entities and bell have to outlive it. */
+void cpi_inbox_init(struct cpi_inbox *inbox, const struct cpi_entity *entities, struct cpi_bell *bell);
 void cpi_inbox_fini(struct cpi_inbox *inbox);
 
-/* Any thread. Takes over the id, on success only; false when full, closed or out of memory. */
+/* Any thread. Takes over the id, on success only, and wakes the listener; false when full, closed or out of memory. */
 bool cpi_inbox_put(struct cpi_inbox *inbox, const struct cpi_event *event);
 
 /* The listener. Swaps what is in the inbox for *events, which has to be empty; its memory is used again. */

@@ -91,9 +91,7 @@ static cp_code unlink_keys(struct cpi_redis *redis, const struct cpi_key *key, c
     return code;
 }
 
-cp_code cpi_keyspace_flush(struct cpi_redis *redis, const struct cpi_entity *entity,
-                           cp_code (*after_page)(void *context, cp_error *err), void *context, uint64_t *count,
-                           cp_error *err)
+cp_code cpi_keyspace_flush(struct cpi_redis *redis, const struct cpi_entity *entity, uint64_t *count, cp_error *err)
 {
     struct cpi_cursor cursor;
     cp_code code = cpi_cursor_init(&cursor, &entity->key, true, err);
@@ -106,7 +104,6 @@ cp_code cpi_keyspace_flush(struct cpi_redis *redis, const struct cpi_entity *ent
         }
         code = unlink_keys(redis, &entity->key, reply->element[1], count, err);
         freeReplyObject(reply);
-        code = code == CP_OK ? after_page(context, err) : code;
     }
     cpi_cursor_fini(&cursor);
     return code;

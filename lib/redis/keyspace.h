@@ -29,8 +29,6 @@ redisReply *cpi_cursor_next(struct cpi_redis *redis, struct cpi_cursor *cursor, 
 bool cpi_keyspace_id(const struct cpi_entity *entity, const redisReply *key, union cpi_id *id, bool *out_of_memory);
 
 /* Deletes every key that begins with the entity's prefix; *count is how many there were. */
-cp_code cpi_keyspace_flush(struct cpi_redis *redis, const struct cpi_entity *entity,
-                           cp_code (*after_page)(void *context, cp_error *err), void *context, uint64_t *count,
-                           cp_error *err);
+cp_code cpi_keyspace_flush(struct cpi_redis *redis, const struct cpi_entity *entity, uint64_t *count, cp_error *err);
 
 #endif

@@ -1,7 +1,7 @@
 #include "resync/marker.h"
 
-#include "base/clock.h"
 #include "base/error.h"
+#include "lease/admission.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@ enum { LOOK_EVERY_MS = 1000 };
 void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env)
 {
     *marker = (struct cpi_marker){.env = env};
+    pthread_mutex_init(&marker->mutex, NULL);
     marker->redis = cpi_env_redis(env, "cachepusher-marker", env->stop->drain_fd);
     uint64_t hash = 0;
     for (size_t e = 0; e < env->config->entity_count; e++) {
@@ -28,6 +29,7 @@ void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env)
 void cpi_marker_fini(struct cpi_marker *marker)
 {
     cpi_redis_close(&marker->redis);
+    pthread_mutex_destroy(&marker->mutex);
 }
 
 static bool is_connected(struct cpi_marker *marker, cp_error *err)
@@ -96,13 +98,11 @@ static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, char epoch[24], 
     return epoch[0] != '\0' || (write_epoch(marker, err) && read_epoch(marker, epoch, err));
 }
 
-bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
+static bool plant_or_do_without(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
 {
     cp_error err = {0};
     char epoch[24] = "";
-    marker->in_use = true;
     bool done = plant(marker, pg, epoch, lost, &err);
-    marker->in_use = false;
     if (!done && should_retry(marker, &err)) {
         return false;
     }
@@ -113,22 +113,22 @@ bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
     marker->planted = true;
     marker->away = false;
     marker->redis.data_may_differ = false;
-    marker->look_at_ms = cpi_now_ms() + LOOK_EVERY_MS;
     return true;
 }
 
-int cpi_marker_due_ms(const struct cpi_marker *marker)
+bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
 {
-    return marker->planted ? cpi_left_ms(marker->look_at_ms) : -1;
+    pthread_mutex_lock(&marker->mutex);
+    bool planted = plant_or_do_without(marker, pg, lost);
+    pthread_mutex_unlock(&marker->mutex);
+    return planted;
 }
 
-bool cpi_marker_has_changed(struct cpi_marker *marker)
-{
-    if (!marker->planted || marker->in_use || cpi_left_ms(marker->look_at_ms) > 0) {
-        return false;
-    }
-    marker->look_at_ms = cpi_now_ms() + LOOK_EVERY_MS;
+/* ---- looking ---- */
 
+/* True: data may have been lost since the last look; said once for each loss. */
+static bool has_changed(struct cpi_marker *marker)
+{
     cp_error err = {0};
     char epoch[24] = "";
     bool read = is_connected(marker, &err) && cpi_redis_check_primary(&marker->redis, &err) == CP_OK &&
@@ -144,4 +144,28 @@ bool cpi_marker_has_changed(struct cpi_marker *marker)
     marker->redis.data_may_differ = false;
     memcpy(marker->epoch, epoch, sizeof marker->epoch);
     return changed;
+}
+
+static void *run_marker(void *context)
+{
+    struct cpi_marker *marker = context;
+    while (cpi_stop_sleep(marker->env->stop, LOOK_EVERY_MS)) {
+        pthread_mutex_lock(&marker->mutex);
+        bool changed = marker->planted && has_changed(marker);
+        pthread_mutex_unlock(&marker->mutex);
+        if (changed) {
+            cpi_requests_resync(marker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
+        }
+    }
+    return NULL;
+}
+
+cp_code cpi_marker_start(struct cpi_marker *marker, cp_error *err)
+{
+    return cpi_thread_start(&marker->thread, "cp-marker", run_marker, marker, err);
+}
+
+void cpi_marker_join(struct cpi_marker *marker)
+{
+    cpi_thread_join(&marker->thread);
 }

@@ -8,21 +8,27 @@
  * what INFO says of replication (redis.h).
  *
  * Syncers that serve the same keys share one marker: it belongs to the data, so whoever finds one leaves it as it is.
- * All of this belongs to the resync thread.
+ *
+ * The resync plants it; a thread of its own looks at it, whatever else is going on, and asks for a resync.
  */
 #ifndef CPI_MARKER_H
 #define CPI_MARKER_H
 
 #include "env.h"
+#include "base/thread.h"
 #include "redis/redis.h"
+
+#include <pthread.h>
 
 struct cpi_marker {
     const struct cpi_env *env;
+    struct cpi_thread thread;
+
+    /* Over all below, the connection included: held while Redis is asked, so that planting and looking never meet. */
+    pthread_mutex_t mutex;
     struct cpi_redis redis; /* a connection for nothing else */
     char key[48];           /* cachepusher:marker:…, made of the entities' key templates */
     char epoch[24];         /* the value found or planted last; "": none */
-    int64_t look_at_ms;     /* when the next look is due */
-    bool in_use;            /* being planted, which waits for Postgres, which may make somebody look */
     bool planted;           /* at least once */
     bool away;              /* that Redis is away has been logged */
     bool refused;           /* that Redis does not let us has been logged */
@@ -31,15 +37,15 @@ struct cpi_marker {
 void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env);
 void cpi_marker_fini(struct cpi_marker *marker);
 
-/* Plants one unless there is one; pg is open, and asked whether we may write. False: Redis is away, try again. Where
- * Redis refuses for good (an ACL), does with the run_id alone, and says so once. *lost: data may have been lost since
- * the last look, which nobody has been told. */
+/* The thread that looks: once a second, as soon as one is planted. */
+cp_code cpi_marker_start(struct cpi_marker *marker, cp_error *err);
+
+/* Returns when the thread has ended, which draining brings about. */
+void cpi_marker_join(struct cpi_marker *marker);
+
+/* The resync thread. Plants one unless there is one; pg is open, and asked whether we may write. False: Redis is away,
+ * try again. Where Redis refuses for good (an ACL), does with the run_id alone, and says so once. *lost: data may have
+ * been lost since the last look, and no resync has been asked for. */
 bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost);
-
-/* Milliseconds until a look is due. */
-int cpi_marker_due_ms(const struct cpi_marker *marker);
-
-/* Looks, if it is due. True: data may have been lost since the last look; said once for each loss. */
-bool cpi_marker_has_changed(struct cpi_marker *marker);
 
 #endif

@@ -1,6 +1,5 @@
 #include "resync/resync.h"
 
-#include "base/bell.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "resync/marker.h"
@@ -22,14 +21,12 @@ enum {
 struct cpi_resync {
     const struct cpi_env *env;
     struct cpi_thread thread;
-    struct cpi_bell bell;
+    struct cpi_marker *marker;
 
-    /* Of the thread: the marker, and the run under way. */
-    struct cpi_marker marker;
+    /* Of the thread: the run under way. */
     struct cpi_steps steps;
     bool *running; /* by entity: to be listed and swept */
     bool touching; /* every entity's warm-up procedure is called, and all are swept */
-    bool warming;  /* CP_CAUSE_START had come before this run began, so that its end means ready */
     bool *failed;  /* by entity: in this run; to be done again at retry_at_ms */
     bool any_failed;
     int64_t retry_at_ms;
@@ -37,17 +34,12 @@ struct cpi_resync {
     int64_t began_ms;
     int64_t reported_ms;
     uint64_t settled_before;
+    unsigned taken; /* causes of runs since the last that was completed */
 
-    /* Under the mutex: what the next run is to do, and what waiters wait for. */
+    /* What waiters wait for. */
     pthread_mutex_t mutex;
     pthread_cond_t became_ready;
-    bool *wanted; /* by entity */
-    bool touch_wanted;
-    bool started; /* CP_CAUSE_START has come */
-    unsigned causes;
-    bool busy;      /* a run is under way */
-    unsigned taken; /* causes of runs since the last that was completed */
-    bool ready;     /* written by the thread alone, which may thus read it without */
+    bool ready; /* written by the thread alone, which may thus read it without */
 };
 
 /* ---- requests ---- */
@@ -60,47 +52,6 @@ const char *cp_cause_name(cp_cause cause)
     return cause >= 0 && cause < CP_CAUSES ? names[cause] : "unknown";
 }
 
-void cpi_resync_request(struct cpi_resync *resync, uint32_t entity, cp_cause cause)
-{
-    enum cpi_warmup warmup = resync->env->config->warmup;
-    pthread_mutex_lock(&resync->mutex);
-    resync->causes |= 1u << cause;
-    if (cause == CP_CAUSE_START) {
-        resync->started = true;
-        resync->touch_wanted = warmup == CPI_WARMUP_TOUCH;
-    }
-    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
-        if ((entity == CPI_ALL_ENTITIES || entity == e) && (cause != CP_CAUSE_START || warmup == CPI_WARMUP_SCAN)) {
-            resync->wanted[e] = true;
-        }
-    }
-    pthread_mutex_unlock(&resync->mutex);
-    cpi_bell_ring(&resync->bell);
-}
-
-static bool has_requests(struct cpi_resync *resync)
-{
-    pthread_mutex_lock(&resync->mutex);
-    bool any = resync->causes != 0;
-    pthread_mutex_unlock(&resync->mutex);
-    return any;
-}
-
-bool cpi_resync_is_idle(struct cpi_resync *resync)
-{
-    pthread_mutex_lock(&resync->mutex);
-    bool idle = resync->started && !resync->busy && resync->causes == 0;
-    pthread_mutex_unlock(&resync->mutex);
-    return idle;
-}
-
-static void set_idle(struct cpi_resync *resync)
-{
-    pthread_mutex_lock(&resync->mutex);
-    resync->busy = false;
-    pthread_mutex_unlock(&resync->mutex);
-}
-
 static bool is_writer(struct cpi_resync *resync)
 {
     return cpi_lease_is_held(resync->env->lease);
@@ -110,30 +61,25 @@ static bool is_writer(struct cpi_resync *resync)
  * are then what counts. */
 static bool can_run(struct cpi_resync *resync)
 {
-    pthread_mutex_lock(&resync->mutex);
-    bool wanted = resync->causes != 0 && resync->started;
-    pthread_mutex_unlock(&resync->mutex);
-    return wanted && is_writer(resync);
+    return cpi_requests_may_begin(resync->env->requests) && is_writer(resync);
 }
 
-/* Takes over what has been asked for. */
+/* Takes over what has been asked for. The warm-up is what it is configured to be. */
 static unsigned take_requests(struct cpi_resync *resync)
 {
-    pthread_mutex_lock(&resync->mutex);
-    unsigned causes = resync->causes;
-    resync->causes = 0;
-    resync->busy = true;
-    resync->taken |= causes;
-    resync->touching = resync->touch_wanted;
-    resync->warming = resync->started;
-    resync->any_failed = false;
-    resync->touch_wanted = false;
+    enum cpi_warmup warmup = resync->env->config->warmup;
     for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
-        resync->running[e] = resync->wanted[e] || resync->failed[e];
-        resync->wanted[e] = false;
+        resync->running[e] = resync->failed[e];
         resync->failed[e] = false;
     }
-    pthread_mutex_unlock(&resync->mutex);
+    unsigned causes = cpi_requests_take(resync->env->requests, resync->running);
+    bool is_warmup = (causes & (1u << CP_CAUSE_START)) != 0;
+    for (uint32_t e = 0; e < resync->env->config->entity_count && is_warmup && warmup == CPI_WARMUP_SCAN; e++) {
+        resync->running[e] = true;
+    }
+    resync->touching = is_warmup && warmup == CPI_WARMUP_TOUCH;
+    resync->taken |= causes;
+    resync->any_failed = false;
     return causes;
 }
 
@@ -145,18 +91,10 @@ static uint64_t settled_so_far(const struct cpi_resync *resync)
     return cpi_stats_get(stats, CPI_STAT_STORED) + cpi_stats_get(stats, CPI_STAT_DELETED) - resync->settled_before;
 }
 
-static void look_after_redis(struct cpi_resync *resync)
-{
-    if (cpi_marker_has_changed(&resync->marker)) {
-        cpi_resync_request(resync, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
-    }
-}
-
 /* Called by the steps of a run whenever they wait. */
 static void report_progress(void *context)
 {
     struct cpi_resync *resync = context;
-    look_after_redis(resync);
     int64_t now_ms = cpi_now_ms();
     if (now_ms - resync->reported_ms >= REPORT_EVERY_MS) {
         resync->reported_ms = now_ms;
@@ -198,36 +136,35 @@ static bool touch(struct cpi_resync *resync)
         }
         resync->running[e] = resync->running[e] || step == CPI_STEP_FAILED;
     }
-    int64_t barrier = 0;
-    if (cpi_steps_announce_barrier(&resync->steps, &barrier) != CPI_STEP_DONE) {
-        return false;
-    }
+    int64_t barrier = cpi_steps_announce_barrier(&resync->steps);
     /* A request may mean that announcements were lost, and the barrier with them: what was to be touched is listed. */
     for (int look_ms = CPI_LOOK_FIRST_MS;
-         !cpi_steps_announced_settled(&resync->steps, barrier) && !has_requests(resync);) {
+         !cpi_steps_announced_settled(&resync->steps, barrier) && !cpi_requests_has_any(resync->env->requests);) {
         if (!cpi_steps_wait(&resync->steps, &look_ms)) {
             return false;
         }
     }
-    for (uint32_t e = 0; e < resync->env->config->entity_count && has_requests(resync); e++) {
+    for (uint32_t e = 0; e < resync->env->config->entity_count && cpi_requests_has_any(resync->env->requests); e++) {
         resync->running[e] = true;
     }
     return true;
 }
 
+/* Waits while the lease is held by nobody we know of: no new term need come of that, and no new request. */
 static bool plant_marker(struct cpi_resync *resync)
 {
     bool lost = false;
     struct cpi_backoff backoff;
     cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
     while (cpi_steps_open(&resync->steps, NULL) != CP_OK ||
-           !cpi_marker_plant(&resync->marker, &resync->steps.pg, &lost)) {
-        if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff)) || !is_writer(resync)) {
+           !cpi_marker_plant(resync->marker, &resync->steps.pg, &lost)) {
+        if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff)) ||
+            cpi_lease_state(resync->env->lease) == CPI_LEASE_TAKEN) {
             return false;
         }
     }
     if (lost) { /* of all entities, while this run may be about one */
-        cpi_resync_request(resync, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
+        cpi_requests_resync(resync->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
     }
     return true;
 }
@@ -264,7 +201,7 @@ static bool run_steps(struct cpi_resync *resync)
            cpi_steps_settle(&resync->steps) == CPI_STEP_DONE;
 }
 
-static void announce(struct cpi_resync *resync)
+static void report_ready(struct cpi_resync *resync)
 {
     double seconds = (double)(cpi_now_ms() - resync->began_ms) / 1000.0;
     uint64_t settled = settled_so_far(resync);
@@ -278,10 +215,10 @@ static void announce(struct cpi_resync *resync)
     }
     cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, 1);
 
-    pthread_mutex_lock(&resync->mutex);
     resync->taken = 0;
+    pthread_mutex_lock(&resync->mutex);
     /* An id of this very run may have been forgotten for want of memory: then the next one makes ready. */
-    resync->ready = resync->ready || (resync->warming && (resync->causes & (1u << CP_CAUSE_OVERFLOW)) == 0);
+    resync->ready = resync->ready || !cpi_requests_has(resync->env->requests, CP_CAUSE_OVERFLOW);
     cpi_stats_set(resync->env->stats, CPI_STAT_READY, resync->ready);
     pthread_cond_broadcast(&resync->became_ready);
     pthread_mutex_unlock(&resync->mutex);
@@ -298,21 +235,18 @@ static void schedule_retry(struct cpi_resync *resync)
 /* Milliseconds until something is due by itself; -1: never. */
 static int due_ms(const struct cpi_resync *resync)
 {
-    int look_ms = cpi_marker_due_ms(&resync->marker);
-    int retry_ms = resync->any_failed ? cpi_left_ms(resync->retry_at_ms) : -1;
-    return look_ms < 0 || (retry_ms >= 0 && retry_ms < look_ms) ? retry_ms : look_ms;
+    return resync->any_failed ? cpi_left_ms(resync->retry_at_ms) : -1;
 }
 
 static void request_due(struct cpi_resync *resync)
 {
-    look_after_redis(resync);
     if (!resync->any_failed || cpi_left_ms(resync->retry_at_ms) > 0) {
         return;
     }
     resync->any_failed = false;
     for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
         if (resync->failed[e]) {
-            cpi_resync_request(resync, e, CP_CAUSE_RETRY);
+            cpi_requests_resync(resync->env->requests, e, CP_CAUSE_RETRY);
         }
     }
 }
@@ -341,11 +275,11 @@ static void run_once(struct cpi_resync *resync)
             schedule_retry(resync);
         } else {
             cpi_backoff_reset(&resync->backoff);
-            announce(resync);
+            report_ready(resync);
         }
     }
     cpi_steps_close(&resync->steps); /* until the next run, which may be weeks away */
-    set_idle(resync);
+    cpi_requests_end_run(resync->env->requests);
 }
 
 static bool is_stopping(const struct cpi_resync *resync)
@@ -353,28 +287,28 @@ static bool is_stopping(const struct cpi_resync *resync)
     return cpi_stop_phase(resync->env->stop) != CPI_RUNNING;
 }
 
-static void *run(void *context)
+static void *run_resync(void *context)
 {
     struct cpi_resync *resync = context;
+    struct cpi_bell *bell = &resync->env->requests->resync_bell;
     while (!is_stopping(resync)) {
         if (can_run(resync)) {
             run_once(resync);
             continue;
         }
         request_due(resync);
-        cpi_bell_arm(&resync->bell);
+        cpi_bell_arm(bell);
         if (!can_run(resync) && !is_stopping(resync)) {
-            cpi_bell_sleep(&resync->bell, resync->env->stop->drain_fd, due_ms(resync));
+            cpi_bell_sleep(bell, resync->env->stop->drain_fd, due_ms(resync));
         }
-        cpi_bell_disarm(&resync->bell);
+        cpi_bell_disarm(bell);
     }
-    cpi_marker_fini(&resync->marker);
     return NULL;
 }
 
 /* ---- lifecycle ---- */
 
-struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err)
+struct cpi_resync *cpi_resync_create(const struct cpi_env *env, struct cpi_marker *marker, cp_error *err)
 {
     struct cpi_resync *resync = calloc(1, sizeof *resync);
     if (resync == NULL) {
@@ -389,18 +323,15 @@ struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err)
     pthread_mutex_init(&resync->mutex, NULL);
 
     resync->env = env;
-    cpi_marker_init(&resync->marker, env);
-    resync->bell.fd = -1;
+    resync->marker = marker;
     resync->running = calloc(env->config->entity_count, sizeof *resync->running);
-    resync->wanted = calloc(env->config->entity_count, sizeof *resync->wanted);
     resync->failed = calloc(env->config->entity_count, sizeof *resync->failed);
     cpi_backoff_init(&resync->backoff, FAILED_BASE_MS, FAILED_CAP_MS, env->seed ^ 4);
-    if (cpi_steps_init(&resync->steps, env, report_progress, resync, err) != CP_OK ||
-        cpi_bell_init(&resync->bell, err) != CP_OK) {
+    if (cpi_steps_init(&resync->steps, env, report_progress, resync, err) != CP_OK) {
         cpi_resync_destroy(resync);
         return NULL;
     }
-    if (resync->running == NULL || resync->wanted == NULL || resync->failed == NULL) {
+    if (resync->running == NULL || resync->failed == NULL) {
         cpi_resync_destroy(resync);
         cpi_error_memory(err);
         return NULL;
@@ -410,7 +341,7 @@ struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err)
 
 cp_code cpi_resync_start(struct cpi_resync *resync, cp_error *err)
 {
-    return cpi_thread_start(&resync->thread, "cp-resync", run, resync, err);
+    return cpi_thread_start(&resync->thread, "cp-resync", run_resync, resync, err);
 }
 
 bool cpi_resync_wait_ready(struct cpi_resync *resync, int timeout_ms)
@@ -430,7 +361,7 @@ bool cpi_resync_wait_ready(struct cpi_resync *resync, int timeout_ms)
 
 void cpi_resync_wake(struct cpi_resync *resync)
 {
-    cpi_bell_ring(&resync->bell);
+    cpi_bell_ring(&resync->env->requests->resync_bell);
     pthread_mutex_lock(&resync->mutex);
     pthread_cond_broadcast(&resync->became_ready);
     pthread_mutex_unlock(&resync->mutex);
@@ -443,7 +374,9 @@ void cpi_resync_join(struct cpi_resync *resync)
 
 bool cpi_resync_is_incomplete(const struct cpi_resync *resync)
 {
-    return ((resync->causes | resync->taken) & (1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE)) != 0;
+    struct cpi_requests *requests = resync->env->requests;
+    return (resync->taken & (1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE)) != 0 ||
+           cpi_requests_has(requests, CP_CAUSE_OVERFLOW) || cpi_requests_has(requests, CP_CAUSE_TRUNCATE);
 }
 
 void cpi_resync_destroy(struct cpi_resync *resync)
@@ -452,11 +385,9 @@ void cpi_resync_destroy(struct cpi_resync *resync)
         return;
     }
     cpi_steps_fini(&resync->steps);
-    cpi_bell_fini(&resync->bell);
     pthread_cond_destroy(&resync->became_ready);
     pthread_mutex_destroy(&resync->mutex);
     free(resync->running);
-    free(resync->wanted);
     free(resync->failed);
     free(resync);
 }

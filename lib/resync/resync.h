@@ -11,20 +11,13 @@
 #define CPI_RESYNC_H
 
 #include "env.h"
+#include "resync/marker.h"
 
 struct cpi_resync;
 
-#define CPI_ALL_ENTITIES UINT32_MAX
-
-/* env has to outlive it. */
-struct cpi_resync *cpi_resync_create(const struct cpi_env *env, cp_error *err);
+/* Both have to outlive it. The thread sleeps by env->requests' resync_bell. */
+struct cpi_resync *cpi_resync_create(const struct cpi_env *env, struct cpi_marker *marker, cp_error *err);
 cp_code cpi_resync_start(struct cpi_resync *resync, cp_error *err);
-
-/* Any thread, never blocks. What is asked for while a resync runs is done by one more run. */
-void cpi_resync_request(struct cpi_resync *resync, uint32_t entity, cp_cause cause);
-
-/* Any thread: whether it has been started, does nothing and has nothing to do. */
-bool cpi_resync_is_idle(struct cpi_resync *resync);
 
 /* Any thread: waits until the first run (or none, as configured) is through. timeout_ms -1: for ever. False: the time
  * has passed, or the syncer is stopping. */

@@ -86,20 +86,11 @@ enum cpi_step cpi_steps_quiesce(struct cpi_steps *steps)
 
 /* ---- listing: ids from Postgres ---- */
 
-/* A listing takes its time, and whatever else the resync thread looks after does not wait for it. False: see
- * cpi_lease_term(). */
-static bool watch(void *context)
+/* See cpi_lease_term(). */
+static bool is_of_current_term(void *context)
 {
-    struct cpi_steps *steps = context;
-    steps->report(steps->report_context);
+    const struct cpi_steps *steps = context;
     return steps->term == cpi_lease_term(steps->env->lease);
-}
-
-static bool report_only(void *context)
-{
-    struct cpi_steps *steps = context;
-    steps->report(steps->report_context);
-    return true;
 }
 
 cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err)
@@ -335,25 +326,12 @@ static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *e
     struct cpi_pg untimed = steps->pg;
     untimed.connection = NULL;
     untimed.statement_timeout_ms = 0;
-    untimed.watch = report_only; /* given up here it would go on there, and the next one wait for its locks */
+    untimed.watch = NULL; /* given up here it would go on there, and the next one wait for its locks */
     struct cpi_rows *result =
         cpi_pg_open(&untimed, err) == CP_OK ? cpi_pg_query(&untimed, sql, NULL, 0, false, err) : NULL;
     free(sql);
     cpi_rows_free(result);
     cpi_pg_close(&untimed);
-    return result != NULL;
-}
-
-/* Asks the listener, through Postgres, to put a barrier behind every notification committed before this one. */
-static bool notify_barrier(struct cpi_steps *steps, int64_t number, cp_error *err)
-{
-    char digits[24];
-    snprintf(digits, sizeof digits, "%lld", (long long)number);
-    struct cpi_pg_parameter parameters[] = {{.value = steps->env->channel}, {.value = digits}};
-    struct cpi_rows *result = cpi_steps_open(steps, err) == CP_OK
-                                  ? cpi_pg_query(&steps->pg, "select pg_notify($1, $2)", parameters, 2, false, err)
-                                  : NULL;
-    cpi_rows_free(result);
     return result != NULL;
 }
 
@@ -371,16 +349,11 @@ enum cpi_step cpi_steps_touch(struct cpi_steps *steps, uint32_t index)
     return CPI_STEP_DONE;
 }
 
-enum cpi_step cpi_steps_announce_barrier(struct cpi_steps *steps, int64_t *barrier)
+int64_t cpi_steps_announce_barrier(struct cpi_steps *steps)
 {
-    cp_error err = {0};
-    *barrier = ++steps->bulk_feed.barrier;
-    while (!notify_barrier(steps, *barrier, &err)) {
-        if (!wait_before_retry(steps, &err)) {
-            return CPI_STEP_STOPPING;
-        }
-    }
-    return CPI_STEP_DONE;
+    int64_t number = ++steps->bulk_feed.barrier;
+    cpi_requests_barrier(steps->env->requests, number);
+    return number;
 }
 
 bool cpi_steps_announced_settled(const struct cpi_steps *steps, int64_t barrier)
@@ -404,7 +377,7 @@ cp_code cpi_steps_init(struct cpi_steps *steps, const struct cpi_env *env, void 
 {
     *steps = (struct cpi_steps){.env = env, .report = report, .report_context = report_context};
     steps->pg = cpi_env_pg(env, "cachepusher resync", env->stop->drain_fd, env->config->fetch_timeout_ms);
-    steps->pg.watch = watch;
+    steps->pg.watch = is_of_current_term;
     steps->pg.watch_context = steps;
     steps->redis = cpi_env_redis(env, "cachepusher-resync", env->stop->drain_fd);
     cpi_backoff_init(&steps->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 2);

@@ -61,7 +61,7 @@ enum cpi_step cpi_steps_touch(struct cpi_steps *steps, uint32_t index);
 
 /* Has a barrier put behind every announcement committed so far; announced_settled() tells when all lanes have passed
  * it. That may never be: an announcement can get lost with the listener's connection. */
-enum cpi_step cpi_steps_announce_barrier(struct cpi_steps *steps, int64_t *barrier);
+int64_t cpi_steps_announce_barrier(struct cpi_steps *steps);
 bool cpi_steps_announced_settled(const struct cpi_steps *steps, int64_t barrier);
 
 /* Waits until every id put through the lanes so far has settled. */

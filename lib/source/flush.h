@@ -3,10 +3,9 @@
 #define CPI_FLUSH_H
 
 #include "env.h"
-#include "postgres/pg.h"
 
-/* The listener, which holds the lease through pg and has not asked for any document yet, so that nothing newer than the
- * flush can be taken away by it. */
-cp_code cpi_flush(const struct cpi_env *env, struct cpi_pg *pg, cp_error *err);
+/* The listener, while the lease is held and before any document has been asked for. Opens connections of its own. When
+ * the lease is lost meanwhile, Redis ends the connection that deletes (admission.h). */
+cp_code cpi_flush(const struct cpi_env *env, cp_error *err);
 
 #endif

@@ -2,8 +2,7 @@
  * The heartbeat: the listener notifies itself and expects to hear it.
  *
  * A connection can look healthy and bring nothing: a peer that is gone without a word, a frozen server, a pooler that
- * took our LISTEN elsewhere. It works the other way, too: a listener whose session does nothing for CPI_LEASE_MS, that
- * of a frozen process say, loses the lease to whoever stands by (lease.h).
+ * took our LISTEN elsewhere.
  */
 #ifndef CPI_HEARTBEAT_H
 #define CPI_HEARTBEAT_H

@@ -1,319 +1,348 @@
 #include "source/listener.h"
 
-#include "postgres/announce.h"
+#include "base/backoff.h"
+#include "base/clock.h"
 #include "base/error.h"
-#include "source/source.h"
-#include "queue/live_feed.h"
 #include "base/thread.h"
-
-#include <libpq-fe.h>
+#include "queue/live_feed.h"
+#include "source/flush.h"
+#include "source/relay.h"
 
 #include <poll.h>
-#include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Between looks at full rings: a worker empties one in about the time of a batch. */
-enum { SPILL_LOOK_MS = 5 };
+enum {
+    BACKLOG_LOOK_MS = 5, /* at full rings: a worker empties one in about the time of a batch */
+    RETRY_BASE_MS = 50,
+    RETRY_CAP_MS = 2000
+};
 
 struct cpi_listener {
     const struct cpi_env *env;
     struct cpi_inbox *inbox;
-    struct cpi_resync *resync;
     struct cpi_thread thread;
-    struct cpi_bell bell;
+    struct cpi_source *source;
 
-    pthread_mutex_t mutex; /* over the next four */
-    pthread_cond_t drained;
-    bool is_drained;   /* nothing more will come into the lanes */
-    bool is_released;  /* nobody needs the lease any more */
-    bool relay_wanted; /* a resync, by the syncer that writes */
-
-    /* Of the thread. */
-    struct cpi_source source;
-    struct cpi_log_limit bad; /* payloads */
-    struct cpi_log_limit overflowing;
-    uint64_t routed;      /* ids enqueued here, since we have begun to listen, that were settled here */
-    uint64_t unannounced; /* those of which the syncer that writes, when it is another, may not know */
-    uint64_t turns;       /* of the source, when these were counted */
+    /* All below belongs to the thread. */
+    struct cpi_arrivals arrivals; /* empty between cycles */
+    struct cpi_events enqueued;   /* by hand; empty between cycles */
     struct cpi_live_feed *live_feed;
-    struct cpi_events events; /* received and not yet routed; empty between turns */
-    bool spilled;             /* the live_feed holds something */
+    struct cpi_relay relay;
+    struct cpi_backoff backoff;
+    int64_t retry_at_ms;
+    uint64_t term;     /* of the lease, when a resync was last asked for */
+    int64_t barrier;   /* handed to the live feed and not yet confirmed; 0: none */
+    bool has_backlog;  /* the live feed holds something, perhaps: its next flush tells */
+    bool is_listening; /* the source is open */
+    bool has_listened; /* once at least */
+    bool standing_by;  /* another syncer was the writer since we listened */
+    bool has_flushed;  /* or need not */
+    bool away;         /* an outage has been logged */
+    struct cpi_log_limit overflowing;
 };
 
-/* ---- events ---- */
+/* ---- into the lanes ---- */
 
-static void route(struct cpi_listener *listener)
+static void ask_for_resync(struct cpi_listener *listener, uint32_t entity, cp_cause cause)
 {
-    if (listener->events.count == 0) {
+    cpi_requests_resync(listener->env->requests, entity, cause);
+}
+
+static void route(struct cpi_listener *listener, struct cpi_events *events)
+{
+    if (events->count == 0) {
         return;
     }
-    cpi_stats_add(listener->env->stats, CPI_STAT_EVENTS, (int64_t)listener->events.count);
-    if (!cpi_live_feed_put(listener->live_feed, &listener->events)) {
+    cpi_stats_add(listener->env->stats, CPI_STAT_EVENTS, (int64_t)events->count);
+    if (!cpi_live_feed_put(listener->live_feed, events)) {
         cpi_log_limited(&listener->env->log, &listener->overflowing, CP_LOG_WARN,
-                        "more ids are waiting than max_pending allows: forgetting them in favour of a resync");
-        cpi_resync_request(listener->resync, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
+                        "max_pending exceeded: dropping queued ids, requesting a resync");
+        ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
     }
-    listener->spilled = true; /* perhaps; the next flush tells */
+    listener->has_backlog = true;
 }
 
-static void receive_for(struct cpi_listener *listener, uint32_t index, const PGnotify *notification)
+static void note_lost(struct cpi_listener *listener, uint32_t entity)
 {
-    const struct cp_config *config = listener->env->config;
-    switch (
-        cpi_event_parse(&config->entities[index], index, notification->extra, &listener->events, config->entities)) {
-    case CPI_PAYLOAD_IDS:
-        break;
-    case CPI_PAYLOAD_EVERYTHING:
-        cpi_resync_request(listener->resync, index, CP_CAUSE_TRUNCATE);
-        break;
-    case CPI_PAYLOAD_BAD:
-        cpi_stats_add(listener->env->stats, CPI_STAT_BAD_PAYLOADS, 1);
-        cpi_log_limited(&listener->env->log, &listener->bad, CP_LOG_WARN,
-                        "channel %s: payload \"%.*s\" is neither %s id, nor a JSON array of them, nor *; ignored",
-                        notification->relname, cpi_shown(notification->extra), notification->extra,
-                        cpi_id_type_name(config->entities[index].id_type));
-        break;
-    case CPI_PAYLOAD_NO_MEMORY:
-        cpi_stats_add(listener->env->stats, CPI_STAT_OVERFLOWS, 1);
-        cpi_log(&listener->env->log, CP_LOG_ERROR, "out of memory for a notification: a resync takes its place");
-        cpi_resync_request(listener->resync, index, CP_CAUSE_OVERFLOW);
-        break;
+    cpi_stats_add(listener->env->stats, CPI_STAT_OVERFLOWS, 1);
+    cpi_log(&listener->env->log, CP_LOG_ERROR, "out of memory for an event: requesting a resync");
+    ask_for_resync(listener, entity, CP_CAUSE_OVERFLOW);
+}
+
+/* The workers are woken once for all of it. What came before a barrier has to be before it in the lanes. */
+static void take_arrivals(struct cpi_listener *listener)
+{
+    struct cpi_arrivals *arrivals = &listener->arrivals;
+    route(listener, &arrivals->events);
+    for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
+        if (arrivals->everything[e]) {
+            ask_for_resync(listener, e, CP_CAUSE_TRUNCATE);
+        }
+        if (arrivals->lost[e]) {
+            note_lost(listener, e);
+        }
+        arrivals->everything[e] = false;
+        arrivals->lost[e] = false;
+    }
+    if (arrivals->barrier != 0) {
+        cpi_live_feed_barrier(listener->live_feed, arrivals->barrier);
+        listener->barrier = arrivals->barrier;
+        listener->has_backlog = true;
+        arrivals->barrier = 0;
     }
 }
 
-static void receive(struct cpi_listener *listener, const PGnotify *notification)
+static void confirm_settled(struct cpi_listener *listener)
 {
-    const struct cp_config *config = listener->env->config;
-    cpi_heartbeat_heard(&listener->source.heartbeat);
-    if (strcmp(notification->relname, listener->env->channel) == 0) {
-        if (cpi_heartbeat_is(notification->extra)) {
+    const struct cpi_lanes *lanes = &listener->env->lanes;
+    for (uint32_t i = 0; i < lanes->count && listener->barrier != 0; i++) {
+        if (!cpi_lane_has_passed(&lanes->items[i], CPI_RING_LIVE, listener->barrier)) {
             return;
         }
-        route(listener); /* what came before the barrier has to be before it */
-        cpi_live_feed_barrier(listener->live_feed, strtoll(notification->extra, NULL, 10));
-        listener->spilled = true;
-        return;
     }
-    for (uint32_t e = 0; e < config->entity_count; e++) {
-        for (size_t c = 0; c < config->entities[e].channel_count; c++) {
-            if (strcmp(notification->relname, config->entities[e].channels[c]) == 0) {
-                receive_for(listener, e, notification);
-            }
-        }
+    if (listener->barrier != 0 && listener->is_listening) {
+        listener->source->ops->confirm(listener->source, listener->barrier);
+    }
+    listener->barrier = 0;
+}
+
+/* ---- listening ---- */
+
+static void stop_listening(struct cpi_listener *listener)
+{
+    listener->source->ops->close(listener->source);
+    listener->is_listening = false;
+}
+
+static void note_failure(struct cpi_listener *listener, const cp_error *why)
+{
+    const struct cpi_env *env = listener->env;
+    stop_listening(listener);
+    listener->retry_at_ms = cpi_now_ms() + cpi_backoff_next(&listener->backoff);
+    cpi_stats_add(env->stats, CPI_STAT_RETRIES, 1);
+    if (cpi_stop_phase(env->stop) == CPI_RUNNING) {
+        cpi_log(&env->log, listener->away ? CP_LOG_DEBUG : CP_LOG_WARN, "listener: %s; connecting again", why->message);
+        listener->away = true;
     }
 }
 
-/* Takes everything that libpq has read. The workers are woken once for all of it. */
-static void receive_all(struct cpi_listener *listener)
+static bool flush_once(struct cpi_listener *listener, cp_error *err)
 {
-    PGnotify *notification;
-    while ((notification = PQnotifies(listener->source.pg.connection)) != NULL) {
-        receive(listener, notification);
-        PQfreemem(notification);
+    listener->has_flushed =
+        listener->has_flushed || !listener->env->config->flush || cpi_flush(listener->env, err) == CP_OK;
+    return listener->has_flushed;
+}
+
+/* Flushing comes before anything is asked for, so that it takes away nothing newer. */
+static void begin_to_listen(struct cpi_listener *listener)
+{
+    cp_error err = {0};
+    if (!flush_once(listener, &err) || listener->source->ops->open(listener->source, &err) != CP_OK) {
+        note_failure(listener, &err);
+        return;
     }
-    route(listener);
+    if (listener->away) {
+        cpi_log(&listener->env->log, CP_LOG_INFO, "listener: listening again");
+    }
+    cpi_backoff_reset(&listener->backoff);
+    cpi_stats_add(listener->env->stats, CPI_STAT_RECONNECTS, listener->has_listened);
+    listener->away = false;
+    listener->is_listening = true;
+    listener->term = 0; /* whatever the term is, events may have been missed */
+}
+
+/* Behind a new term stands another session of the lease, and who knows who had it in between. Whoever that was may have
+ * left anything, whatever the warm-up is meant to be. */
+static void follow_term(struct cpi_listener *listener)
+{
+    uint64_t term = cpi_lease_term(listener->env->lease);
+    if (!listener->is_listening || term == listener->term) {
+        return;
+    }
+    listener->term = term;
+    cpi_relay_reset(&listener->relay);
+    cpi_relay_close(&listener->relay);
+    if (listener->has_listened || listener->standing_by) {
+        ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_LISTENER);
+    }
+    if (!listener->has_listened) {
+        ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_START);
+    }
+    listener->has_listened = true;
+    listener->standing_by = false;
+}
+
+/* Another syncer is the writer, and hears what we would. */
+static void stand_by(struct cpi_listener *listener)
+{
+    if (listener->is_listening) {
+        stop_listening(listener);
+    }
+    if (!listener->has_flushed && listener->env->config->flush) {
+        cpi_log(&listener->env->log, CP_LOG_WARN, "flush skipped: another cachepusher is the writer");
+        listener->has_flushed = true; /* a takeover in the middle of the night is no time to flush */
+    }
+    listener->standing_by = true;
+    listener->away = false;
+}
+
+/* While it is not known who writes, what is listened to is listened to, and nothing is begun. */
+static void follow_lease(struct cpi_listener *listener)
+{
+    if (cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN) {
+        stand_by(listener);
+    } else if (!listener->is_listening && cpi_lease_is_held(listener->env->lease) &&
+               cpi_now_ms() >= listener->retry_at_ms) {
+        begin_to_listen(listener);
+    }
+    follow_term(listener);
+}
+
+static void read_source(struct cpi_listener *listener)
+{
+    cp_error err = {0};
+    if (!listener->is_listening) {
+        return;
+    }
+    cp_code code = listener->source->ops->read(listener->source, &listener->arrivals, &err);
+    take_arrivals(listener);
+    if (code != CP_OK) {
+        note_failure(listener, &err);
+    }
+}
+
+/* A barrier that cannot be sent is not missed: to listen again means a resync, which takes its place. */
+static void pass_on_barrier(struct cpi_listener *listener)
+{
+    int64_t barrier = cpi_requests_take_barrier(listener->env->requests);
+    if (barrier != 0 && listener->is_listening) {
+        listener->source->ops->barrier(listener->source, barrier);
+    }
 }
 
 /* ---- what is enqueued by hand ---- */
 
-/* Tells the syncer that writes. What was routed here before may have come after the resync with which the other one has
- * taken over, and an announcement may fail: then it is to read everything. */
-static void pass_on(struct cpi_listener *listener)
-{
-    const struct cp_config *config = listener->env->config;
-    struct cpi_pg *pg = &listener->source.pg;
-    struct cpi_events *events = &listener->events;
-    cp_error err = {0};
-    listener->unannounced += listener->routed;
-    listener->routed = 0;
-    if (events->count > 0 &&
-        (!cpi_pg_is_open(pg) ||
-         cpi_announce(pg, config->entities, events->items, sizeof *events->items, events->count, &err) != CP_OK)) {
-        listener->unannounced += events->count;
-    }
-    cpi_events_truncate(events, 0, config->entities);
-    if (listener->unannounced > 0 && cpi_pg_is_open(pg) &&
-        cpi_announce_everything(pg, config->entities, config->entity_count, &err) == CP_OK) {
-        listener->unannounced = 0;
-    }
-    if (err.code != CP_OK) {
-        cpi_source_lose(&listener->source, &err);
-    }
-}
-
 static void deal_with_enqueued(struct cpi_listener *listener)
 {
-    if (listener->turns != listener->source.turns) { /* a resync has been asked for since */
-        listener->turns = listener->source.turns;
-        listener->routed = 0;
-        listener->unannounced = 0;
+    if (cpi_requests_take_relay(listener->env->requests)) {
+        cpi_relay_note_resync(&listener->relay);
     }
     if (cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN) {
-        pass_on(listener);
+        cpi_relay_send(&listener->relay, &listener->enqueued);
     } else {
-        listener->routed += listener->events.count;
-        route(listener);
+        cpi_relay_note_routed(&listener->relay, listener->enqueued.count);
+        route(listener, &listener->enqueued);
     }
-}
-
-static void take_inbox(struct cpi_listener *listener)
-{
-    cpi_inbox_take(listener->inbox, &listener->events);
-    pthread_mutex_lock(&listener->mutex);
-    listener->unannounced += listener->relay_wanted;
-    listener->relay_wanted = false;
-    pthread_mutex_unlock(&listener->mutex);
-    deal_with_enqueued(listener);
 }
 
 /* ---- the thread ---- */
 
-static bool has_requests(struct cpi_listener *listener)
+static bool has_work(struct cpi_listener *listener)
 {
-    pthread_mutex_lock(&listener->mutex);
-    bool any = listener->relay_wanted;
-    pthread_mutex_unlock(&listener->mutex);
-    return any || !cpi_inbox_is_empty(listener->inbox) || cpi_stop_phase(listener->env->stop) != CPI_RUNNING;
+    const struct cpi_env *env = listener->env;
+    bool has_lease = cpi_lease_is_held(env->lease);
+    bool new_term = listener->is_listening && cpi_lease_term(env->lease) != listener->term;
+    bool may_listen = has_lease && !listener->is_listening && cpi_now_ms() >= listener->retry_at_ms;
+    bool must_not = listener->is_listening && cpi_lease_state(env->lease) == CPI_LEASE_TAKEN;
+    return new_term || may_listen || must_not || cpi_requests_has_for_listener(env->requests) ||
+           !cpi_inbox_is_empty(listener->inbox) || cpi_stop_phase(env->stop) != CPI_RUNNING;
 }
 
-/* Sleeps until Postgres has sent something, somebody has rung, or it is time to look again. */
-static void rest(struct cpi_listener *listener)
+static int sooner(int a_ms, int b_ms)
 {
-    const struct cpi_source *source = &listener->source;
-    int timeout_ms = cpi_source_due_ms(source);
-    if (listener->spilled && timeout_ms > SPILL_LOOK_MS) {
-        timeout_ms = SPILL_LOOK_MS;
-    }
-    cpi_bell_arm(&listener->bell);
-    bool doubted = source->is_listening && !cpi_lease_is_held(listener->env->lease);
-    if (!doubted && !has_requests(listener)) {
-        cpi_bell_sleep(&listener->bell, source->is_listening ? PQsocket(source->pg.connection) : -1, timeout_ms);
-    }
-    cpi_bell_disarm(&listener->bell);
+    return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-static void finish_inbox(struct cpi_listener *listener)
+/* Milliseconds until there is something to do by itself; -1: never. */
+static int due_ms(const struct cpi_listener *listener)
 {
-    struct cpi_pg *pg = &listener->source.pg;
-    pg->cancel_fd = listener->env->stop->grace_fd;
-    cpi_inbox_close(listener->inbox, &listener->events);
-    if (listener->source.standing_by && !cpi_pg_is_open(pg) && listener->events.count + listener->unannounced > 0) {
-        cpi_pg_open(pg, NULL); /* it may have been given up just now, because we are stopping */
+    int due = listener->has_backlog ? BACKLOG_LOOK_MS : -1;
+    if (listener->is_listening) {
+        due = sooner(due, listener->source->ops->due_ms(listener->source));
+    } else if (cpi_lease_is_held(listener->env->lease)) {
+        due = sooner(due, cpi_left_ms(listener->retry_at_ms));
+    } else if (cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN) {
+        due = sooner(due, cpi_relay_due_ms(&listener->relay));
     }
+    return due;
+}
+
+/* Sleeps until the source has something, somebody has rung, or it is time to look again. */
+static void listener_rest(struct cpi_listener *listener)
+{
+    struct cpi_bell *bell = &listener->env->requests->listener_bell;
+    cpi_bell_arm(bell);
+    if (!has_work(listener)) {
+        cpi_bell_sleep(bell, listener->is_listening ? listener->source->ops->fd(listener->source) : -1,
+                       due_ms(listener));
+    }
+    cpi_bell_disarm(bell);
+}
+
+static void finish(struct cpi_listener *listener)
+{
+    stop_listening(listener);
+    cpi_inbox_close(listener->inbox, &listener->enqueued);
+    cpi_relay_finish(&listener->relay);
     deal_with_enqueued(listener);
     while (!cpi_live_feed_flush(listener->live_feed) && !cpi_stop_grace_passed(listener->env->stop)) {
-        poll(NULL, 0, SPILL_LOOK_MS);
+        poll(NULL, 0, BACKLOG_LOOK_MS);
     }
+    cpi_relay_close(&listener->relay);
 }
 
-static bool is_released(struct cpi_listener *listener)
-{
-    pthread_mutex_lock(&listener->mutex);
-    bool released = listener->is_released;
-    pthread_mutex_unlock(&listener->mutex);
-    return released;
-}
-
-/* What has been received is settled by the workers, which need the lease for it. Nothing more is received. */
-static void hold_lease(struct cpi_listener *listener)
-{
-    pthread_mutex_lock(&listener->mutex);
-    listener->is_drained = true;
-    pthread_cond_signal(&listener->drained);
-    pthread_mutex_unlock(&listener->mutex);
-    while (!is_released(listener)) {
-        cpi_source_hold(&listener->source);
-        cpi_bell_arm(&listener->bell);
-        if (!is_released(listener)) {
-            cpi_bell_sleep(&listener->bell, -1, cpi_source_due_ms(&listener->source));
-        }
-        cpi_bell_disarm(&listener->bell);
-    }
-    cpi_source_close(&listener->source);
-}
-
-static void *run(void *context)
+static void *run_listener(void *context)
 {
     struct cpi_listener *listener = context;
     while (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
-        cp_error lost;
-        if (cpi_source_read(&listener->source, &lost)) {
-            receive_all(listener);
-            cpi_source_check(&listener->source, &lost);
-        }
-        take_inbox(listener);
-        listener->spilled = listener->spilled && !cpi_live_feed_flush(listener->live_feed);
-        rest(listener);
+        follow_lease(listener);
+        pass_on_barrier(listener);
+        read_source(listener);
+        cpi_inbox_take(listener->inbox, &listener->enqueued);
+        deal_with_enqueued(listener);
+        listener->has_backlog = listener->has_backlog && !cpi_live_feed_flush(listener->live_feed);
+        confirm_settled(listener);
+        listener_rest(listener);
     }
-    finish_inbox(listener);
-    hold_lease(listener);
+    finish(listener);
     return NULL;
 }
 
 /* ---- lifecycle ---- */
 
-struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_inbox *inbox, struct cpi_resync *resync,
+struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_inbox *inbox, struct cpi_source *source,
                                          cp_error *err)
 {
     struct cpi_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL) {
+        source->ops->destroy(source);
         cpi_error_memory(err);
         return NULL;
     }
     listener->env = env;
     listener->inbox = inbox;
-    listener->resync = resync;
-    listener->bell.fd = -1;
-    pthread_mutex_init(&listener->mutex, NULL);
-    pthread_cond_init(&listener->drained, NULL);
-    cpi_source_init(&listener->source, env, resync);
+    listener->source = source;
+    cpi_relay_init(&listener->relay, env);
+    cpi_backoff_init(&listener->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 1);
     listener->live_feed = cpi_live_feed_create(&env->lanes);
-    if (listener->live_feed == NULL) {
-        cpi_error_memory(err);
-    }
-    if (listener->live_feed == NULL || cpi_bell_init(&listener->bell, err) != CP_OK) {
+    listener->arrivals.everything = calloc(env->config->entity_count, sizeof *listener->arrivals.everything);
+    listener->arrivals.lost = calloc(env->config->entity_count, sizeof *listener->arrivals.lost);
+    if (listener->live_feed == NULL || listener->arrivals.everything == NULL || listener->arrivals.lost == NULL) {
         cpi_listener_destroy(listener);
+        cpi_error_memory(err);
         return NULL;
     }
-    cpi_lease_set_bell(env->lease, &listener->bell);
     return listener;
 }
 
 cp_code cpi_listener_start(struct cpi_listener *listener, cp_error *err)
 {
-    return cpi_thread_start(&listener->thread, "cp-listener", run, listener, err);
-}
-
-void cpi_listener_wake(struct cpi_listener *listener)
-{
-    cpi_bell_ring(&listener->bell);
-}
-
-void cpi_listener_relay_resync(struct cpi_listener *listener)
-{
-    pthread_mutex_lock(&listener->mutex);
-    listener->relay_wanted = true;
-    pthread_mutex_unlock(&listener->mutex);
-    cpi_bell_ring(&listener->bell);
-}
-
-void cpi_listener_drain(struct cpi_listener *listener)
-{
-    pthread_mutex_lock(&listener->mutex);
-    while (listener->thread.started && !listener->is_drained) {
-        pthread_cond_wait(&listener->drained, &listener->mutex);
-    }
-    pthread_mutex_unlock(&listener->mutex);
+    return cpi_thread_start(&listener->thread, "cp-listener", run_listener, listener, err);
 }
 
 void cpi_listener_join(struct cpi_listener *listener)
 {
-    pthread_mutex_lock(&listener->mutex);
-    listener->is_released = true;
-    pthread_mutex_unlock(&listener->mutex);
-    cpi_bell_ring(&listener->bell);
     cpi_thread_join(&listener->thread);
 }
 
@@ -324,7 +353,7 @@ uint64_t cpi_listener_unsettled(const struct cpi_listener *listener)
 
 uint64_t cpi_listener_unannounced(const struct cpi_listener *listener)
 {
-    return listener->unannounced + listener->routed;
+    return cpi_relay_owed(&listener->relay);
 }
 
 void cpi_listener_destroy(struct cpi_listener *listener)
@@ -332,11 +361,13 @@ void cpi_listener_destroy(struct cpi_listener *listener)
     if (listener == NULL) {
         return;
     }
-    cpi_source_close(&listener->source);
-    pthread_cond_destroy(&listener->drained);
-    pthread_mutex_destroy(&listener->mutex);
+    const struct cpi_entity *entities = listener->env->config->entities;
+    listener->source->ops->destroy(listener->source);
+    cpi_relay_close(&listener->relay);
     cpi_live_feed_destroy(listener->live_feed);
-    cpi_events_fini(&listener->events, listener->env->config->entities);
-    cpi_bell_fini(&listener->bell);
+    cpi_events_fini(&listener->arrivals.events, entities);
+    cpi_events_fini(&listener->enqueued, entities);
+    free(listener->arrivals.everything);
+    free(listener->arrivals.lost);
     free(listener);
 }

@@ -1,40 +1,38 @@
 /*
- * The listener: one thread that turns Postgres' notifications, and ids enqueued by hand, into events in the lanes.
+ * The listener: one thread that turns what the source brings, and ids enqueued by hand, into events in the lanes. It is
+ * the only producer of the live rings.
  *
- * It reads its socket whatever happens: a listener that stops reading makes Postgres' notification queue grow until the
- * application's commits fail. So it never waits for a worker, for Redis or for a query.
+ * It listens while this syncer holds the lease, and asks for a resync whenever it begins to listen and whenever a term
+ * of the lease begins: lease, term, listen, resync, admit, in this order. It reads its source whatever happens. A
+ * listener that stops reading makes Postgres' notification queue grow until the application's commits fail, so it never
+ * waits for a worker or for Redis, and for Postgres only to connect.
  */
 #ifndef CPI_LISTENER_H
 #define CPI_LISTENER_H
 
 #include "env.h"
 #include "queue/inbox.h"
-#include "resync/resync.h"
+#include "source/source.h"
 
 struct cpi_listener;
 
-/* All arguments have to outlive it. */
-struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_inbox *inbox, struct cpi_resync *resync,
+/* env and inbox have to outlive it; the source is destroyed along with it, and by a failure too. The thread sleeps by
+ * env->requests' listener_bell. */
+struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_inbox *inbox, struct cpi_source *source,
                                          cp_error *err);
 cp_code cpi_listener_start(struct cpi_listener *listener, cp_error *err);
 
-/* Any thread: there is something in the inbox, or the syncer is stopping. */
-void cpi_listener_wake(struct cpi_listener *listener);
-
-/* Any thread: another syncer writes, and is to read everything again. */
-void cpi_listener_relay_resync(struct cpi_listener *listener);
-
-/* Once draining. Returns when what it had received is in the lanes, unless the grace time has passed. The thread goes
- * on holding the lease, which the workers need. */
-void cpi_listener_drain(struct cpi_listener *listener);
-
-/* Once the workers have ended: lets go of the lease, and returns when the thread has ended. */
+/* Once draining, and rung. Returns when the thread has ended: what it had received is in the lanes, unless the grace
+ * time has passed. */
 void cpi_listener_join(struct cpi_listener *listener);
 
-/* After join: how many ids did not reach a lane; and how many that were enqueued here the syncer that writes, if it is
- * another one, may not know of. */
+/* After join: how many ids did not reach a lane. */
 uint64_t cpi_listener_unsettled(const struct cpi_listener *listener);
+
+/* After join: of the ids enqueued here, how many the writer, if it is another syncer, may not have heard of. */
 uint64_t cpi_listener_unannounced(const struct cpi_listener *listener);
+
+/* NULL is allowed. */
 void cpi_listener_destroy(struct cpi_listener *listener);
 
 #endif

@@ -1,55 +1,49 @@
 /*
- * The source of notifications: the listener's connection, which holds the lease, listens, proves by a heartbeat that it
- * hears, and is made again when it is lost.
+ * A source of events: something that says which documents have changed. The listener reads it and knows no more of it
+ * than this interface.
  *
- * On every new connection the lease comes first, so that nothing is done that another syncer does; then LISTEN; and
- * only then a resync is asked for. While another syncer has the lease the connection stands by. All of it belongs to
- * the listener's thread.
+ * Belongs to the listener's thread. After a failure the source is closed, and whatever happened since may have been
+ * missed: open it again, then have everything read again.
  */
 #ifndef CPI_SOURCE_H
 #define CPI_SOURCE_H
 
-#include "base/backoff.h"
-#include "env.h"
-#include "source/heartbeat.h"
-#include "postgres/pg.h"
-#include "resync/resync.h"
+#include "model/event.h"
 
-struct cpi_source {
-    const struct cpi_env *env;
-    struct cpi_resync *resync;
-    struct cpi_pg pg;
-    struct cpi_backoff backoff;
-    int64_t retry_at_ms;
-    struct cpi_heartbeat heartbeat;
-    bool is_listening; /* the connection is open, holds the lease and listens */
-    bool has_listened; /* at least once */
-    bool standing_by;  /* has been logged */
-    bool away;         /* an outage has been logged */
-    bool flushed;      /* or need not */
-    uint64_t turns;    /* how many times it has begun to listen: each time a resync is asked for */
+/* What has come in. Between ids order means nothing; a barrier counts for all that came with it or before. */
+struct cpi_arrivals {
+    struct cpi_events events; /* their ids are owned */
+    bool *everything;         /* by entity: every document of it may have changed (TRUNCATE) */
+    bool *lost;               /* by entity: an event could not be kept for want of memory */
+    int64_t barrier;          /* the number of the newest that has come back; 0: none */
 };
 
-void cpi_source_init(struct cpi_source *source, const struct cpi_env *env, struct cpi_resync *resync);
+struct cpi_source {
+    const struct cpi_source_ops *ops;
+};
 
-/* Connects, or asks for the lease again, when it is due; reads what has come. True: it listens, and libpq has what
- * there is; call cpi_source_check() when that has been taken. */
-bool cpi_source_read(struct cpi_source *source, cp_error *err);
+struct cpi_source_ops {
+    /* Connects. When it returns CP_OK, every change committed from then on will be read. */
+    cp_code (*open)(struct cpi_source *source, cp_error *err);
 
-/* Sends and expects heartbeats, and gives up a connection that is lost, deaf or without its lease. */
-void cpi_source_check(struct cpi_source *source, const cp_error *lost);
+    /* Adds what has come to arrivals, and does what is due: never waits for a server. */
+    cp_code (*read)(struct cpi_source *source, struct cpi_arrivals *arrivals, cp_error *err);
 
-/* Gives it up. */
-void cpi_source_lose(struct cpi_source *source, const cp_error *why);
+    /* While open: a descriptor that is readable when there is something to read, and the time in milliseconds after
+     * which read() is to be called even though nothing has come. */
+    int (*fd)(const struct cpi_source *source);
+    int (*due_ms)(const struct cpi_source *source);
 
-/* Milliseconds until there is something to do by itself. */
-int cpi_source_due_ms(const struct cpi_source *source);
+    /* While open: sends a barrier that comes back, as arrivals->barrier, behind every change committed so far; never,
+     * when the source is closed before. A newer one may take the place of one that has not been sent. */
+    void (*barrier)(struct cpi_source *source, int64_t number);
 
-/* While the workers settle what is left: holds on to the lease, and gets it back if it has been lost. Notifications are
- * thrown away. */
-void cpi_source_hold(struct cpi_source *source);
+    /* Whatever came before the barrier of this number, or with it, has settled: it need not come again. */
+    void (*confirm)(struct cpi_source *source, int64_t number);
 
-/* Lets go of the lease. */
-void cpi_source_close(struct cpi_source *source);
+    /* Closing a closed one is harmless. */
+    void (*close)(struct cpi_source *source);
+    void (*destroy)(struct cpi_source *source);
+};
 
 #endif

@@ -31,8 +31,6 @@ static const char REDIS_ROLE[] = "cachepusher-audit";
 struct cpi_audit {
     const struct cpi_env *env;
     struct cpi_inbox *inbox;
-    struct cpi_listener *listener;
-    struct cpi_resync *resync;
     struct cpi_thread thread;
 
     /* All below belongs to the thread. */
@@ -49,7 +47,7 @@ struct cpi_audit {
     int64_t ticked_ms;
     int64_t credit;      /* thousandths of documents that are due */
     int64_t keys_credit; /* keys that are */
-    bool turn;           /* who gets the odd one */
+    bool round_up;       /* who gets the odd one */
 };
 
 static const struct cpi_entity *entity_of(const struct cpi_audit *audit, uint32_t index)
@@ -68,7 +66,7 @@ static bool may_audit(struct cpi_audit *audit)
     uint64_t pending = cpi_stats_get(stats, CPI_STAT_PENDING);
     uint64_t failing = cpi_stats_get(stats, CPI_STAT_FAILING);
     bool has_backlog = pending > failing + (uint64_t)config->batch * config->threads;
-    return cpi_lease_is_held(audit->env->lease) && cpi_resync_is_idle(audit->resync) && !has_backlog;
+    return cpi_lease_is_held(audit->env->lease) && cpi_requests_is_idle(audit->env->requests) && !has_backlog;
 }
 
 /* ---- collecting: whom to look at ---- */
@@ -83,8 +81,8 @@ static cp_code add_recent(struct cpi_audit *audit, int64_t *due, cp_error *err)
 {
     struct cpi_event event;
     cp_code code = CP_OK;
-    audit->turn = !audit->turn;
-    for (int64_t left = (*due + audit->turn) / 2;
+    audit->round_up = !audit->round_up;
+    for (int64_t left = (*due + audit->round_up) / 2;
          left > 0 && code == CP_OK && cpi_recent_take(audit->env->recent, &event); left--) {
         code = add(audit, event.entity, &event.id, err);
         cpi_id_fini(entity_of(audit, event.entity)->id_type, &event.id);
@@ -226,7 +224,6 @@ static cp_code look_at_all(struct cpi_audit *audit, cp_error *err)
         }
     }
     cpi_suspects_keep(&audit->suspects, CPI_LOOK_AGAIN, NULL);
-    cpi_listener_wake(audit->listener);
     return CP_OK;
 }
 
@@ -272,8 +269,7 @@ static void *run(void *context)
 
 /* ---- lifecycle ---- */
 
-struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *inbox, struct cpi_listener *listener,
-                                   struct cpi_resync *resync, cp_error *err)
+struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *inbox, cp_error *err)
 {
     struct cpi_audit *audit = calloc(1, sizeof *audit);
     if (audit == NULL) {
@@ -282,8 +278,6 @@ struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *
     }
     audit->env = env;
     audit->inbox = inbox;
-    audit->listener = listener;
-    audit->resync = resync;
     audit->suspects.entities = env->config->entities;
     audit->patience = (struct cpi_patience){.for_ms = PATIENCE_MS, .looks = LOOKS};
     cpi_backoff_init(&audit->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 5);

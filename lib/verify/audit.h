@@ -11,14 +11,11 @@
 
 #include "env.h"
 #include "queue/inbox.h"
-#include "source/listener.h"
-#include "resync/resync.h"
 
 struct cpi_audit;
 
 /* Only where config->audit_per_second > 0, and env->recent is there. All arguments have to outlive it. */
-struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *inbox, struct cpi_listener *listener,
-                                   struct cpi_resync *resync, cp_error *err);
+struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *inbox, cp_error *err);
 cp_code cpi_audit_start(struct cpi_audit *audit, cp_error *err);
 
 /* Returns when the thread has ended, which draining brings about. Like destroy, takes NULL. */

@@ -331,8 +331,8 @@ static void announce(struct cpi_checker *checker)
         return;
     }
     while (cpi_compare_open_postgres(&checker->compare, &err) != CP_OK ||
-           cpi_announce(pg, verify->env->config->entities, &suspects->items[0].event, sizeof *suspects->items,
-                        suspects->count, &err) != CP_OK) {
+           verify->env->announcer->ids(pg, verify->env->config->entities, &suspects->items[0].event,
+                                       sizeof *suspects->items, suspects->count, &err) != CP_OK) {
         if (!cpi_checker_retry(checker, &tries, &err)) {
             return;
         }

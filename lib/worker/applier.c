@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "lease/admission.h"
 #include "postgres/fetch.h"
 #include "queue/recent.h"
 #include "redis/redis.h"

@@ -26,7 +26,6 @@ enum {
 
 struct cpi_worker {
     const struct cpi_env *env;
-    struct cpi_resync *resync;
     struct cpi_lane *lane;
     uint32_t index;
     uint32_t capacity; /* of the set: beyond it the rings fill, then the listener's spill */
@@ -92,7 +91,7 @@ static void add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_rin
         count(worker, CPI_STAT_OVERFLOWS, 1);
         cpi_log(&worker->env->log, CP_LOG_ERROR, "worker %u: out of memory for an id; a resync will find it",
                 worker->index);
-        cpi_resync_request(worker->resync, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
+        cpi_requests_resync(worker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
         break;
     }
 }
@@ -233,7 +232,7 @@ static void unpark_some(struct cpi_worker *worker)
     }
     if (worker->has_forgotten) {
         worker->has_forgotten = false;
-        cpi_resync_request(worker->resync, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
+        cpi_requests_resync(worker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
     }
 }
 
@@ -346,8 +345,7 @@ static void *run(void *context)
 
 /* ---- lifecycle ---- */
 
-struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, struct cpi_resync *resync,
-                                     cp_error *err)
+struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, cp_error *err)
 {
     const struct cp_config *config = env->config;
     struct cpi_worker *worker = calloc(1, sizeof *worker);
@@ -356,7 +354,6 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
         return NULL;
     }
     worker->env = env;
-    worker->resync = resync;
     worker->lane = &env->lanes.items[index];
     worker->index = index;
     worker->capacity = env->lanes.capacity;

@@ -9,14 +9,11 @@
 #define CPI_WORKER_H
 
 #include "env.h"
-#include "resync/resync.h"
 
 struct cpi_worker;
 
-/* Worker number index of env->config->threads, for env->lanes[index]. resync is asked for when an id cannot be kept.
- * Both have to outlive the worker. */
-struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, struct cpi_resync *resync,
-                                     cp_error *err);
+/* Worker number index of env->config->threads, for env->lanes[index]. env has to outlive it. */
+struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, cp_error *err);
 cp_code cpi_worker_start(struct cpi_worker *worker, cp_error *err);
 
 /* Returns when the thread has ended: cpi_stop_close() and the lane's bell bring that about. */

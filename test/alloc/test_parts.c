@@ -199,8 +199,10 @@ END_TEST
 START_TEST(an_inbox)
 {
     struct cpi_inbox inbox;
+    struct cpi_bell bell;
     struct cpi_events taken = {0};
-    cpi_inbox_init(&inbox, entities);
+    ck_assert_int_eq(cpi_bell_init(&bell, NULL), CP_OK);
+    cpi_inbox_init(&inbox, entities, &bell);
     fail_every(2);
     unsigned refused = 0;
     for (unsigned i = 0; i < IDS; i++) {
@@ -215,6 +217,7 @@ START_TEST(an_inbox)
     ck_assert_uint_eq(taken.count, IDS);
     cpi_events_fini(&taken, entities);
     cpi_inbox_fini(&inbox);
+    cpi_bell_fini(&bell);
 }
 END_TEST
 

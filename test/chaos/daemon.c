@@ -68,6 +68,7 @@ bool daemon_has_started(const struct daemon *daemon)
 }
 
 struct condition {
+    bool leased; /* or standing by: it knows who writes */
     bool listens;
     bool stands_by;
     bool resyncs;
@@ -77,11 +78,18 @@ static void learn(struct condition *now, const char *line)
 {
     if (strstr(line, "listener: ") != NULL && strstr(line, "connecting again") != NULL) {
         now->listens = false;
+    } else if (strstr(line, "lease: ") != NULL && strstr(line, "connecting again") != NULL) {
+        now->leased = false;
     } else if (strstr(line, "standing by") != NULL) {
-        *now = (struct condition){.listens = true, .stands_by = true};
-    } else if (strstr(line, "listening again") != NULL || strstr(line, "taking over") != NULL ||
-               strstr(line, "resync: start") != NULL) {
-        *now = (struct condition){.listens = true, .resyncs = true};
+        *now = (struct condition){.leased = true, .listens = true, .stands_by = true};
+    } else if (strstr(line, "lease: held again") != NULL) {
+        now->leased = true;
+        now->resyncs = true;
+    } else if (strstr(line, "listening again") != NULL) {
+        now->listens = true;
+        now->resyncs = true;
+    } else if (strstr(line, "taking over") != NULL || strstr(line, "resync: start") != NULL) {
+        *now = (struct condition){.leased = true, .listens = true, .resyncs = true};
     } else if (strstr(line, "info  resync: ") != NULL && strstr(line, "documents settled") == NULL) {
         now->resyncs = true; /* the cause of one that begins */
     } else if (strstr(line, "resync done:") != NULL || strstr(line, "ready:") != NULL) {
@@ -102,7 +110,7 @@ bool daemon_is_at_rest(const struct daemon *daemon)
     if (file != NULL) {
         fclose(file);
     }
-    return now.listens && (now.stands_by || !now.resyncs);
+    return now.leased && now.listens && (now.stands_by || !now.resyncs);
 }
 
 void daemon_kill(struct daemon *daemon)

@@ -26,7 +26,8 @@ static void heal_start(struct world *world, struct strike *strike)
 
 static int choose_backends(struct world *world, struct strike *strike, pid_t pids[BACKENDS])
 {
-    static const char *const names[] = {"cachepusher%", "cachepusher listener", "cachepusher worker%"};
+    static const char *const names[] = {"cachepusher%", "cachepusher lease", "cachepusher listener",
+                                        "cachepusher worker%"};
     const char *name = names[roll(&strike->random, sizeof names / sizeof *names)];
     return cluster_backends(&world->cluster, name, pids, BACKENDS);
 }

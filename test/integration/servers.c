@@ -114,23 +114,23 @@ int terminate_backends(struct fixture *f, const char *name_like)
     return count;
 }
 
-enum { LISTENERS_LOCK = 4712 };
+enum { CONNECTIONS_LOCK = 4712 };
 
-void hold_listeners(struct fixture *f, PGconn *holder)
+void hold_connections(struct fixture *f, PGconn *holder, const char *name)
 {
     sqlf(f,
          "create schema slow;"
          "create function slow.pg_is_in_recovery() returns boolean language plpgsql as $$ begin"
-         " if current_setting('application_name') = 'cachepusher listener' then"
+         " if current_setting('application_name') = '%s' then"
          " perform pg_advisory_xact_lock_shared(%d); end if; return false; end $$;"
          "alter database %s set search_path = slow, pg_catalog, public",
-         LISTENERS_LOCK, f->database);
+         name, CONNECTIONS_LOCK, f->database);
     char statement[64];
-    snprintf(statement, sizeof statement, "select pg_advisory_lock(%d)", LISTENERS_LOCK);
+    snprintf(statement, sizeof statement, "select pg_advisory_lock(%d)", CONNECTIONS_LOCK);
     sql_on(holder, statement);
 }
 
-void release_listeners(PGconn *holder)
+void release_connections(PGconn *holder)
 {
     sql_on(holder, "select pg_advisory_unlock_all()");
 }

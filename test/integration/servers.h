@@ -26,10 +26,10 @@ long long sql_number(struct fixture *f, const char *statement);
 void hold_fetches(PGconn *pg);
 void release_fetches(PGconn *pg);
 
-/* A listener that connects from then on is not connected before the lock is released: this is the first function that
- * it calls. */
-void hold_listeners(struct fixture *f, PGconn *holder);
-void release_listeners(PGconn *holder);
+/* A connection of this application_name that is made from then on is not ready before it is released: what is held is the
+ * first function that it calls. */
+void hold_connections(struct fixture *f, PGconn *holder, const char *name);
+void release_connections(PGconn *holder);
 
 /* From then on customer_get_many(), which the syncers of the default configuration call, calls customer_get(). */
 void fetch_by_customer_get(struct fixture *f);

@@ -4,6 +4,7 @@
 #include "suites.h"
 
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -189,11 +190,11 @@ static void wait_for_fetch_of_old(struct fixture *f)
                              " (select oid from pg_database where datname = current_database())") > 0);
 }
 
-/* The owner of the lease, of which backends are terminated; the session that stands by is left alone. */
+/* The session that holds the lease; the one that stands by is left alone. */
 static void terminate_owner(struct fixture *f)
 {
     REQUIRE_INT(sql_number(f, "select count(pg_terminate_backend(pid)) from pg_stat_activity a where application_name ="
-                              " 'cachepusher listener' and datname = current_database() and exists (select from"
+                              " 'cachepusher lease' and datname = current_database() and exists (select from"
                               " pg_locks l where l.pid = a.pid and locktype = 'advisory' and granted)"),
                 ==, 1);
 }
@@ -207,10 +208,10 @@ START_TEST(a_read_from_before_is_not_written_after)
     cp_syncer *second;
     insert_customers(f);
     PGconn *documents = connect_again(f);
-    PGconn *listeners = connect_again(f);
+    PGconn *leases = connect_again(f);
     hold_old_documents(f, documents);
     start_both(f, &first, &second);
-    hold_listeners(f, listeners);
+    hold_connections(f, leases, "cachepusher lease");
 
     sql(f, "update customer set name = 'old' where id_customer = 17");
     wait_for_fetch_of_old(f);
@@ -222,7 +223,7 @@ START_TEST(a_read_from_before_is_not_written_after)
     /* It tries, and fails for want of its connection or of the lease. */
     WAIT_UNTIL(stats_of(first).failures > 0);
     require_customers(f);
-    release_listeners(listeners);
+    release_connections(leases);
     WAIT_UNTIL(count_logged(f, "standing by") == 2);
     sql(f, "update customer set name = 'newer'");
     expect_customers(f);
@@ -233,13 +234,14 @@ START_TEST(a_read_from_before_is_not_written_after)
 }
 END_TEST
 
-/* The same with a listener that does not even know that its session is gone, like that of a frozen process: the worker
- * finds its connection to Redis closed, makes another one, and is told by Postgres. */
+/* The same with an owner whose listener and keeper do not even know that the lease is gone, like those of a frozen
+ * process: the worker finds its connection to Redis closed, makes another one, and is told by Postgres. */
 static atomic_bool frozen;
 
 static void freeze(struct fixture *f, const char *message)
 {
-    while (strstr(message, "freeze!") != NULL && atomic_load(&frozen) && !atomic_load(&f->abandoned)) {
+    bool freezes = strstr(message, "freeze!") != NULL || strstr(message, "lease: ") != NULL;
+    while (freezes && strstr(message, "taking over") == NULL && atomic_load(&frozen) && !atomic_load(&f->abandoned)) {
         poll(NULL, 0, 10);
     }
 }
@@ -308,8 +310,9 @@ START_TEST(what_is_enqueued_with_a_standby_reaches_the_writer)
 }
 END_TEST
 
-/* A standby whose session dies while nobody knows who writes: the other one reads everything again. */
-START_TEST(what_is_enqueued_in_between_reaches_the_writer)
+/* A standby that cannot reach Postgres for a while: what it was to announce is owed, and the writer reads everything.
+ */
+START_TEST(what_a_standby_cannot_announce_is_read_by_the_writer)
 {
     struct fixture *f = fixture_open();
     cp_syncer *first;
@@ -317,21 +320,109 @@ START_TEST(what_is_enqueued_in_between_reaches_the_writer)
     cp_error err = {0};
     insert_customers(f);
     start_both(f, &first, &second);
-    PGconn *listeners = connect_again(f);
-    hold_listeners(f, listeners);
-    REQUIRE_INT(sql_number(f, "select count(pg_terminate_backend(pid)) from pg_stat_activity a where application_name ="
-                              " 'cachepusher listener' and datname = current_database() and not exists (select from"
-                              " pg_locks l where l.pid = a.pid and locktype = 'advisory')"),
-                ==, 1);
-    WAIT_UNTIL(count_logged(f, "connecting again") == 1);
+    PGconn *relays = connect_again(f);
+    hold_connections(f, relays, "cachepusher relay");
     sql(f, "set session_replication_role = replica; update customer set name = 'enqueued' where id_customer = 3;"
            "reset session_replication_role");
     REQUIRE_OK(cp_syncer_enqueue(second, "customer", "3", &err), err);
-    release_listeners(listeners);
+    WAIT_UNTIL(terminate_backends(f, "cachepusher relay") == 1);
+    WAIT_UNTIL(count_logged(f, "relay: ") == 1);
+    release_connections(relays);
     expect_customers(f);
     REQUIRE_INT(stats_of(second).stored, ==, 0);
+    REQUIRE_INT(stats_of(first).causes[CP_CAUSE_TRUNCATE], >, 0);
     stop_syncer(f, second);
     stop_syncer(f, first);
+    fixture_close(f);
+}
+END_TEST
+
+/* ---- one of the two sessions is lost ---- */
+
+static long long session_of(struct fixture *f, const char *name)
+{
+    char statement[160];
+    snprintf(statement, sizeof statement,
+             "select coalesce(max(pid), 0) from pg_stat_activity where application_name = '%s' and datname ="
+             " current_database()",
+             name);
+    return sql_number(f, statement);
+}
+
+/* The listener's: what it missed is read again, and the term goes on. The standby never has a chance. */
+START_TEST(without_the_listeners_session_the_lease_stays)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    insert_customers(f);
+    start_both(f, &first, &second);
+    for (uint64_t round = 1; round <= 3; round++) {
+        REQUIRE_INT(terminate_backends(f, "cachepusher listener"), ==, 1);
+        sqlf(f, "update customer set name = 'round %d'", (int)round);
+        WAIT_UNTIL(stats_of(first).causes[CP_CAUSE_LISTENER] == round);
+        expect_customers(f);
+        REQUIRE(stats_of(first).writer);
+    }
+    REQUIRE_INT(count_logged(f, "taking over"), ==, 0);
+    REQUIRE_INT(count_logged(f, "lease: "), ==, 0);
+    stop_syncer(f, second);
+    stop_syncer(f, first);
+    fixture_close(f);
+}
+END_TEST
+
+/* The lease's: a new term begins, and with it a resync, for who knows who wrote in between. Listening goes on. */
+START_TEST(without_the_leases_session_listening_goes_on)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f);
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    long long listener = session_of(f, "cachepusher listener");
+    for (uint64_t round = 1; round <= 3; round++) {
+        REQUIRE_INT(terminate_backends(f, "cachepusher lease"), ==, 1);
+        sqlf(f,
+             "set session_replication_role = replica; update customer set name = 'unheard %d';"
+             " reset session_replication_role",
+             (int)round);
+        WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_LISTENER] == round);
+        expect_customers(f);
+        WAIT_UNTIL(stats_of(syncer).writer);
+    }
+    REQUIRE_INT(session_of(f, "cachepusher listener"), ==, listener);
+    REQUIRE_INT(count_logged(f, "listener: "), ==, 0);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* A server process of the lease that is frozen: the next ping is not answered, another session is told by Postgres that
+ * the former one still has the lock, has it ended, and gets the lock once that is gone. Writing goes on throughout. */
+START_TEST(a_frozen_session_of_the_lease_is_inherited)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f);
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    pid_t backend = (pid_t)session_of(f, "cachepusher lease");
+    REQUIRE(kill(backend, SIGSTOP) == 0);
+
+    /* No WAIT_UNTIL: the process has to go on whatever comes of it. */
+    int64_t began_ms = now_ms();
+    while (count_logged(f, "a former connection of ours") == 0 && now_ms() - began_ms < timeout_ms()) {
+        poll(NULL, 0, 10);
+    }
+    bool inherited = count_logged(f, "a former connection of ours") > 0 && stats_of(syncer).writer;
+    sql(f, "update customer set name = 'meanwhile'");
+    int64_t until_ms = now_ms() + timeout_ms();
+    while (stats_of(syncer).stored < 2 * CUSTOMERS && now_ms() < until_ms) {
+        poll(NULL, 0, 10);
+    }
+    kill(backend, SIGCONT);
+    REQUIRE(inherited);
+    expect_customers(f);
+    WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_LISTENER] >= 1);
+    expect_customers(f);
+    stop_syncer(f, syncer);
     fixture_close(f);
 }
 END_TEST
@@ -374,7 +465,10 @@ Suite *standby_suite(void)
     tcase_add_test(tcase, a_read_from_before_is_not_written_after);
     tcase_add_test(tcase, a_frozen_owner_is_told_by_postgres);
     tcase_add_test(tcase, what_is_enqueued_with_a_standby_reaches_the_writer);
-    tcase_add_test(tcase, what_is_enqueued_in_between_reaches_the_writer);
+    tcase_add_test(tcase, what_a_standby_cannot_announce_is_read_by_the_writer);
+    tcase_add_test(tcase, without_the_listeners_session_the_lease_stays);
+    tcase_add_test(tcase, without_the_leases_session_listening_goes_on);
+    tcase_add_test(tcase, a_frozen_session_of_the_lease_is_inherited);
     tcase_add_test(tcase, a_standby_can_be_refused);
     suite_add_tcase(suite, tcase);
     return suite;

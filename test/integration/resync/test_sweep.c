@@ -172,12 +172,12 @@ START_TEST(read_before_a_deletion_that_nobody_heard)
     wait_until_read(f, 5000);
 
     PGconn *holder = connect_again(f);
-    hold_listeners(f, holder);
+    hold_connections(f, holder, "cachepusher listener");
     REQUIRE_INT(terminate_backends(f, "cachepusher listener"), ==, 1);
     WAIT_UNTIL(sql_number(f, "select count(*) from pg_locks where locktype = 'advisory' and not granted and database ="
                              " (select oid from pg_database where datname = current_database())") == 1);
     sql(f, "delete from customer where id_customer = 5000");
-    release_listeners(holder);
+    release_connections(holder);
     WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_LISTENER] == 1);
     int64_t until_ms = now_ms() + 1000; /* in which a sweep would be through, were it not held back */
     WAIT_UNTIL(now_ms() > until_ms);

@@ -70,23 +70,23 @@ START_TEST(what_is_queued_is_settled)
 END_TEST
 
 /* Without a lock: the notifications are in the socket, in the rings and in the sets. */
-/* Every connection has just been lost, and the new ones to Redis have to be admitted: the listener, which is about to
- * end, connects once more for that. */
+/* The lease's session has just been lost, and the connections to Redis have to be admitted anew: the keeper, which ends
+ * last, gets the lease back for that. */
 START_TEST(stopped_while_the_lease_is_lost)
 {
     struct fixture *f = fixture_open();
     PGconn *holder = connect_again(f);
-    PGconn *listeners = connect_again(f);
+    PGconn *leases = connect_again(f);
     cp_syncer *syncer = queue_everything(f, holder, "2");
-    hold_listeners(f, listeners);
-    REQUIRE_INT(terminate_backends(f, "cachepusher listener"), ==, 1);
+    hold_connections(f, leases, "cachepusher lease");
+    REQUIRE_INT(terminate_backends(f, "cachepusher lease"), ==, 1);
     WAIT_UNTIL(!stats_of(syncer).writer);
     REQUIRE_INT(kill_redis_clients(f, "cachepusher-worker"), >, 0);
     struct stopping stopping = {f, syncer, timeout_ms(), CP_ERR_ARGUMENT};
     fixture_thread(f, stop_in_thread, &stopping);
     WAIT_UNTIL(is_stopping(syncer));
     release_fetches(holder);
-    release_listeners(listeners);
+    release_connections(leases);
     fixture_join(f);
     REQUIRE_INT(stopping.code, ==, CP_OK);
     require_customers(f);

@@ -11,15 +11,18 @@ static const struct cpi_entity entities[] = {{.id_type = CPI_ID_BIGINT}, {.id_ty
 enum { BIGINTS, TEXTS };
 
 static struct cpi_inbox inbox;
+static struct cpi_bell bell;
 
 static void create(void)
 {
-    cpi_inbox_init(&inbox, entities);
+    ck_assert_int_eq(cpi_bell_init(&bell, NULL), CP_OK);
+    cpi_inbox_init(&inbox, entities, &bell);
 }
 
 static void destroy(void)
 {
     cpi_inbox_fini(&inbox);
+    cpi_bell_fini(&bell);
 }
 
 static bool put_number(int64_t number)

@@ -1,0 +1,96 @@
+#include "lease/lock.h"
+
+#include "base/error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* A lock's number is made of a text. pg_locks shows it in two halves. */
+#define KEY(text) "pg_catalog.hashtextextended('cachepusher ' || " text ", 0)"
+#define IS_LOCK(l, text)                                                                                               \
+    l ".locktype = 'advisory' and " l ".objsubid = 1 and " l ".granted and " l ".database ="                           \
+      " (select oid from pg_catalog.pg_database where datname = current_database()) and"                               \
+      " (" l ".classid::bigint << 32 | " l ".objid::bigint) = " KEY(text)
+
+/* The holder's process, whether it is the session of token $2, whether it is silent, a line for people. What another
+ * role does may not be ours to see: then it is not silent. */
+static const char holder_sql[] =
+    "select l.pid, exists (select from pg_catalog.pg_locks t where t.pid = l.pid and " IS_LOCK(
+        "t", "$2") "),"
+                   " coalesce(a.state = 'idle' and clock_timestamp() - a.state_change > $3::bigint * interval '1 ms', "
+                   "false),"
+                   " 'Postgres process ' || l.pid || coalesce(' from ' || host(a.client_addr), '')"
+                   " from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a using (pid) where " IS_LOCK(
+                       "l", "$1");
+
+static const char take_sql[] = "select case when pg_try_advisory_lock(" KEY("$1") ") then pg_try_advisory_lock(" KEY(
+    "$2") ") else false end,"
+          " to_hex(pg_catalog.hashtextextended(concat_ws(' ', $1, current_database(), c.system_identifier, $3::text), "
+          "0))"
+          " from pg_control_system() c";
+
+cp_code cpi_lock_try(struct cpi_pg *pg, const char *name, int database, struct cpi_lease_session *session,
+                     bool *acquired, cp_error *err)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", database);
+    struct cpi_pg_parameter parameters[] = {{.value = name}, {.value = session->token}, {.value = number}};
+    struct cpi_rows *taken = cpi_pg_query(pg, take_sql, parameters, 3, false, err);
+    if (taken == NULL) {
+        return CP_ERR_POSTGRES;
+    }
+    *acquired = cpi_rows_is_true(taken, 0);
+    if (*acquired) {
+        snprintf(session->group, sizeof session->group, "%s", cpi_rows_value(taken, 0, 1));
+    }
+    cpi_rows_free(taken);
+    return CP_OK;
+}
+
+cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *token, struct cpi_lock_holder *holder,
+                             cp_error *err)
+{
+    char silent_ms[16];
+    snprintf(silent_ms, sizeof silent_ms, "%d", CPI_LEASE_SILENT_MS);
+    struct cpi_pg_parameter parameters[] = {{.value = name}, {.value = token}, {.value = silent_ms}};
+    struct cpi_rows *rows = cpi_pg_query(pg, holder_sql, parameters, 3, false, err);
+    if (rows == NULL) {
+        return CP_ERR_POSTGRES;
+    }
+    *holder = (struct cpi_lock_holder){.exists = cpi_rows_count(rows) > 0};
+    if (holder->exists) {
+        holder->is_token = cpi_rows_is_true(rows, 1);
+        holder->is_silent = cpi_rows_is_true(rows, 2);
+        snprintf(holder->pid, sizeof holder->pid, "%s", cpi_rows_value(rows, 0, 0));
+        snprintf(holder->line, sizeof holder->line, "%s", cpi_rows_value(rows, 0, 3));
+    }
+    cpi_rows_free(rows);
+    return CP_OK;
+}
+
+cp_code cpi_lock_end_session(struct cpi_pg *pg, const char *pid, cp_error *err)
+{
+    struct cpi_pg_parameter parameter = {.value = pid};
+    struct cpi_rows *ended = cpi_pg_query(pg, "select pg_terminate_backend($1::int)", &parameter, 1, false, err);
+    cpi_rows_free(ended);
+    return ended != NULL ? CP_OK : CP_ERR_POSTGRES;
+}
+
+cp_code cpi_lock_check(struct cpi_pg *pg, const char *name, bool must_be_free, cp_error *err)
+{
+    struct cpi_lock_holder holder;
+    struct cpi_rows *cluster =
+        cpi_pg_query(pg, "select system_identifier from pg_control_system()", NULL, 0, false, err);
+    cpi_rows_free(cluster);
+    if (cluster == NULL || cpi_lock_find_holder(pg, name, "", &holder, err) != CP_OK) {
+        return CP_ERR_POSTGRES;
+    }
+    if (holder.exists && must_be_free) {
+        return cpi_error(err, CP_ERR_POSTGRES, true,
+                         "another cachepusher named \"%.*s\" writes already (%s): stop it first, or have it read "
+                         "everything again with SIGHUP; one that writes other keys, or to another Redis, needs another "
+                         "name",
+                         cpi_shown(name), name, holder.line);
+    }
+    return CP_OK;
+}

@@ -1,0 +1,38 @@
+/*
+ * The statements behind the lease: an advisory lock of a session, and who holds it.
+ *
+ * The session that gets the lock takes a second one along, under a token that nobody else ever uses. It tells sessions
+ * apart; process ids do not, behind a pooler.
+ */
+#ifndef CPI_LOCK_H
+#define CPI_LOCK_H
+
+#include "lease/lease.h"
+#include "postgres/pg.h"
+
+/* Who holds the lock. */
+struct cpi_lock_holder {
+    bool exists;    /* false: nobody, and then nothing below counts */
+    bool is_token;  /* it is the session of the token that was asked about */
+    bool is_silent; /* it has been idle for CPI_LEASE_SILENT_MS; false where its activity is not ours to see */
+    char pid[16];   /* of its process in Postgres */
+    char line[160]; /* the process and its address, for people */
+};
+
+/* Tries to get the lock `name` for pg's session, and with it the session's own lock (session->token). database is the
+ * number of the Redis database: owners of different ones are no former owners of each other. On success session->group
+ * is set. */
+cp_code cpi_lock_try(struct cpi_pg *pg, const char *name, int database, struct cpi_lease_session *session,
+                     bool *acquired, cp_error *err);
+
+cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *token, struct cpi_lock_holder *holder,
+                             cp_error *err);
+
+/* Ends a session by its process' id. */
+cp_code cpi_lock_end_session(struct cpi_pg *pg, const char *pid, cp_error *err);
+
+/* Before any thread runs: whether the role may ask what has to be asked. must_be_free: another holder is an error,
+ * retriable, that names it. */
+cp_code cpi_lock_check(struct cpi_pg *pg, const char *name, bool must_be_free, cp_error *err);
+
+#endif

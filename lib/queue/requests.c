@@ -1,0 +1,137 @@
+#include "queue/requests.h"
+
+#include "base/error.h"
+
+#include <stdlib.h>
+
+cp_code cpi_requests_init(struct cpi_requests *requests, uint32_t entity_count, cp_error *err)
+{
+    *requests =
+        (struct cpi_requests){.entity_count = entity_count, .resync_bell = {.fd = -1}, .listener_bell = {.fd = -1}};
+    pthread_mutex_init(&requests->mutex, NULL);
+    requests->wanted = calloc(entity_count, sizeof *requests->wanted);
+    if (requests->wanted == NULL) {
+        return cpi_error_memory(err);
+    }
+    cp_code code = cpi_bell_init(&requests->resync_bell, err);
+    return code == CP_OK ? cpi_bell_init(&requests->listener_bell, err) : code;
+}
+
+void cpi_requests_fini(struct cpi_requests *requests)
+{
+    free(requests->wanted);
+    cpi_bell_fini(&requests->resync_bell);
+    cpi_bell_fini(&requests->listener_bell);
+    pthread_mutex_destroy(&requests->mutex);
+}
+
+void cpi_requests_resync(struct cpi_requests *requests, uint32_t entity, cp_cause cause)
+{
+    pthread_mutex_lock(&requests->mutex);
+    requests->causes |= 1u << cause;
+    requests->started = requests->started || cause == CP_CAUSE_START;
+    for (uint32_t e = 0; e < requests->entity_count && cause != CP_CAUSE_START; e++) {
+        requests->wanted[e] = requests->wanted[e] || entity == CPI_ALL_ENTITIES || entity == e;
+    }
+    pthread_mutex_unlock(&requests->mutex);
+    cpi_bell_ring(&requests->resync_bell);
+}
+
+bool cpi_requests_is_idle(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    bool idle = requests->started && !requests->busy && requests->causes == 0;
+    pthread_mutex_unlock(&requests->mutex);
+    return idle;
+}
+
+void cpi_requests_barrier(struct cpi_requests *requests, int64_t number)
+{
+    pthread_mutex_lock(&requests->mutex);
+    requests->barrier = number;
+    pthread_mutex_unlock(&requests->mutex);
+    cpi_bell_ring(&requests->listener_bell);
+}
+
+void cpi_requests_relay(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    requests->relay = true;
+    pthread_mutex_unlock(&requests->mutex);
+    cpi_bell_ring(&requests->listener_bell);
+}
+
+/* ---- the resync thread ---- */
+
+bool cpi_requests_has_any(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    bool any = requests->causes != 0;
+    pthread_mutex_unlock(&requests->mutex);
+    return any;
+}
+
+bool cpi_requests_may_begin(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    bool may = requests->started && requests->causes != 0;
+    pthread_mutex_unlock(&requests->mutex);
+    return may;
+}
+
+bool cpi_requests_has(struct cpi_requests *requests, cp_cause cause)
+{
+    pthread_mutex_lock(&requests->mutex);
+    bool has = (requests->causes & (1u << cause)) != 0;
+    pthread_mutex_unlock(&requests->mutex);
+    return has;
+}
+
+unsigned cpi_requests_take(struct cpi_requests *requests, bool *wanted)
+{
+    pthread_mutex_lock(&requests->mutex);
+    unsigned causes = requests->causes;
+    requests->causes = 0;
+    requests->busy = true;
+    for (uint32_t e = 0; e < requests->entity_count; e++) {
+        wanted[e] = wanted[e] || requests->wanted[e];
+        requests->wanted[e] = false;
+    }
+    pthread_mutex_unlock(&requests->mutex);
+    return causes;
+}
+
+void cpi_requests_end_run(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    requests->busy = false;
+    pthread_mutex_unlock(&requests->mutex);
+}
+
+/* ---- the listener ---- */
+
+bool cpi_requests_has_for_listener(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    bool any = requests->barrier != 0 || requests->relay;
+    pthread_mutex_unlock(&requests->mutex);
+    return any;
+}
+
+int64_t cpi_requests_take_barrier(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    int64_t barrier = requests->barrier;
+    requests->barrier = 0;
+    pthread_mutex_unlock(&requests->mutex);
+    return barrier;
+}
+
+bool cpi_requests_take_relay(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    bool relay = requests->relay;
+    requests->relay = false;
+    pthread_mutex_unlock(&requests->mutex);
+    return relay;
+}

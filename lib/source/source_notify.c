@@ -1,0 +1,188 @@
+#include "source/source_notify.h"
+
+#include "base/clock.h"
+#include "base/error.h"
+#include "source/heartbeat.h"
+#include "source/subscribe.h"
+
+#include <libpq-fe.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LISTEN_TIMEOUT_MS = 5000 };
+
+struct notify {
+    struct cpi_source source; /* first: the two are cast into each other */
+    const struct cpi_env *env;
+    struct cpi_pg pg;
+    struct cpi_heartbeat heartbeat;
+    int64_t barrier; /* to be sent; 0: none */
+    struct cpi_log_limit bad;
+};
+
+static struct notify *notify_of(struct cpi_source *source)
+{
+    return (struct notify *)source;
+}
+
+/* ---- payloads ---- */
+
+static void note_bad(struct notify *notify, uint32_t entity, const PGnotify *notification)
+{
+    cpi_stats_add(notify->env->stats, CPI_STAT_BAD_PAYLOADS, 1);
+    cpi_log_limited(&notify->env->log, &notify->bad, CP_LOG_WARN,
+                    "channel %s: payload \"%.*s\" is neither %s id, nor a JSON array of them, nor *; ignored",
+                    notification->relname, cpi_shown(notification->extra), notification->extra,
+                    cpi_id_type_name(notify->env->config->entities[entity].id_type));
+}
+
+static void receive_for(struct notify *notify, uint32_t entity, const PGnotify *notification,
+                        struct cpi_arrivals *arrivals)
+{
+    const struct cpi_entity *entities = notify->env->config->entities;
+    switch (cpi_event_parse(&entities[entity], entity, notification->extra, &arrivals->events, entities)) {
+    case CPI_PAYLOAD_IDS:
+        break;
+    case CPI_PAYLOAD_EVERYTHING:
+        arrivals->everything[entity] = true;
+        break;
+    case CPI_PAYLOAD_BAD:
+        note_bad(notify, entity, notification);
+        break;
+    case CPI_PAYLOAD_NO_MEMORY:
+        arrivals->lost[entity] = true;
+        break;
+    }
+}
+
+static void receive(struct notify *notify, const PGnotify *notification, struct cpi_arrivals *arrivals)
+{
+    const struct cp_config *config = notify->env->config;
+    cpi_heartbeat_heard(&notify->heartbeat);
+    if (strcmp(notification->relname, notify->env->channel) == 0) {
+        if (!cpi_heartbeat_is(notification->extra)) {
+            arrivals->barrier = strtoll(notification->extra, NULL, 10);
+        }
+        return;
+    }
+    for (uint32_t e = 0; e < config->entity_count; e++) {
+        for (size_t c = 0; c < config->entities[e].channel_count; c++) {
+            if (strcmp(notification->relname, config->entities[e].channels[c]) == 0) {
+                receive_for(notify, e, notification, arrivals);
+            }
+        }
+    }
+}
+
+/* ---- the barrier ---- */
+
+static void notify_barrier(struct cpi_source *source, int64_t number)
+{
+    notify_of(source)->barrier = number;
+}
+
+/* Postgres delivers notifications in order of commit: this one comes behind all that were committed before it. While a
+ * heartbeat is under way it waits for the next read. */
+static cp_code send_barrier(struct notify *notify, cp_error *err)
+{
+    PGconn *connection = notify->pg.connection;
+    if (notify->barrier == 0 || PQtransactionStatus(connection) == PQTRANS_ACTIVE) {
+        return CP_OK;
+    }
+    char sql[96];
+    snprintf(sql, sizeof sql, "notify %s, '%lld'", notify->env->channel, (long long)notify->barrier);
+    notify->barrier = 0;
+    return PQsendQuery(connection, sql) != 0
+               ? CP_OK
+               : cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(connection));
+}
+
+/* ---- the interface ---- */
+
+static void notify_close(struct cpi_source *source)
+{
+    struct notify *notify = notify_of(source);
+    cpi_pg_close(&notify->pg);
+    notify->barrier = 0;
+}
+
+static cp_code notify_open(struct cpi_source *source, cp_error *err)
+{
+    struct notify *notify = notify_of(source);
+    cp_code code = cpi_pg_open(&notify->pg, err);
+    code = code == CP_OK ? cpi_subscribe(&notify->pg, notify->env, err) : code;
+    if (code != CP_OK) {
+        notify_close(source);
+        return code;
+    }
+    cpi_heartbeat_reset(&notify->heartbeat);
+    return CP_OK;
+}
+
+static cp_code notify_read(struct cpi_source *source, struct cpi_arrivals *arrivals, cp_error *err)
+{
+    struct notify *notify = notify_of(source);
+    cp_code code = CP_OK;
+    if (PQconsumeInput(notify->pg.connection) == 0) {
+        code = cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(notify->pg.connection));
+    }
+    PGnotify *notification;
+    while ((notification = PQnotifies(notify->pg.connection)) != NULL) {
+        receive(notify, notification, arrivals);
+        PQfreemem(notification);
+    }
+    if (code == CP_OK && !cpi_heartbeat_beat(&notify->heartbeat, &notify->pg, err)) {
+        code = CP_ERR_POSTGRES;
+    }
+    code = code == CP_OK ? send_barrier(notify, err) : code;
+    if (code != CP_OK) {
+        notify_close(source);
+    }
+    return code;
+}
+
+static int notify_fd(const struct cpi_source *source)
+{
+    return cpi_pg_fd(&((const struct notify *)source)->pg);
+}
+
+static int notify_due_ms(const struct cpi_source *source)
+{
+    return cpi_heartbeat_due_ms(&((const struct notify *)source)->heartbeat);
+}
+
+/* What was heard is forgotten by Postgres at once. */
+static void notify_confirm(struct cpi_source *source, int64_t number)
+{
+    (void)source;
+    (void)number;
+}
+
+static void notify_destroy(struct cpi_source *source)
+{
+    notify_close(source);
+    free(source);
+}
+
+struct cpi_source *cpi_source_notify_create(const struct cpi_env *env)
+{
+    static const struct cpi_source_ops ops = {.open = notify_open,
+                                              .read = notify_read,
+                                              .fd = notify_fd,
+                                              .due_ms = notify_due_ms,
+                                              .barrier = notify_barrier,
+                                              .confirm = notify_confirm,
+                                              .close = notify_close,
+                                              .destroy = notify_destroy};
+    struct notify *notify = calloc(1, sizeof *notify);
+    if (notify == NULL) {
+        return NULL;
+    }
+    notify->source.ops = &ops;
+    notify->env = env;
+    notify->heartbeat.env = env;
+    notify->pg = cpi_env_pg(env, "cachepusher listener", env->stop->drain_fd, LISTEN_TIMEOUT_MS);
+    return &notify->source;
+}
