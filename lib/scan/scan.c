@@ -6,7 +6,7 @@
 void cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct cpi_env *env, const char *pg_role,
                    const char *redis_role)
 {
-    *scan = (struct cpi_scan){.env = env, .kind = kind};
+    *scan = (struct cpi_scan){.env = env, .kind = kind, .end = (uint32_t)env->config->entity_count};
     scan->pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, 0);
     scan->redis = cpi_env_redis(env, redis_role, env->stop->drain_fd);
 }
@@ -40,16 +40,33 @@ void cpi_scan_fini(struct cpi_scan *scan)
     cpi_scan_close(scan);
 }
 
-void cpi_scan_restart(struct cpi_scan *scan)
+static void begin(struct cpi_scan *scan, enum cpi_scan_kind kind, uint32_t first, uint32_t end)
 {
     forget_place(scan);
-    scan->entity = 0;
+    scan->kind = kind;
+    scan->end = end;
+    scan->entity = first;
     scan->unmanaged = 0;
+}
+
+void cpi_scan_begin(struct cpi_scan *scan, enum cpi_scan_kind kind)
+{
+    begin(scan, kind, 0, (uint32_t)scan->env->config->entity_count);
+}
+
+void cpi_scan_begin_entity(struct cpi_scan *scan, enum cpi_scan_kind kind, uint32_t entity)
+{
+    begin(scan, kind, entity, entity + 1);
 }
 
 bool cpi_scan_is_done(const struct cpi_scan *scan)
 {
-    return scan->entity == scan->env->config->entity_count;
+    return scan->entity == scan->end;
+}
+
+bool cpi_scan_has_more(const struct cpi_scan *scan)
+{
+    return scan->keys != NULL || (scan->page != NULL && scan->row < cpi_rows_count(scan->page));
 }
 
 static void next_entity(struct cpi_scan *scan)
@@ -144,8 +161,7 @@ static cp_code next_found(struct cpi_scan *scan, const struct cpi_entity *entity
         if (!cpi_keyspace_id(entity, keys->element[key], &id, &out_of_memory)) {
             unmanaged++;
         } else {
-            out_of_memory = !cpi_slice_add(slice, entity, &id);
-            cpi_id_fini(entity->id_type, &id);
+            slice->ids[slice->count++] = id;
         }
         if (out_of_memory) {
             return cpi_error_memory(err); /* the same keys again the next time */

@@ -106,7 +106,7 @@ static cp_code add_listed(struct cpi_audit *audit, int64_t due, cp_error *err)
 {
     cp_code code = CP_OK;
     if (cpi_scan_is_done(&audit->listed)) {
-        cpi_scan_restart(&audit->listed);
+        cpi_scan_begin(&audit->listed, CPI_FROM_POSTGRES);
     }
     while (due > 0 && code == CP_OK && !cpi_scan_is_done(&audit->listed)) {
         uint32_t limit = due < CPI_SLICE ? (uint32_t)due : CPI_SLICE;
@@ -123,11 +123,11 @@ static cp_code add_found(struct cpi_audit *audit, int64_t due, cp_error *err)
     cp_code code = CP_OK;
     audit->keys_credit += due;
     if (cpi_scan_is_done(&audit->found)) {
-        cpi_scan_restart(&audit->found);
+        cpi_scan_begin(&audit->found, CPI_FROM_REDIS);
     }
     while (code == CP_OK && !cpi_scan_is_done(&audit->found) &&
-           (audit->found.keys != NULL || audit->keys_credit >= KEYS_TO_A_SCAN)) {
-        audit->keys_credit -= audit->found.keys == NULL ? KEYS_TO_A_SCAN : 0;
+           (cpi_scan_has_more(&audit->found) || audit->keys_credit >= KEYS_TO_A_SCAN)) {
+        audit->keys_credit -= cpi_scan_has_more(&audit->found) ? 0 : KEYS_TO_A_SCAN;
         code = cpi_scan_next(&audit->found, CPI_SLICE, &audit->slice, err);
         code = code == CP_OK ? cpi_compare_drop_listed(&audit->compare, &audit->slice, err) : code;
         code = code == CP_OK ? add_slice(audit, err) : code;

@@ -112,8 +112,7 @@ static void estimate(struct cpi_checker *checker)
 /* From Postgres, or from Redis. */
 static void begin_scan(struct cpi_verify *verify, enum cpi_scan_kind kind)
 {
-    cpi_scan_restart(&verify->scan);
-    verify->scan.kind = kind;
+    cpi_scan_begin(&verify->scan, kind);
 }
 
 static bool look_at_all(struct cpi_verify *verify)
