@@ -97,7 +97,7 @@ static bool create_workers(struct cp_syncer *syncer, cp_error *err)
         return false;
     }
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
-        syncer->workers[i] = cpi_worker_create(&syncer->env, i, err);
+        syncer->workers[i] = cpi_worker_create(&syncer->env, i, cpi_servers_create(&syncer->env), err);
         if (syncer->workers[i] == NULL) {
             return false;
         }

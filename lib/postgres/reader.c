@@ -21,7 +21,6 @@ struct cpi_reader {
     size_t entity_count;
     bool *prepared;     /* by entity: its statement, on this connection */
     size_t usual_bytes; /* of a document: up at once, down slowly */
-    uint64_t statements;
 
     /* Of the statement under way, by position. */
     struct cpi_document *documents;
@@ -159,7 +158,9 @@ static enum cpi_failure read_at_once(struct cpi_reader *reader, const struct req
 {
     const union cpi_id *ids = request->ids + first;
     uint32_t rows = 0;
-    reader->statements++;
+    if (request->sink->statement != NULL) {
+        request->sink->statement(request->sink->context);
+    }
     enum cpi_failure failure = reader->ops->run(reader->connection, request->entity, ids, n, &rows, err);
     if (failure != CPI_FAILURE_NONE) {
         return failure;
@@ -214,11 +215,6 @@ uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most)
 {
     size_t fitting = STATEMENT_BYTES / (reader->usual_bytes + 1);
     return (uint32_t)(fitting < 1 ? 1 : fitting < most ? fitting : most);
-}
-
-uint64_t cpi_reader_statements(const struct cpi_reader *reader)
-{
-    return reader->statements;
 }
 
 /* ---- the connection ---- */

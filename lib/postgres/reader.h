@@ -45,6 +45,8 @@ struct cpi_reader_ops {
  * ends early. */
 struct cpi_reader_sink {
     void *context;
+    /* A statement is about to be run. May be NULL. */
+    void (*statement)(void *context);
     /* The documents of ids[first] to ids[first + n - 1], valid during the call. False ends the reading, err says why.
      */
     bool (*documents)(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n, cp_error *err);
@@ -87,8 +89,5 @@ uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most);
  * has been reported. SINK: the sink ended it. CONNECTION, MEMORY: some may have been reported. err is never NULL. */
 enum cpi_failure cpi_reader_read(struct cpi_reader *reader, uint32_t entity, const union cpi_id *ids, uint32_t n,
                                  const struct cpi_reader_sink *sink, int64_t until_ms, cp_error *err);
-
-/* How many statements have been run so far. */
-uint64_t cpi_reader_statements(const struct cpi_reader *reader);
 
 #endif

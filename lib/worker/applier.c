@@ -2,8 +2,6 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "lease/admission.h"
-#include "postgres/fetch.h"
 #include "queue/recent.h"
 #include "redis/redis.h"
 
@@ -28,10 +26,10 @@ struct sent {
 struct cpi_applier {
     const struct cpi_env *env;
     struct cpi_idset *set;
-    struct cpi_fetch fetch;
-    struct cpi_reader *reader; /* through fetch */
-    uint64_t term;             /* of the lease when fetch was opened */
-    struct cpi_redis redis;
+    struct cpi_servers *servers;
+    struct cpi_reader *reader; /* the servers' */
+    struct cpi_redis *redis;   /* the servers' */
+    uint64_t term;             /* of the lease when the reader was opened */
 
     /* Those of the batch that belong to one entity. */
     uint32_t group_entity;
@@ -83,8 +81,13 @@ static bool append_command(struct cpi_applier *applier, const struct cpi_entity 
     applier->sent[applier->sent_count++] =
         (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
     return (document != NULL
-                ? cpi_redis_append_set(&applier->redis, &entity->key, id, document, length, entity->ttl_s, err)
-                : cpi_redis_append_del(&applier->redis, &entity->key, id, err)) == CP_OK;
+                ? cpi_redis_append_set(applier->redis, &entity->key, id, document, length, entity->ttl_s, err)
+                : cpi_redis_append_del(applier->redis, &entity->key, id, err)) == CP_OK;
+}
+
+static void count_statement(void *context)
+{
+    count(context, CPI_STAT_FETCHES, 1);
 }
 
 static bool append_documents(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n,
@@ -120,12 +123,13 @@ static void put_off(void *context, uint32_t first, uint32_t n)
 /* Reads the documents of the group and appends the commands. False: a connection is lost, or memory is short. */
 static bool read_group(struct cpi_applier *applier, uint32_t n, cp_error *err)
 {
-    const struct cpi_reader_sink sink = {
-        .context = applier, .documents = append_documents, .failed = park_culprit, .untried = put_off};
-    uint64_t before = cpi_reader_statements(applier->reader);
+    const struct cpi_reader_sink sink = {.context = applier,
+                                         .statement = count_statement,
+                                         .documents = append_documents,
+                                         .failed = park_culprit,
+                                         .untried = put_off};
     enum cpi_failure failure =
         cpi_reader_read(applier->reader, applier->group_entity, applier->ids, n, &sink, cpi_now_ms() + SEARCH_MS, err);
-    count(applier, CPI_STAT_FETCHES, (int64_t)(cpi_reader_statements(applier->reader) - before));
     if (failure != CPI_FAILURE_STATEMENT) {
         return failure == CPI_FAILURE_NONE;
     }
@@ -196,7 +200,7 @@ static void tell_auditor(struct cpi_applier *applier, const struct sent *sent)
 static bool read_answer(struct cpi_applier *applier, struct sent *sent, cp_error *err)
 {
     redisReply *reply = NULL;
-    if (cpi_redis_reply(&applier->redis, &reply, err) != CP_OK) {
+    if (cpi_redis_reply(applier->redis, &reply, err) != CP_OK) {
         return false;
     }
     bool in_sync = true;
@@ -252,12 +256,12 @@ static bool push(struct cpi_applier *applier, cp_error *err)
     if (applier->sent_count == 0) {
         return true;
     }
-    bool alive = cpi_redis_is_open(&applier->redis) && cpi_redis_flush(&applier->redis, err) == CP_OK;
+    bool alive = cpi_redis_is_open(applier->redis) && cpi_redis_flush(applier->redis, err) == CP_OK;
     for (uint32_t i = 0; i < applier->sent_count && alive; i++) {
         alive = read_answer(applier, &applier->sent[i], err);
     }
     if (!alive) {
-        cpi_redis_close(&applier->redis);
+        cpi_redis_close(applier->redis);
     }
     return settle(applier, err);
 }
@@ -287,10 +291,10 @@ static bool open_postgres(struct cpi_applier *applier, cp_error *err)
 
 static bool open_redis(struct cpi_applier *applier, cp_error *err)
 {
-    if (cpi_redis_is_open(&applier->redis)) {
+    if (cpi_redis_is_open(applier->redis)) {
         return true;
     }
-    if (cpi_redis_open(&applier->redis, err) != CP_OK) {
+    if (cpi_redis_open(applier->redis, err) != CP_OK) {
         return false;
     }
     count(applier, CPI_STAT_RECONNECTS, applier->redis_connected);
@@ -300,8 +304,7 @@ static bool open_redis(struct cpi_applier *applier, cp_error *err)
 
 static bool is_admitted(struct cpi_applier *applier, cp_error *err)
 {
-    return applier->redis.may_write ||
-           cpi_lease_admit(applier->env->lease, &applier->fetch.pg, &applier->redis, err) == CP_OK;
+    return applier->redis->may_write || applier->servers->admit(applier->servers, err) == CP_OK;
 }
 
 /* ---- the public part ---- */
@@ -341,7 +344,7 @@ bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint
     if (read && pushed && !applier->has_put_off) {
         learn_from_success(applier);
     } else if (!(read && pushed) && !advanced &&
-               !(cpi_reader_is_open(applier->reader) && cpi_redis_is_open(&applier->redis))) {
+               !(cpi_reader_is_open(applier->reader) && cpi_redis_is_open(applier->redis))) {
         learn_from_loss(applier, handles, n, err);
     }
     return read && pushed;
@@ -355,10 +358,10 @@ uint32_t cpi_applier_batch(const struct cpi_applier *applier)
 void cpi_applier_close(struct cpi_applier *applier)
 {
     cpi_reader_close(applier->reader);
-    cpi_redis_close(&applier->redis);
+    cpi_redis_close(applier->redis);
 }
 
-struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_idset *set)
+struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_servers *servers, struct cpi_idset *set)
 {
     const struct cp_config *config = env->config;
     struct cpi_applier *applier = calloc(1, sizeof *applier);
@@ -367,16 +370,14 @@ struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_ids
     }
     applier->env = env;
     applier->set = set;
-    applier->fetch.pg = cpi_env_pg(env, "cachepusher worker", env->stop->grace_fd, config->fetch_timeout_ms);
-    applier->fetch.entities = config->entities;
-    applier->redis = cpi_env_redis(env, "cachepusher-worker", env->stop->grace_fd);
+    applier->servers = servers;
+    applier->reader = servers->reader;
+    applier->redis = servers->redis;
     applier->limit = config->batch;
-    applier->reader =
-        cpi_reader_create(&cpi_fetch_ops, &applier->fetch, config->entities, config->entity_count, config->batch);
     applier->ids = calloc(config->batch, sizeof *applier->ids);
     applier->group = calloc(config->batch, sizeof *applier->group);
     applier->sent = calloc(config->batch, sizeof *applier->sent);
-    if (applier->reader == NULL || applier->ids == NULL || applier->group == NULL || applier->sent == NULL) {
+    if (applier->ids == NULL || applier->group == NULL || applier->sent == NULL) {
         cpi_applier_destroy(applier);
         return NULL;
     }
@@ -389,9 +390,6 @@ void cpi_applier_destroy(struct cpi_applier *applier)
     if (applier == NULL) {
         return;
     }
-    cpi_reader_destroy(applier->reader);
-    cpi_fetch_fini(&applier->fetch);
-    cpi_redis_close(&applier->redis);
     free(applier->ids);
     free(applier->group);
     free(applier->sent);
