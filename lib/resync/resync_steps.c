@@ -305,7 +305,7 @@ enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will
         }
     }
     cpi_backoff_reset(&steps->backoff);
-    cpi_redis_close(&steps->scan.redis); /* listing may take longer than a path that idles stays open */
+    steps->scan.target->ops->close(steps->scan.target); /* listing may take longer than a path that idles stays open */
     if (steps->scan.unmanaged > 0) {
         cpi_log(&steps->env->log, CP_LOG_WARN,
                 "%s: %llu keys under \"%s\" are not documents of this entity and are left alone", entity->name,
@@ -389,7 +389,9 @@ cp_code cpi_steps_init(struct cpi_steps *steps, const struct cpi_env *env, void 
                        void *report_context, cp_error *err)
 {
     *steps = (struct cpi_steps){.env = env, .report = report, .report_context = report_context};
-    cpi_scan_init(&steps->scan, CPI_FROM_POSTGRES, env, "cachepusher resync", "cachepusher-resync");
+    if (cpi_scan_init(&steps->scan, CPI_FROM_POSTGRES, env, "cachepusher resync", "cachepusher-resync", err) != CP_OK) {
+        return CP_ERR_SYSTEM;
+    }
     steps->scan.pg.statement_timeout_ms = env->config->fetch_timeout_ms;
     steps->scan.pg.watch = is_of_current_term;
     steps->scan.pg.watch_context = steps;

@@ -10,7 +10,6 @@
 
 #include "env.h"
 #include "scan/slice.h"
-#include "redis/keyspace.h"
 
 enum cpi_scan_kind { CPI_FROM_POSTGRES, CPI_FROM_REDIS };
 
@@ -25,16 +24,17 @@ struct cpi_scan {
     struct cpi_rows *page; /* under way; NULL: none */
     int row;               /* the next of it */
 
-    struct cpi_redis redis;
+    struct cpi_target *target;
     struct cpi_cursor cursor; /* without a pattern: not begun */
-    redisReply *keys;         /* under way; NULL: none */
-    size_t key;               /* the next of them */
+    struct cpi_keys keys;     /* under way */
+    bool has_keys;
+    size_t key; /* the next of these */
     uint64_t unmanaged_here;
 };
 
 /* Of every entity, to begin with. Statements have no timeout; scan->pg may be changed before it is opened. */
-void cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct cpi_env *env, const char *pg_role,
-                   const char *redis_role);
+cp_code cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct cpi_env *env, const char *pg_role,
+                      const char *redis_role, cp_error *err);
 void cpi_scan_fini(struct cpi_scan *scan);
 void cpi_scan_close(struct cpi_scan *scan);
 

@@ -281,9 +281,9 @@ struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *
     audit->suspects.entities = env->config->entities;
     audit->patience = (struct cpi_patience){.for_ms = PATIENCE_MS, .looks = LOOKS};
     cpi_backoff_init(&audit->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 5);
-    cpi_scan_init(&audit->listed, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE);
-    cpi_scan_init(&audit->found, CPI_FROM_REDIS, env, PG_ROLE, REDIS_ROLE);
-    if (cpi_compare_init(&audit->compare, env, PG_ROLE, REDIS_ROLE, err) != CP_OK) {
+    if (cpi_scan_init(&audit->listed, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE, err) != CP_OK ||
+        cpi_scan_init(&audit->found, CPI_FROM_REDIS, env, PG_ROLE, REDIS_ROLE, err) != CP_OK ||
+        cpi_compare_init(&audit->compare, env, PG_ROLE, REDIS_ROLE, err) != CP_OK) {
         cpi_audit_destroy(audit);
         return NULL;
     }

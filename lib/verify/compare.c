@@ -20,16 +20,16 @@ cp_code cpi_compare_init(struct cpi_compare *compare, const struct cpi_env *env,
     *compare = (struct cpi_compare){.env = env};
     compare->fetch.pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, env->config->fetch_timeout_ms);
     compare->fetch.entities = env->config->entities;
-    compare->redis = cpi_env_redis(env, redis_role, env->stop->drain_fd);
+    compare->target = cpi_env_target(env, redis_role, env->stop->drain_fd);
     compare->reader =
         cpi_reader_create(&cpi_fetch_ops, &compare->fetch, env->config->entities, env->config->entity_count, CPI_SLICE);
-    return compare->reader != NULL ? CP_OK : cpi_error_memory(err);
+    return compare->reader != NULL && compare->target != NULL ? CP_OK : cpi_error_memory(err);
 }
 
 void cpi_compare_close(struct cpi_compare *compare)
 {
-    cpi_pg_close(&compare->fetch.pg);
-    cpi_redis_close(&compare->redis);
+    cpi_reader_close(compare->reader);
+    compare->target->ops->close(compare->target);
 }
 
 void cpi_compare_fini(struct cpi_compare *compare)
@@ -37,18 +37,14 @@ void cpi_compare_fini(struct cpi_compare *compare)
     cpi_reader_destroy(compare->reader);
     compare->reader = NULL;
     cpi_fetch_fini(&compare->fetch);
-    cpi_redis_close(&compare->redis);
+    cpi_target_destroy(compare->target);
+    compare->target = NULL;
 }
 
 cp_code cpi_compare_open_postgres(struct cpi_compare *compare, cp_error *err)
 {
     bool is_open = cpi_reader_is_open(compare->reader) || cpi_reader_open(compare->reader, err) == CPI_FAILURE_NONE;
     return is_open ? CP_OK : CP_ERR_POSTGRES;
-}
-
-static cp_code open_redis(struct cpi_compare *compare, cp_error *err)
-{
-    return cpi_redis_is_open(&compare->redis) ? CP_OK : cpi_redis_open(&compare->redis, err);
 }
 
 uint32_t cpi_compare_limit(const struct cpi_compare *compare)
@@ -105,68 +101,58 @@ static void cut_excerpt(char out[CPI_EXCERPT], const char *bytes, size_t length,
     out[size] = '\0';
 }
 
-static void judge(struct cpi_compared *out, const char *document, size_t length, const redisReply *held)
+static void classify(struct cpi_compared *out, const struct cpi_document *document, const struct cpi_result *found)
 {
-    bool is_string = held->type == REDIS_REPLY_STRING;
-    const char *value = is_string ? held->str : "";
-    size_t value_length = is_string ? held->len : 0;
-    if (held->type == REDIS_REPLY_NIL) {
-        out->verdict = document != NULL ? CPI_MISSING : CPI_EQUAL;
+    bool is_string = found->kind == CPI_VALUE_STRING;
+    const char *value = is_string ? found->bytes : "";
+    size_t length = is_string ? found->length : 0;
+    size_t document_length = document->bytes != NULL ? document->length : 0;
+    if (found->kind == CPI_VALUE_NONE) {
+        out->verdict = document->bytes != NULL ? CPI_MISSING : CPI_EQUAL;
         out->digest = NO_KEY;
-    } else if (document == NULL) {
+    } else if (document->bytes == NULL) {
         out->verdict = CPI_ORPHAN;
-        out->digest = is_string ? digest_of(value, value_length) : NO_STRING;
-    } else if (is_string && value_length == length && memcmp(value, document, length) == 0) {
+        out->digest = is_string ? digest_of(value, length) : NO_STRING;
+    } else if (is_string && length == document_length && memcmp(value, document->bytes, length) == 0) {
         out->verdict = CPI_EQUAL;
         return;
     } else {
         out->verdict = CPI_DIFFERENT;
-        out->digest = is_string ? digest_of(value, value_length) : NO_STRING;
+        out->digest = is_string ? digest_of(value, length) : NO_STRING;
     }
-    out->at = first_difference(document, document != NULL ? length : 0, value, value_length);
-    cut_excerpt(out->document, document, document != NULL ? length : 0, out->at);
-    cut_excerpt(out->held, value, value_length, out->at);
+    out->at = first_difference(document->bytes, document_length, value, length);
+    cut_excerpt(out->document, document->bytes, document_length, out->at);
+    cut_excerpt(out->redis_value, value, length, out->at);
 }
 
 /* ---- Redis' side ---- */
 
-/* False: an error reply that is not about this key alone. */
-static bool is_value(const redisReply *reply)
+static cp_code append_gets(struct cpi_target *target, const struct cpi_entity *entity, const union cpi_id *ids,
+                           uint32_t n, cp_error *err)
 {
-    return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_NIL ||
-           (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "WRONGTYPE ", 10) == 0);
-}
-
-static cp_code not_a_value(struct cpi_compare *compare, const redisReply *reply, cp_error *err)
-{
-    bool is_error = reply->type == REDIS_REPLY_ERROR;
-    bool retriable = !is_error || cpi_reply_error(reply->str) != CPI_REPLY_OPERATOR;
-    cpi_error(err, CP_ERR_REDIS, retriable, "Redis: GET: %s", is_error ? reply->str : "not the reply this command has");
-    cpi_redis_close(&compare->redis); /* with replies under way */
-    return CP_ERR_REDIS;
+    cp_code code = cpi_target_ensure_open(target, err);
+    for (uint32_t i = 0; i < n && code == CP_OK; i++) {
+        char digits[CPI_ID_NUMBER_BYTES];
+        code = target->ops->get(target, &entity->key, cpi_id_text(entity->id_type, &ids[i], digits), err);
+    }
+    return code == CP_OK ? target->ops->flush(target, err) : code;
 }
 
 static cp_code compare_values(struct cpi_compare *compare, const struct cpi_entity *entity, const union cpi_id *ids,
                               uint32_t n, struct cpi_compared *out, cp_error *err)
 {
-    cp_code code = open_redis(compare, err);
+    struct cpi_target *target = compare->target;
+    cp_code code = append_gets(target, entity, ids, n, err);
     for (uint32_t i = 0; i < n && code == CP_OK; i++) {
-        char digits[CPI_ID_NUMBER_BYTES];
-        code = cpi_redis_append_get(&compare->redis, &entity->key, cpi_id_text(entity->id_type, &ids[i], digits), err);
-    }
-    code = code == CP_OK ? cpi_redis_flush(&compare->redis, err) : code;
-    for (uint32_t i = 0; i < n && code == CP_OK; i++) {
-        redisReply *reply = NULL;
-        code = cpi_redis_reply(&compare->redis, &reply, err);
-        if (code != CP_OK) {
-            break;
-        }
-        if (is_value(reply)) {
-            judge(&out[i], compare->documents[i].bytes, compare->documents[i].length, reply);
+        struct cpi_result found = target->ops->result(target, i);
+        if (found.answer == CPI_ANSWER_DONE) {
+            classify(&out[i], &compare->documents[i], &found);
         } else {
-            code = not_a_value(compare, reply, err);
+            code = cpi_error(err, CP_ERR_REDIS, found.answer != CPI_ANSWER_REFUSED, "%s", found.message);
         }
-        freeReplyObject(reply);
+    }
+    if (code != CP_OK) {
+        target->ops->close(target); /* with replies under way */
     }
     return code;
 }

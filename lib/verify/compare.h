@@ -8,7 +8,6 @@
 #define CPI_COMPARE_H
 
 #include "env.h"
-#include "redis/redis.h"
 #include "scan/slice.h"
 
 /* Bytes of an excerpt, its end included. */
@@ -30,7 +29,7 @@ struct cpi_compared {
     /* Of what is different: the first byte that is, and both sides around it. Strings. */
     size_t at;
     char document[CPI_EXCERPT];
-    char held[CPI_EXCERPT];
+    char redis_value[CPI_EXCERPT];
 };
 
 /* Owns a connection to either server, makes them when needed, and belongs to one thread at a time. */
@@ -38,13 +37,12 @@ struct cpi_compare {
     const struct cpi_env *env;
     struct cpi_fetch fetch;
     struct cpi_reader *reader; /* through fetch */
-    struct cpi_redis redis;
+    struct cpi_target *target;
     const struct cpi_document *documents; /* of the ids that are being compared */
     cp_error unreadable;                  /* why the last unreadable document was */
 };
 
-/* name tells connections apart on the servers: "verify". It and env have to outlive it. Messages about a lost server
- * are the caller's. */
+/* The roles name its connections on the servers. They and env have to outlive it. */
 cp_code cpi_compare_init(struct cpi_compare *compare, const struct cpi_env *env, const char *pg_role,
                          const char *redis_role, cp_error *err);
 void cpi_compare_fini(struct cpi_compare *compare);

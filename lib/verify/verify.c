@@ -200,7 +200,7 @@ static void tell_difference(struct cpi_verify *verify, const struct cpi_suspect 
                                                                            .key = key,
                                                                            .at = compared->at,
                                                                            .document = compared->document,
-                                                                           .held = compared->held});
+                                                                           .held = compared->redis_value});
     free(key);
 }
 

@@ -3,7 +3,6 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "queue/recent.h"
-#include "redis/redis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +27,7 @@ struct cpi_applier {
     struct cpi_idset *set;
     struct cpi_servers *servers;
     struct cpi_reader *reader; /* the servers' */
-    struct cpi_redis *redis;   /* the servers' */
+    struct cpi_target *target; /* the servers' */
     uint64_t term;             /* of the lease when the reader was opened */
 
     /* Those of the batch that belong to one entity. */
@@ -38,12 +37,13 @@ struct cpi_applier {
 
     struct sent *sent;
     uint32_t sent_count;
+    cp_error refusal; /* of the round: why something is parked */
     bool has_put_off; /* some of this batch */
     uint32_t limit;   /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
     unsigned losses;  /* in a row, of a connection over a single id */
     struct cpi_log_limit parking;
     bool pg_connected; /* has been, once */
-    bool redis_connected;
+    bool target_connected;
 };
 
 static const struct cpi_entity *entity_of(const struct cpi_applier *applier, uint32_t index)
@@ -80,9 +80,9 @@ static bool append_command(struct cpi_applier *applier, const struct cpi_entity 
     const char *id = cpi_id_text(entity->id_type, &event.id, digits);
     applier->sent[applier->sent_count++] =
         (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
-    return (document != NULL
-                ? cpi_redis_append_set(applier->redis, &entity->key, id, document, length, entity->ttl_s, err)
-                : cpi_redis_append_del(applier->redis, &entity->key, id, err)) == CP_OK;
+    struct cpi_target *target = applier->target;
+    return (document != NULL ? target->ops->set(target, &entity->key, id, document, length, entity->ttl_s, err)
+                             : target->ops->del(target, &entity->key, id, err)) == CP_OK;
 }
 
 static void count_statement(void *context)
@@ -196,33 +196,34 @@ static void tell_auditor(struct cpi_applier *applier, const struct sent *sent)
     }
 }
 
-/* Reads one reply. False: the connection is lost. */
-static bool read_answer(struct cpi_applier *applier, struct sent *sent, cp_error *err)
+/* Takes the result of the i-th command. err: why something is neither done nor refused. */
+static void take_result(struct cpi_applier *applier, uint32_t i, cp_error *err)
 {
-    redisReply *reply = NULL;
-    if (cpi_redis_reply(applier->redis, &reply, err) != CP_OK) {
-        return false;
-    }
-    bool in_sync = true;
-    const char *command = sent->exists ? "SET" : "DEL";
-    if (reply->type == (sent->exists ? REDIS_REPLY_STATUS : REDIS_REPLY_INTEGER)) {
+    struct sent *sent = &applier->sent[i];
+    struct cpi_result result = applier->target->ops->result(applier->target, i);
+    switch (result.answer) {
+    case CPI_ANSWER_DONE:
         sent->answer = ACKNOWLEDGED;
-    } else if (reply->type == REDIS_REPLY_ERROR) {
-        enum cpi_reply_error what = cpi_reply_error(reply->str);
-        sent->answer = what == CPI_REPLY_OPERATOR ? REFUSED : PUT_OFF;
-        in_sync = what != CPI_REPLY_RECONNECT;
-        cpi_error(err, CP_ERR_REDIS, true, "Redis: %s: %s", command, reply->str);
-    } else {
-        in_sync = false;
-        cpi_error(err, CP_ERR_REDIS, true, "Redis: %s: not the reply this command has", command);
+        return;
+    case CPI_ANSWER_REFUSED:
+        sent->answer = REFUSED;
+        cpi_error(&applier->refusal, CP_ERR_REDIS, false, "%s", result.message);
+        return;
+    case CPI_ANSWER_WAIT:
+    case CPI_ANSWER_RECONNECT:
+    case CPI_ANSWER_NONSENSE:
+        sent->answer = PUT_OFF;
+        break;
+    case CPI_ANSWER_NONE:
+        sent->answer = UNANSWERED;
+        break;
     }
-    freeReplyObject(reply);
-    return in_sync;
+    cpi_error(err, CP_ERR_REDIS, true, "%s", result.message);
 }
 
 /* Takes what was acknowledged out of the set and parks what was refused; everything else stays where it is. True: there
  * is nothing else. */
-static bool settle(struct cpi_applier *applier, const cp_error *why)
+static bool settle(struct cpi_applier *applier)
 {
     uint32_t stored = 0;
     uint32_t deleted = 0;
@@ -238,7 +239,7 @@ static bool settle(struct cpi_applier *applier, const cp_error *why)
             deleted += !sent->exists;
             bytes += sent->bytes;
         } else if (sent->answer == REFUSED) {
-            park(applier, sent->handle, why->message);
+            park(applier, sent->handle, applier->refusal.message);
             refused++;
         }
     }
@@ -250,20 +251,18 @@ static bool settle(struct cpi_applier *applier, const cp_error *why)
     return left == 0;
 }
 
-/* Sends what has been appended and reads every reply. False: something is neither done nor parked. */
+/* Sends what has been appended and takes every result. False: something is neither done nor parked. */
 static bool push(struct cpi_applier *applier, cp_error *err)
 {
     if (applier->sent_count == 0) {
         return true;
     }
-    bool alive = cpi_redis_is_open(applier->redis) && cpi_redis_flush(applier->redis, err) == CP_OK;
-    for (uint32_t i = 0; i < applier->sent_count && alive; i++) {
-        alive = read_answer(applier, &applier->sent[i], err);
+    if (applier->target->ops->is_open(applier->target) && applier->target->ops->flush(applier->target, err) == CP_OK) {
+        for (uint32_t i = 0; i < applier->sent_count; i++) {
+            take_result(applier, i, err);
+        }
     }
-    if (!alive) {
-        cpi_redis_close(applier->redis);
-    }
-    return settle(applier, err);
+    return settle(applier);
 }
 
 /* ---- connections ---- */
@@ -289,22 +288,23 @@ static bool open_postgres(struct cpi_applier *applier, cp_error *err)
     return true;
 }
 
-static bool open_redis(struct cpi_applier *applier, cp_error *err)
+static bool open_target(struct cpi_applier *applier, cp_error *err)
 {
-    if (cpi_redis_is_open(applier->redis)) {
+    if (applier->target->ops->is_open(applier->target)) {
         return true;
     }
-    if (cpi_redis_open(applier->redis, err) != CP_OK) {
+    if (applier->target->ops->open(applier->target, err) != CP_OK) {
         return false;
     }
-    count(applier, CPI_STAT_RECONNECTS, applier->redis_connected);
-    applier->redis_connected = true;
+    count(applier, CPI_STAT_RECONNECTS, applier->target_connected);
+    applier->target_connected = true;
     return true;
 }
 
 static bool is_admitted(struct cpi_applier *applier, cp_error *err)
 {
-    return applier->redis->may_write || applier->servers->admit(applier->servers, err) == CP_OK;
+    return applier->target->ops->is_admitted(applier->target) ||
+           applier->servers->admit(applier->servers, err) == CP_OK;
 }
 
 /* ---- the public part ---- */
@@ -330,7 +330,7 @@ static void learn_from_success(struct cpi_applier *applier)
 bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err)
 {
     /* Redis first: a document that cannot be stored need not be read. */
-    if (!open_redis(applier, err) || !open_postgres(applier, err) || !is_admitted(applier, err)) {
+    if (!open_target(applier, err) || !open_postgres(applier, err) || !is_admitted(applier, err)) {
         return false;
     }
     uint32_t before = cpi_idset_total(applier->set) - cpi_idset_count(applier->set, CPI_PARKED);
@@ -344,7 +344,7 @@ bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint
     if (read && pushed && !applier->has_put_off) {
         learn_from_success(applier);
     } else if (!(read && pushed) && !advanced &&
-               !(cpi_reader_is_open(applier->reader) && cpi_redis_is_open(applier->redis))) {
+               !(cpi_reader_is_open(applier->reader) && applier->target->ops->is_open(applier->target))) {
         learn_from_loss(applier, handles, n, err);
     }
     return read && pushed;
@@ -358,7 +358,7 @@ uint32_t cpi_applier_batch(const struct cpi_applier *applier)
 void cpi_applier_close(struct cpi_applier *applier)
 {
     cpi_reader_close(applier->reader);
-    cpi_redis_close(applier->redis);
+    applier->target->ops->close(applier->target);
 }
 
 struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_servers *servers, struct cpi_idset *set)
@@ -372,7 +372,7 @@ struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_ser
     applier->set = set;
     applier->servers = servers;
     applier->reader = servers->reader;
-    applier->redis = servers->redis;
+    applier->target = servers->target;
     applier->limit = config->batch;
     applier->ids = calloc(config->batch, sizeof *applier->ids);
     applier->group = calloc(config->batch, sizeof *applier->group);

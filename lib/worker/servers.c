@@ -9,13 +9,12 @@ struct real_servers {
     struct cpi_servers servers; /* first: what is handed out */
     const struct cpi_env *env;
     struct cpi_fetch fetch;
-    struct cpi_redis redis;
 };
 
 static cp_code admit(struct cpi_servers *servers, cp_error *err)
 {
     struct real_servers *real = (struct real_servers *)servers;
-    return cpi_lease_admit(real->env->lease, &real->fetch.pg, &real->redis, err);
+    return cpi_lease_admit(real->env->lease, &real->fetch.pg, real->servers.target, err);
 }
 
 static void destroy(struct cpi_servers *servers)
@@ -23,7 +22,7 @@ static void destroy(struct cpi_servers *servers)
     struct real_servers *real = (struct real_servers *)servers;
     cpi_reader_destroy(real->servers.reader);
     cpi_fetch_fini(&real->fetch);
-    cpi_redis_close(&real->redis);
+    cpi_target_destroy(real->servers.target);
     free(real);
 }
 
@@ -37,13 +36,12 @@ struct cpi_servers *cpi_servers_create(const struct cpi_env *env)
     real->env = env;
     real->fetch.pg = cpi_env_pg(env, "cachepusher worker", env->stop->grace_fd, config->fetch_timeout_ms);
     real->fetch.entities = config->entities;
-    real->redis = cpi_env_redis(env, "cachepusher-worker", env->stop->grace_fd);
     real->servers = (struct cpi_servers){.reader = cpi_reader_create(&cpi_fetch_ops, &real->fetch, config->entities,
                                                                      config->entity_count, config->batch),
-                                         .redis = &real->redis,
+                                         .target = cpi_env_target(env, "cachepusher-worker", env->stop->grace_fd),
                                          .admit = admit,
                                          .destroy = destroy};
-    if (real->servers.reader == NULL) {
+    if (real->servers.reader == NULL || real->servers.target == NULL) {
         destroy(&real->servers);
         return NULL;
     }

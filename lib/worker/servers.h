@@ -11,7 +11,7 @@
 
 struct cpi_servers {
     struct cpi_reader *reader;
-    struct cpi_redis *redis;
+    struct cpi_target *target;
     /* Gets the connection to Redis, which is open like the other, the right to write. */
     cp_code (*admit)(struct cpi_servers *servers, cp_error *err);
     void (*destroy)(struct cpi_servers *servers);
