@@ -11,6 +11,7 @@ static const struct {
     const char *name;
     Suite *(*create)(void);
 } suites[] = {
+    {"applier", applier_suite},
     {"backoff", backoff_suite},
     {"bell", bell_suite},
     {"config", config_suite},
@@ -28,6 +29,7 @@ static const struct {
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
     {"suspects", suspects_suite},
+    {"worker", worker_suite},
 };
 
 int main(int argc, char **argv)

@@ -6,6 +6,7 @@
 
 #include <check.h>
 
+Suite *applier_suite(void);
 Suite *backoff_suite(void);
 Suite *bell_suite(void);
 Suite *config_suite(void);
@@ -23,6 +24,7 @@ Suite *redis_reply_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
 Suite *suspects_suite(void);
+Suite *worker_suite(void);
 
 /* How much of a stress test is done where ThreadSanitizer makes each step cost twenty times as much. */
 #if defined(__SANITIZE_THREAD__)
