@@ -16,10 +16,12 @@ static const struct {
     {"config", config_suite},
     {"error", error_suite},
     {"event", event_suite},
+    {"fence", fence_suite},
     {"id", id_suite},
     {"idset", idset_suite},
     {"inbox", inbox_suite},
     {"key", key_suite},
+    {"keyspace", keyspace_suite},
     {"lane", lane_suite},
     {"orphans", orphans_suite},
     {"reader", reader_suite},
@@ -27,6 +29,8 @@ static const struct {
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
+    {"single", single_suite},
+    {"single_keys", single_keys_suite},
     {"suspects", suspects_suite},
 };
 
