@@ -75,7 +75,7 @@ static bool flush_lane(struct cpi_live_feed *feed, uint32_t index)
     }
     if (moved > 0) {
         cpi_bell_ring(&lane->bell);
-        cpi_idset_compact(kept->set); /* the worker's set may hold what this one does not */
+        cpi_idset_compact(kept->set); /* gives memory back: those ids are the worker's to hold now */
     }
     return cpi_idset_total(kept->set) == 0 && kept->barrier == 0;
 }
