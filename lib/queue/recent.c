@@ -17,7 +17,7 @@ void cpi_recent_fini(struct cpi_recent *recent)
     pthread_mutex_destroy(&recent->mutex);
 }
 
-/* Makes room by forgetting the oldest. */
+/* Makes room by dropping the oldest. */
 static void put(struct cpi_recent *recent, const struct cpi_event *event)
 {
     struct cpi_event *place = &recent->events[recent->next];

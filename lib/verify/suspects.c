@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a suspect that never comes to rest: this many times the looks that would be enough. */
+/* For a suspect that keeps changing: this many times the looks that would otherwise be enough. */
 enum { LOOKS_FACTOR = 6 };
 
 int cpi_patience_interval_ms(const struct cpi_patience *patience)

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 
 enum {
-    /* A server that is away for longer than these take means: cannot tell. */
+    /* If a server is away for longer than these take, the verification fails. */
     TRIES = 7,
     RETRY_BASE_MS = 100,
     RETRY_CAP_MS = 2000,
@@ -86,7 +86,7 @@ bool cpi_checker_compare(struct cpi_checker *checker, uint32_t entity, const uni
     return true;
 }
 
-/* False: nothing is wanted any more. */
+/* False: no more ids are needed. */
 static bool is_wanted(struct cpi_verify *verify)
 {
     pthread_mutex_lock(&verify->mutex);
