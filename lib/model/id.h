@@ -25,9 +25,6 @@ const char *cpi_id_type_name(enum cpi_id_type type);
 bool cpi_id_type_parse(const char *name, enum cpi_id_type *type);
 bool cpi_id_is_text(enum cpi_id_type type);
 
-/* Strict: no overlong forms, no surrogates, nothing above U+10FFFF, and no NUL either. */
-bool cpi_utf8_valid(const char *text, size_t length);
-
 /* Reads an id of the type from text of `length` bytes (may hold any byte). False when it is none: not a number, out of
  * the type's range, not a uuid, not UTF-8, with a NUL inside. On success *id owns its text, if it is of a text type.
  * *out_of_memory is set when false is returned for want of memory and left alone otherwise. */

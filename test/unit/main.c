@@ -11,6 +11,7 @@ static const struct {
     const char *name;
     Suite *(*create)(void);
 } suites[] = {
+    {"assert", assert_suite},
     {"backoff", backoff_suite},
     {"bell", bell_suite},
     {"config", config_suite},
@@ -22,6 +23,7 @@ static const struct {
     {"key", key_suite},
     {"lane", lane_suite},
     {"orphans", orphans_suite},
+    {"random", random_suite},
     {"redis_address", redis_address_suite},
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},

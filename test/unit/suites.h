@@ -6,6 +6,7 @@
 
 #include <check.h>
 
+Suite *assert_suite(void);
 Suite *backoff_suite(void);
 Suite *bell_suite(void);
 Suite *config_suite(void);
@@ -17,6 +18,7 @@ Suite *inbox_suite(void);
 Suite *key_suite(void);
 Suite *lane_suite(void);
 Suite *orphans_suite(void);
+Suite *random_suite(void);
 Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *ring_suite(void);
