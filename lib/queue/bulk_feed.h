@@ -8,7 +8,7 @@
 struct cpi_bulk_feed {
     const struct cpi_lanes *lanes;
     struct cpi_events *staged; /* by lane, not yet in its ring */
-    int64_t barrier;           /* number of the last one */
+    int64_t barrier;           /* number of the last one; they only grow */
 };
 
 cp_code cpi_bulk_feed_init(struct cpi_bulk_feed *feed, const struct cpi_lanes *lanes, cp_error *err);

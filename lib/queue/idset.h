@@ -21,6 +21,9 @@ enum cpi_added {
     CPI_NO_MEMORY  /* not added; the caller still owns the id */
 };
 
+/* Barriers that may be open at once: one for each ring of a lane (lane.h). */
+enum { CPI_IDSET_BARRIERS = 2 };
+
 struct cpi_idset;
 
 /* entities tell how ids are hashed and freed; they have to outlive the set. NULL when out of memory. */
@@ -63,8 +66,9 @@ void cpi_idset_remove(struct cpi_idset *set, uint32_t handle);
 /* A mark on a member for the caller's own use, clear at first. Returns what it was. */
 bool cpi_idset_mark(struct cpi_idset *set, uint32_t handle, bool mark);
 
-/* Fences: two independent ones (0 and 1). Setting one remembers every live and bulk member of this moment; left tells
- * how many of those have been neither removed nor parked since. Setting it again starts anew. */
+/* Barriers: independent ones, from 0 to CPI_IDSET_BARRIERS - 1. Setting one remembers every live and bulk member of
+ * this moment; left tells how many of those have been neither removed nor parked since. Setting it again starts anew.
+ */
 void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier);
 uint32_t cpi_idset_barrier_left(const struct cpi_idset *set, unsigned barrier);
 
