@@ -40,6 +40,11 @@
  *    UTF-8 that names the thing concerned, without a newline and never with a password.
  *  - Strings passed in are copied. Strings handed to callbacks live until the callback returns.
  *  - Times are in milliseconds.
+ *  - Structs that may grow begin with their size. Set it before the call, and leave what you do not use at zero:
+ *        cp_stats stats = {.size = sizeof stats};
+ *    The library reads and writes no more than this, so that a program built with an older header keeps working with a
+ *    newer library. With an older library, what it does not know is left at zero, and asking it for that is
+ *    CP_ERR_ARGUMENT, as is a size that cannot be true. Structs that the library hands out carry its own size.
  */
 #ifndef CACHEPUSHER_H
 #define CACHEPUSHER_H
@@ -133,6 +138,7 @@ typedef enum cp_level { CP_LOG_ERROR, CP_LOG_WARN, CP_LOG_INFO, CP_LOG_DEBUG } c
 
 /* A document whose id has settled: Redis has acknowledged what a read made after the change had found. */
 typedef struct cp_document {
+    size_t size;
     const char *entity;
     const char *key; /* in Redis */
     size_t bytes;    /* of the document; 0 when there is none */
@@ -140,8 +146,10 @@ typedef struct cp_document {
 } cp_document;
 
 /* Both are called from the library's threads, several at a time, and hold up the thread that calls: return soon, and
- * call no function of the library from them except cp_syncer_stats(), cp_syncer_enqueue() and cp_syncer_resync(). */
+ * call no function of the library from them except cp_syncer_stats(), cp_syncer_stat(), cp_syncer_enqueue() and
+ * cp_syncer_resync(). */
 typedef struct cp_callbacks {
+    size_t size;                                                     /* sizeof(cp_callbacks) */
     void (*log)(void *context, cp_level level, const char *message); /* NULL: messages are discarded */
     void (*settled)(void *context, const cp_document *document);     /* NULL: not wanted */
     void *context;
@@ -185,30 +193,33 @@ typedef enum cp_cause {
     CP_CAUSE_REDIS,    /* Redis has lost data, or may have */
     CP_CAUSE_REQUEST,  /* cp_syncer_resync() */
     CP_CAUSE_RETRY,    /* what had failed in the run before */
-    CP_CAUSES
+    CP_CAUSES          /* how many this header knows */
 } cp_cause;
 
 /* In words, such as "Redis has lost data". Never NULL; the string is static. */
 CP_API const char *cp_cause_name(cp_cause cause);
 
+enum { CP_CAUSES_ROOM = 16 }; /* for causes to come */
+
 typedef struct cp_stats {
+    size_t size; /* sizeof(cp_stats) */
     /* Since the start: */
-    uint64_t events;            /* ids named by notifications and cp_syncer_enqueue() */
-    uint64_t resync_ids;        /* ids put through the lanes by resyncs, warm-up included */
-    uint64_t coalesced;         /* of these two, folded into an id that was waiting already */
-    uint64_t bad_payloads;      /* notifications that were no id, no array of ids and not '*' */
-    uint64_t fetches;           /* statements sent to read documents */
-    uint64_t stored;            /* documents settled by SET */
-    uint64_t deleted;           /* ids settled by DEL: no such document */
-    uint64_t bytes;             /* of the documents stored */
-    uint64_t failures;          /* tries to settle an id that failed and put it back */
-    uint64_t retries;           /* waits for a server that was away, or refused, before another try */
-    uint64_t reconnects;        /* connections lost and made again */
-    uint64_t overflows;         /* times that max_pending was passed and a resync asked for */
-    uint64_t resyncs;           /* completed, warm-up included */
-    uint64_t causes[CP_CAUSES]; /* runs begun for each; one run may have several */
-    uint64_t audited;           /* documents and keys that the auditor has compared; 0 unless audit_per_second is set */
-    uint64_t stale;             /* of these, found to be wrong for seconds on end, and sent to be read again */
+    uint64_t events;                 /* ids named by notifications and cp_syncer_enqueue() */
+    uint64_t resync_ids;             /* ids put through the lanes by resyncs, warm-up included */
+    uint64_t coalesced;              /* of these two, folded into an id that was waiting already */
+    uint64_t bad_payloads;           /* notifications that were no id, no array of ids and not '*' */
+    uint64_t fetches;                /* statements sent to read documents */
+    uint64_t stored;                 /* documents settled by SET */
+    uint64_t deleted;                /* ids settled by DEL: no such document */
+    uint64_t bytes;                  /* of the documents stored */
+    uint64_t failures;               /* tries to settle an id that failed and put it back */
+    uint64_t retries;                /* waits for a server that was away, or refused, before another try */
+    uint64_t reconnects;             /* connections lost and made again */
+    uint64_t overflows;              /* times that max_pending was passed and a resync asked for */
+    uint64_t resyncs;                /* completed, warm-up included */
+    uint64_t causes[CP_CAUSES_ROOM]; /* runs begun for each cp_cause; one run may have several */
+    uint64_t audited; /* documents and keys that the auditor has compared; 0 unless audit_per_second is set */
+    uint64_t stale;   /* of these, found to be wrong for seconds on end, and sent to be read again */
     /* Now: */
     uint64_t pending;         /* distinct ids known to the workers that have not settled */
     uint64_t failing;         /* of these, ids set aside since their own fetch or store fails; retried for ever */
@@ -218,7 +229,33 @@ typedef struct cp_stats {
 } cp_stats;
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */
-CP_API void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats);
+CP_API cp_code cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats, cp_error *err);
+
+/* The same figures as a table, for whoever passes them on (metrics, logs) without knowing each. */
+typedef enum cp_stat_kind {
+    CP_STAT_COUNTER, /* since the start; only grows */
+    CP_STAT_GAUGE    /* now */
+} cp_stat_kind;
+
+/* Names and units follow Prometheus' conventions. Those with a label are one figure for each of its values: they share
+ * name, help, unit and kind, and stand next to each other. */
+typedef struct cp_stat {
+    size_t size;
+    const char *name; /* such as "cachepusher_events_total" */
+    const char *help; /* one line, without a full stop */
+    const char *unit; /* "bytes"; "" for a number of something */
+    cp_stat_kind kind;
+    const char *label;       /* such as "cause"; NULL: it has none */
+    const char *label_value; /* such as "overflow"; NULL with label */
+} cp_stat;
+
+/* How many there are, and what they are: static, and never NULL below the count. Another version of the library may
+ * have others at other indexes. */
+CP_API size_t cp_stat_count(void);
+CP_API const cp_stat *cp_stat_describe(size_t index);
+
+/* The value of one, at any time between create and destroy; 0 when there is no such figure. */
+CP_API uint64_t cp_syncer_stat(const cp_syncer *syncer, size_t index);
 
 /* ---- verification ---- */
 
@@ -229,6 +266,7 @@ typedef enum cp_difference_kind {
 } cp_difference_kind;
 
 typedef struct cp_difference {
+    size_t size;
     cp_difference_kind kind;
     const char *entity;
     const char *key;      /* in Redis */
@@ -240,6 +278,7 @@ typedef struct cp_difference {
 typedef enum cp_verify_stage { CP_VERIFY_COMPARING, CP_VERIFY_RECHECKING, CP_VERIFY_REPAIRING } cp_verify_stage;
 
 typedef struct cp_verify_result {
+    size_t size;           /* sizeof(cp_verify_result) */
     cp_verify_stage stage; /* that it has reached */
     uint64_t expected;     /* documents to compare; the planner's estimate, or of a sample its size */
     uint64_t compared;     /* documents that Postgres lists, and keys in Redis without one */
@@ -256,8 +295,9 @@ typedef struct cp_verify_result {
     bool incomplete;       /* it ended early, since more ids were not equal than memory is meant for (a million) */
 } cp_verify_result;
 
-/* Zero is a valid one: everything, without repair. */
+/* Zero but for the size is a valid one: everything, without repair. */
 typedef struct cp_verify_options {
+    size_t size;     /* sizeof(cp_verify_options) */
     uint64_t sample; /* compare this many documents and this many keys, picked at random, a million at most; 0: all */
     bool repair;     /* announce what differs on the entity's first channel, and wait until it is equal */
     int recheck_ms;  /* how long a difference has to last to count: longer than a change takes to arrive. 0: 2000 */
@@ -277,9 +317,9 @@ typedef struct cp_verify_options {
  * To repair it takes a syncer that follows: this one, started, or one in another process. What that has not made equal
  * within 15 times recheck_ms of the last progress is left: missing + different + orphans - repaired.
  *
- * options may be NULL. CP_OK: it has run to its end; *result, which is filled in any case, tells what it found.
- * Anything else: it could not tell, since a server stayed away for some seconds, a query fails, too many documents
- * cannot be read, or the syncer is stopping. cp_syncer_stop() in another thread cuts it short. */
+ * options may be NULL. CP_OK: it has run to its end; *result, which is filled unless its size is wrong, has what it
+ * found. Anything else: it could not tell, since a server stayed away for some seconds, a query fails, too many
+ * documents cannot be read, or the syncer is stopping. cp_syncer_stop() in another thread cuts it short. */
 CP_API cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result,
                                 cp_error *err);
 

@@ -11,6 +11,7 @@ static const struct {
     const char *name;
     Suite *(*create)(void);
 } suites[] = {
+    {"abi", abi_suite},
     {"backoff", backoff_suite},
     {"bell", bell_suite},
     {"config", config_suite},
@@ -26,6 +27,7 @@ static const struct {
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
+    {"stats", stats_suite},
     {"suspects", suspects_suite},
 };
 

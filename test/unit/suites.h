@@ -6,6 +6,7 @@
 
 #include <check.h>
 
+Suite *abi_suite(void);
 Suite *backoff_suite(void);
 Suite *bell_suite(void);
 Suite *config_suite(void);
@@ -21,6 +22,7 @@ Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
+Suite *stats_suite(void);
 Suite *suspects_suite(void);
 
 /* How much of a stress test is done where ThreadSanitizer makes each step cost twenty times as much. */
