@@ -104,30 +104,65 @@ CP_API cp_code cp_config_load(cp_config *config, const char *path, cp_error *err
 /* The same from text in memory; `name` takes the place of the file's name in messages. */
 CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *name, cp_error *err);
 
-/* Sets one setting from text, as a flag or an environment variable would. Names are those of the file:
+/* Sets one setting from text, as a flag or an environment variable would. Their names, those of the file:
+ * (written by scripts/generate-docs)
  *
- *     postgres            libpq connection string or URI. Default "": libpq's own defaults and PG* variables
- *     redis               HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:PATH. Default 127.0.0.1:6379
- *     prefix              what {prefix} in key templates stands for. Default "customer"
- *     name                of all syncers of one name in one database, one writes and the others stand by. What writes
- *                         the same keys needs the same name; what writes other keys, or to another Redis, another one.
- *                         Default: the prefix
- *     standby             true or false: while another syncer of the name writes, wait for its end or fail to start.
- *                         Default true
- *     threads             workers, 1 to 64, each with a connection to either server. Default 4
- *     warmup              scan, touch or none: how documents are filled in at start. Default scan
- *     flush               true or false: delete every key under each entity's prefix first, and fail to start while
- *                         another syncer of the name writes. Default false
- *     batch               documents to a fetch, 1 to 10000. Default 256
- *     max_pending         distinct ids held while a server is away or they fail, 1000 to 100000000; past it they are
- *                         forgotten and a resync is made instead. Default 1000000
- *     connect_timeout_ms  for one attempt, 100 to 600000. Default 5000
- *     fetch_timeout_ms    for one statement of a worker or one page of a listing, 100 to 86400000. Default 30000
- *     redis_timeout_ms    for Redis to take and answer one batch, 100 to 600000. Default 5000
- *     audit_per_second    documents compared with Redis in the background, to find what no trigger has announced, 0 to
- *                         100000. Default 0: none. In a file also "audit": {"per_second": …}
+ *     postgres            Postgres, as a libpq connection string or URI; empty: libpq's own defaults and PG* variables.
+ *                         Default: empty
+ *     redis               Redis: HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:PATH. Default:
+ *                         127.0.0.1:6379
+ *     prefix              what {prefix} in key templates stands for. Default: customer
+ *     name                instances that share a name and a database elect one writer, and the others stand by; what
+ *                         writes the same keys needs the same name, and what writes other keys, or to another Redis,
+ *                         another one; empty: the prefix. Default: empty
+ *     standby             while another instance of the name is the writer, wait for its end; false: fail to start.
+ *                         Default: true
+ *     threads             workers, each with a connection to either server; 1 to 64. Default: 4
+ *     warmup              how documents are filled in at the start: scan lists the ids and reads each document, touch
+ *                         calls the warm-up procedure and follows the changes it makes, none only follows changes.
+ *                         Default: scan
+ *     flush               first delete every key under each entity's prefix; fails to start while another instance of
+ *                         the name is the writer. Default: false
+ *     batch               documents read by one statement; 1 to 10,000. Default: 256
+ *     max_pending         distinct ids kept while a server is away or they fail; beyond it they are dropped and a
+ *                         resync is made instead, which keeps as many keys of an entity in memory and looks the rest up
+ *                         in Postgres; 1,000 to 100,000,000. Default: 1,000,000
+ *     connect_timeout_ms  for one attempt to connect; 100 to 600,000. Default: 5,000
+ *     fetch_timeout_ms    for one statement of a worker, or one page of a listing; 100 to 86,400,000. Default: 30,000
+ *     redis_timeout_ms    for Redis to take and answer one batch; 100 to 600,000. Default: 5,000
+ *     audit_per_second    documents compared with Redis in the background each second, to find what no trigger has
+ *                         announced; 0: none; in a file also "audit": {"per_second": N}; 0 to 100,000. Default: 0
  */
 CP_API cp_code cp_config_set(cp_config *config, const char *name, const char *value, cp_error *err);
+
+typedef enum cp_setting_type {
+    CP_SETTING_STRING,
+    CP_SETTING_NUMBER,  /* a whole one */
+    CP_SETTING_BOOLEAN, /* true or false */
+    CP_SETTING_CHOICE,  /* one of some words, which help names */
+    CP_SETTING_STRINGS  /* an array of strings */
+} cp_setting_type;
+
+/* A setting, for whoever explains settings or offers them: the command's --help is made of these. */
+typedef struct cp_setting {
+    size_t size;
+    const char *name;
+    cp_setting_type type;
+    bool of_entity;          /* each of a file's "entities" has it; cp_config_set() does not know it */
+    bool required;           /* of an entity: it has no default */
+    int64_t min;             /* of a number */
+    int64_t max;             /* of a number */
+    const char *unit;        /* such as "milliseconds"; NULL for none */
+    const char *initial;     /* the default, in the form that cp_config_set() takes; "" for none; NULL when required */
+    const char *help;        /* what it does, in a sentence without a full stop */
+    const char *value;       /* what stands for its value in a usage, such as "N"; NULL of an entity */
+    const char *flag;        /* of the command cachepusher, such as "--dsn"; NULL: it has none but --set */
+    const char *environment; /* read by the command, such as "CP_DSN"; NULL for none */
+} cp_setting;
+
+/* How many there are, and what they are: static, and never NULL below the count. */
+CP_API size_t cp_setting_count(void);
+CP_API const cp_setting *cp_setting_describe(size_t index);
 
 /* Frees a configuration that no syncer owns. NULL is allowed. */
 CP_API void cp_config_destroy(cp_config *config);
@@ -243,7 +278,7 @@ typedef struct cp_stat {
     size_t size;
     const char *name; /* such as "cachepusher_events_total" */
     const char *help; /* one line, without a full stop */
-    const char *unit; /* "bytes"; "" for a number of something */
+    const char *unit; /* "bytes"; NULL for a number of something */
     cp_stat_kind kind;
     const char *label;       /* such as "cause"; NULL: it has none */
     const char *label_value; /* such as "overflow"; NULL with label */

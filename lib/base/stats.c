@@ -24,7 +24,7 @@ struct row {
     {                                                                                                                  \
         offsetof(cp_stats, member), true,                                                                              \
         {                                                                                                              \
-            .size = sizeof(cp_stat), .name = (stat_name), .help = (text), .unit = "", .kind = CP_STAT_GAUGE            \
+            .size = sizeof(cp_stat), .name = (stat_name), .help = (text), .unit = NULL, .kind = CP_STAT_GAUGE          \
         }                                                                                                              \
     }
 #define CAUSE(cause, text)                                                                                             \
@@ -33,48 +33,48 @@ struct row {
                                   {.size = sizeof(cp_stat),                                                            \
                                    .name = "cachepusher_resyncs_begun_total",                                          \
                                    .help = "Resyncs begun, by cause; one may have several",                            \
-                                   .unit = "",                                                                         \
+                                   .unit = NULL,                                                                       \
                                    .kind = CP_STAT_COUNTER,                                                            \
                                    .label = "cause",                                                                   \
                                    .label_value = (text)}}
 
 /* clang-format off */
 static const struct row rows[] = {
-    [CPI_STAT_EVENTS] = COUNTER(events, "", "cachepusher_events_total",
+    [CPI_STAT_EVENTS] = COUNTER(events, NULL, "cachepusher_events_total",
         "Ids named by notifications and cp_syncer_enqueue()"),
-    [CPI_STAT_RESYNC_IDS] = COUNTER(resync_ids, "", "cachepusher_resync_ids_total",
+    [CPI_STAT_RESYNC_IDS] = COUNTER(resync_ids, NULL, "cachepusher_resync_ids_total",
         "Ids queued by resyncs, warm-up included"),
-    [CPI_STAT_COALESCED] = COUNTER(coalesced, "", "cachepusher_coalesced_ids_total",
+    [CPI_STAT_COALESCED] = COUNTER(coalesced, NULL, "cachepusher_coalesced_ids_total",
         "Ids folded into one that was queued already"),
-    [CPI_STAT_BAD_PAYLOADS] = COUNTER(bad_payloads, "", "cachepusher_bad_payloads_total",
+    [CPI_STAT_BAD_PAYLOADS] = COUNTER(bad_payloads, NULL, "cachepusher_bad_payloads_total",
         "Notifications that were not an id, an array of ids or '*'"),
-    [CPI_STAT_FETCHES] = COUNTER(fetches, "", "cachepusher_fetches_total",
+    [CPI_STAT_FETCHES] = COUNTER(fetches, NULL, "cachepusher_fetches_total",
         "Statements sent to read documents"),
-    [CPI_STAT_STORED] = COUNTER(stored, "", "cachepusher_documents_stored_total",
+    [CPI_STAT_STORED] = COUNTER(stored, NULL, "cachepusher_documents_stored_total",
         "Documents settled by SET"),
-    [CPI_STAT_DELETED] = COUNTER(deleted, "", "cachepusher_documents_deleted_total",
+    [CPI_STAT_DELETED] = COUNTER(deleted, NULL, "cachepusher_documents_deleted_total",
         "Ids settled by DEL, since they have no document"),
     [CPI_STAT_BYTES] = COUNTER(bytes, "bytes", "cachepusher_stored_bytes_total",
         "Bytes of the documents stored"),
-    [CPI_STAT_FAILURES] = COUNTER(failures, "", "cachepusher_failures_total",
+    [CPI_STAT_FAILURES] = COUNTER(failures, NULL, "cachepusher_failures_total",
         "Attempts to settle an id that failed"),
-    [CPI_STAT_RETRIES] = COUNTER(retries, "", "cachepusher_retries_total",
+    [CPI_STAT_RETRIES] = COUNTER(retries, NULL, "cachepusher_retries_total",
         "Waits before another attempt, for a server that was away or refused"),
-    [CPI_STAT_RECONNECTS] = COUNTER(reconnects, "", "cachepusher_reconnects_total",
+    [CPI_STAT_RECONNECTS] = COUNTER(reconnects, NULL, "cachepusher_reconnects_total",
         "Connections lost and made again"),
-    [CPI_STAT_OVERFLOWS] = COUNTER(overflows, "", "cachepusher_overflows_total",
+    [CPI_STAT_OVERFLOWS] = COUNTER(overflows, NULL, "cachepusher_overflows_total",
         "Times that max_pending was exceeded and a resync requested"),
-    [CPI_STAT_RESYNCS] = COUNTER(resyncs, "", "cachepusher_resyncs_total",
+    [CPI_STAT_RESYNCS] = COUNTER(resyncs, NULL, "cachepusher_resyncs_total",
         "Resyncs completed, warm-up included"),
-    [CPI_STAT_AUDITED] = COUNTER(audited, "", "cachepusher_audited_total",
+    [CPI_STAT_AUDITED] = COUNTER(audited, NULL, "cachepusher_audited_total",
         "Documents and keys compared by the auditor"),
-    [CPI_STAT_STALE] = COUNTER(stale, "", "cachepusher_stale_total",
+    [CPI_STAT_STALE] = COUNTER(stale, NULL, "cachepusher_stale_total",
         "Documents and keys that the auditor found stale and had read again"),
-    [CPI_STAT_PENDING] = GAUGE(pending, "", "cachepusher_pending_ids",
+    [CPI_STAT_PENDING] = GAUGE(pending, NULL, "cachepusher_pending_ids",
         "Distinct ids known to the workers that have not settled"),
-    [CPI_STAT_FAILING] = GAUGE(failing, "", "cachepusher_failing_ids",
+    [CPI_STAT_FAILING] = GAUGE(failing, NULL, "cachepusher_failing_ids",
         "Ids set aside because their own fetch or store fails"),
-    [CPI_STAT_RESYNC_ESTIMATE] = GAUGE(resync_estimate, "", "cachepusher_resync_expected_documents",
+    [CPI_STAT_RESYNC_ESTIMATE] = GAUGE(resync_estimate, NULL, "cachepusher_resync_expected_documents",
         "Documents that the running or last resync expects to list"),
     [CPI_STAT_READY] = STATE(ready, "cachepusher_ready",
         "1 once every document that existed at the start has settled"),
