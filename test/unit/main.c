@@ -27,6 +27,7 @@ static const struct {
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
+    {"settings", settings_suite},
     {"stats", stats_suite},
     {"suspects", suspects_suite},
 };

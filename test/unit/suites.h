@@ -22,6 +22,7 @@ Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
+Suite *settings_suite(void);
 Suite *stats_suite(void);
 Suite *suspects_suite(void);
 
