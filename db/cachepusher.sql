@@ -1,30 +1,30 @@
--- cachepusher.sql: tell cachepusher which documents a write has touched, for any table.
+-- cachepusher.sql: triggers that announce which documents a write has touched, for any table.
 --
 --   select cachepusher.watch('address', 'fk_customer', 'customer_updated');
 --
--- From then on every INSERT, UPDATE, DELETE and TRUNCATE of address sends, on channel customer_updated and when the
--- transaction commits, the distinct values that fk_customer had before and has after the statement: an address that
--- moves from customer 1 to customer 2 names both.
+-- From then on every INSERT, UPDATE, DELETE and TRUNCATE of address sends the distinct values that fk_customer had before
+-- and has after the statement. They are sent on channel customer_updated when the transaction commits. An address that
+-- moves from customer 1 to customer 2 announces both.
 --
--- Tables that inherit from a watched one, partitions above all, are watched with it, so that writes straight to them are
--- announced too; those attached later by another call of watch(). Foreign tables cannot have such triggers.
+-- Partitions and other tables that inherit from a watched one are watched with it, so that direct writes to them are
+-- announced too. After attaching one, call watch() again. Foreign tables cannot have such triggers.
 --
--- watch() makes a trigger function for this table and column, in the table's schema. To stop watching, drop it, and the
--- triggers go with it (where the names are long it is called otherwise: \d address shows it):
+-- watch() creates a trigger function for this table and column, in the table's schema. To stop watching, drop the
+-- function; the triggers go with it. (If the names are long, it has another name: see \d address.)
 --
 --   drop function cachepusher_address__fk_customer() cascade;
 --
--- Can be loaded any number of times; tables stay watched as they were until watch() is called for them again. Needs
+-- Can be loaded any number of times. Tables stay watched as they are until watch() is called for them again. Requires
 -- PostgreSQL 11 or newer.
 
-set client_min_messages = warning;  -- "already exists, skipping" is no news here
+set client_min_messages = warning;  -- hides "already exists, skipping"
 
 create schema if not exists cachepusher;
 grant usage on schema cachepusher to public;
 
--- A name for what watch() makes: the names one after the other. Or a checksum of them, where that is more than the 63
--- bytes Postgres takes, which would cut it off, or where underscores at the wrong places make it another table's name
--- as well.
+-- A name for what watch() creates: the given names joined. A checksum takes their place if the result is longer than the
+-- 63 bytes at which Postgres would cut it off, or if underscores make it ambiguous: another table's names could give the
+-- same result.
 create or replace function cachepusher.made_name(kind text, variadic names name[]) returns name
 language sql stable
 as $$
@@ -33,18 +33,17 @@ as $$
     from pg_catalog.array_to_string(names, '__') as plain
 $$;
 
--- The source of the trigger function for a column. It belongs on statement-level triggers whose transition tables are
--- called old_rows and new_rows; its argument is the channel.
+-- The source of the trigger function for a column. The function is for statement-level triggers whose transition tables
+-- are called old_rows and new_rows; its argument is the channel.
 --
--- A statement that touches one id, nearly every one, or few takes a query that Postgres plans once for each session:
--- that is why each column has a function of its own. One put together at run time is planned each time, which takes
--- ten times as long as to run it; but for many rows that is little, and no plan made for one row has to do for a
--- million. Plans are made anew after ALTER TABLE, and each trigger has its own: tables whose columns differ can share
--- a function.
+-- Most statements touch one id or a few. For these the function has queries that Postgres plans once per session, which
+-- is why each column has a function of its own. A query built at run time is planned each time, and planning takes ten
+-- times as long as running it. For many rows that is little, and a plan made for one row need not serve a million. Plans
+-- are made anew after ALTER TABLE, and each trigger has its own, so tables whose columns differ can share a function.
 --
--- Failing the application's own write is never an option. After the column was dropped or renamed, '*' is sent: read
--- every document of this kind again. So it is for TRUNCATE, which names no rows, and for an id too long for any
--- payload.
+-- The application's own write must never fail. If the column has been dropped or renamed, '*' is sent, which means: read
+-- every document of this kind again. The same is sent for TRUNCATE, which has no rows to name, and for an id that is too
+-- long for any payload.
 create or replace function cachepusher.trigger_source(id_column name) returns text
 language plpgsql stable
 as $$
@@ -53,12 +52,11 @@ declare
     after constant text := pg_catalog.format('select %I as id from new_rows', id_column);
     either constant text := before || ' union all ' || after;
 
-    -- Ids are distinct as text in the C collation, for citext and some collations hold different texts for equal. And
-    -- cast rather than left to to_json(), which keeps the blanks that char(n) is padded with.
+    -- Ids are compared as text in the C collation, because citext and some collations treat different texts as equal.
+    -- They are cast, not left to to_json(), which keeps the padding of char(n).
     --
-    -- A name that SQL does not find in the tables of a subquery, it looks for outside: this is how a column that has
-    -- gone is noticed. An exception handler would be a subtransaction for each statement, and take half as long as all
-    -- the rest.
+    -- If the column is gone, its name inside the subquery resolves to the column of the same name outside, and the text
+    -- there shows it. An exception handler would cost a subtransaction per statement, half as much as all the rest.
     texts constant text := $sql$
         from (select 'cachepusher: no such column' as %1$I) as missing, lateral (
             select id::text collate pg_catalog."C" as id,
@@ -66,8 +64,8 @@ declare
             from (%2$s limit %3$s) as touched
         ) as texts$sql$;
 
-    -- Ids travel as JSON arrays: the only one, unless quoted it could be long, or a list of few. Each of the queries
-    -- reads one row more than it can tell of.
+    -- Ids travel as JSON arrays. The first query is for a single id that is short enough when quoted, the second for a few
+    -- ids. Each reads one row more than it can announce, to notice that there are more.
     one_or_few constant text := $sql$
         select pg_catalog.pg_notify(tg_argv[0], '[' || case when pg_catalog.bool_and(texts.is_number)
                    then pg_catalog.min(texts.id) else pg_catalog.to_json(pg_catalog.min(texts.id))::text end || ']'
@@ -88,11 +86,11 @@ declare
     -- As many ids to a payload as fit: Postgres refuses payloads of 8,000 bytes and more, and every notification costs
     -- a slot in its queue.
     --
-    -- In order, numbers by their value (shorter first, as text): neighbours are then read together, which takes Postgres
-    -- little more than half the time that ids in no order take.
+    -- Ids are sorted, numbers by value (as text: shorter first). Neighbours are then read together, which takes Postgres
+    -- little more than half as long as unsorted ids.
     --
-    -- An id goes into the payload that the running total of bytes has reached. The total may step over a payload's
-    -- end by one id at most, so that payloads are planned shorter than the limit by the longest id.
+    -- The running total of bytes decides which payload an id goes into. The total can exceed a payload's end by one id at
+    -- most, so payloads are planned shorter than the limit by the length of the longest id.
     many constant text := $sql$
         with ids as (
             select distinct id::text collate pg_catalog."C" as id,
@@ -155,7 +153,7 @@ $source$, queries[1], queries[2], queries[3], many, either, after, before);
 end
 $$;
 
--- Makes the trigger function, for the table's owner, and returns its name.
+-- Creates the trigger function, owned by the table's owner, and returns its name.
 create or replace function cachepusher.make_function(watched regclass, id_column name) returns text
 language plpgsql
 as $$
@@ -177,7 +175,8 @@ begin
             using errcode = 'insufficient_privilege';
     end if;
 
-    -- To replace a function leaves it to its owner, who could put there what then runs for all that write to the table.
+    -- Replacing a function does not change its owner, who could then run code of his own for everyone that writes to the
+    -- table.
     select proowner from pg_catalog.pg_proc
     where pronamespace = made_schema and proname = made and pronargs = 0
     into made_owner;
@@ -194,8 +193,8 @@ begin
 end
 $$;
 
--- Watch a table: id_column holds the id of the document a row belongs to. Deletes go to deleted_channel where one is
--- given, everything else to channel. Call it again to change channels, or after renaming the column.
+-- Watches a table. id_column holds the id of the document that a row belongs to. Deletions are announced on
+-- deleted_channel if given, everything else on channel. Call it again to change channels, or after renaming the column.
 create or replace function cachepusher.watch(
     watched regclass, id_column name, channel text, deleted_channel text default null
 ) returns void
@@ -215,7 +214,7 @@ begin
         raise exception 'cachepusher.watch: table % has no column "%"', watched, id_column
             using errcode = 'undefined_column';
     end if;
-    -- Postgres' own limit. Found out by pg_notify() it would fail the application's writes.
+    -- Postgres' own limit. If only pg_notify() noticed, the application's writes would fail.
     foreach given in array array[channel, coalesce(deleted_channel, channel)] loop
         if pg_catalog.octet_length(given) between 1 and 63 is not true then
             raise exception 'cachepusher.watch: the name of a channel has 1 to 63 bytes, not %: "%"',
@@ -236,7 +235,7 @@ begin
     loop
         foreach operation in array array['insert', 'update', 'delete', 'truncate'] loop
             made_trigger := cachepusher.made_name('cachepusher_' || operation || '_', id_column);
-            -- Those of a column that has gone would call for every document for ever.
+            -- Also drop triggers of columns that are gone: they would announce every document, forever.
             for replaced in
                 select tgname from pg_catalog.pg_trigger
                 where tgrelid = target and not tgisinternal

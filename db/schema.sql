@@ -1,5 +1,5 @@
--- schema.sql: the example that cachepusher serves when no configuration names another: customers with addresses.
--- Load cachepusher.sql first. Can be loaded any number of times; rows stay.
+-- schema.sql: customers with addresses, the example that cachepusher serves without a configuration.
+-- Load cachepusher.sql first. Can be loaded any number of times; rows are kept.
 
 set client_min_messages = warning;
 
@@ -15,12 +15,12 @@ create table if not exists address (
     fk_customer integer references customer on delete cascade
 );
 
--- A document looks up its customer's addresses, in order: this way round, nothing is left to sort. Without it each
--- document would cost a scan of the table.
-drop index if exists address_fk_customer; -- the one before it
+-- A document reads its customer's addresses in order, and this index has them in that order, so nothing is sorted. Without
+-- it each document would cost a scan of the table.
+drop index if exists address_fk_customer; -- replaced by the next one
 create index if not exists address_of_customer on address (fk_customer, id_address);
 
--- The document of one customer, compact as row_to_json() writes it; null when there is no such customer.
+-- The document of one customer, compact as row_to_json() writes it; null if there is no such customer.
 create or replace function customer_get(id integer) returns json
 language sql stable
 as $$
@@ -35,8 +35,8 @@ as $$
     ) as document
 $$;
 
--- The same documents, many at a time: a row for each customer there is, in any order. This is what cachepusher calls,
--- for it costs Postgres half as much: it becomes a part of the calling query, planned once for each connection, while a
+-- The same documents, many at a time: one row for each customer that exists, in any order. This is what cachepusher calls,
+-- because it costs Postgres half as much. It is inlined into the calling query, which is planned once per connection; a
 -- function that returns one document is started anew for each.
 create or replace function customer_get_many(ids integer[]) returns table (id integer, document json)
 language sql stable
@@ -52,7 +52,7 @@ as $$
     ) as document
 $$;
 
--- Touches every customer, so that the triggers announce every document: --warmup touch.
+-- Updates every customer, so that the triggers announce every document. Called by --warmup touch.
 create or replace function customer_warmup() returns bigint
 language sql
 as $$
@@ -60,7 +60,7 @@ as $$
     select count(*) from touched
 $$;
 
--- A document changes with its customer and with each of its addresses, the customer that an address leaves included.
+-- A document changes with its customer and with each of its addresses. When an address moves, both customers change.
 do $$
 begin
     perform cachepusher.watch('customer', 'id_customer', 'customer_updated', 'customer_deleted');

@@ -1,8 +1,8 @@
 /*
  * How long to wait before the next try: decorrelated jitter.
  *
- * Each wait is drawn between the base and three times the one before, up to a cap. The jitter keeps N workers that lost
- * one server at the same instant from coming back at the same instants.
+ * Each wait is drawn between the base and three times the wait before, up to a cap. The jitter keeps workers that lost
+ * a server at the same moment from coming back at the same moment.
  */
 #ifndef CPI_BACKOFF_H
 #define CPI_BACKOFF_H
@@ -13,13 +13,13 @@ struct cpi_backoff {
     int base_ms;
     int cap_ms;
     int last_ms;     /* 0: the next failure is the first */
-    uint64_t random; /* the generator's state; a shared one would be a global */
+    uint64_t random; /* the generator's state; one for each, so that there is no global state */
 };
 
-/* Different seeds, different draws: let them differ between processes too. */
+/* Different seeds give different draws; they should differ between processes, too. */
 void cpi_backoff_init(struct cpi_backoff *backoff, int base_ms, int cap_ms, uint64_t seed);
 
-/* The wait after one more failure: base_ms to cap_ms. */
+/* The wait after one more failure, from base_ms to cap_ms. */
 int cpi_backoff_next(struct cpi_backoff *backoff);
 
 /* After a success: the next wait starts from the base again. */

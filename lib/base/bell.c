@@ -28,8 +28,8 @@ void cpi_bell_fini(struct cpi_bell *bell)
 
 void cpi_bell_ring(struct cpi_bell *bell)
 {
-    /* acq_rel: the release half pairs with the acquire half in cpi_bell_arm(), for an owner that arms later and must
-     * then see the work; the acquire half has no payload. */
+    /* acq_rel: the release half pairs with the acquire half in cpi_bell_arm(): an owner that arms later must see the
+     * work. The acquire half publishes nothing. */
     if (atomic_exchange_explicit(&bell->sleeping, false, memory_order_acq_rel)) {
         eventfd_write(bell->fd, 1);
     }
@@ -43,8 +43,9 @@ void cpi_bell_arm(struct cpi_bell *bell)
 
 void cpi_bell_disarm(struct cpi_bell *bell)
 {
-    /* A read-modify-write too, though only the write is wanted: a plain store would end the release sequence of a ring
-     * before it, and the next arm, reading that store, would not see the work. acquire for the same reason. */
+    /* Only the write is needed, but it has to be a read-modify-write: a plain store would end the release sequence of
+     * an earlier ring, and the next arm, which reads that store, would not see the work. acquire for the same reason.
+     */
     atomic_exchange_explicit(&bell->sleeping, false, memory_order_acquire);
 }
 

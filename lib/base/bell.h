@@ -7,9 +7,9 @@
  *         cpi_bell_sleep(bell, timeout);
  *     cpi_bell_disarm(bell);
  *
- * No wake-up is lost: arm, disarm and ring are read-modify-writes of one flag, so one of them comes second and sees the
- * other. If ring is second it finds the flag set and writes the eventfd. If arm is second it synchronises with ring, so
- * the look for work that follows it sees what was published before. Ringing an awake owner costs one atomic exchange
+ * No wake-up is lost. arm, disarm and ring are read-modify-writes of one flag, so one of them comes second and sees the
+ * other. If ring is second, it finds the flag set and writes the eventfd. If arm is second, it synchronises with ring,
+ * so the check for work that follows sees what was published before. Ringing an awake owner costs one atomic exchange
  * and no system call.
  */
 #ifndef CPI_BELL_H
@@ -34,7 +34,7 @@ void cpi_bell_ring(struct cpi_bell *bell);
 void cpi_bell_arm(struct cpi_bell *bell);
 void cpi_bell_disarm(struct cpi_bell *bell);
 
-/* Sleeps until rung, until other_fd (-1: none) is readable, or for timeout_ms (-1: for ever). */
+/* Sleeps until rung, until other_fd (-1: none) is readable, or for timeout_ms (-1: without limit). */
 void cpi_bell_sleep(struct cpi_bell *bell, int other_fd, int timeout_ms);
 
 #endif

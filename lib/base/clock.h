@@ -12,7 +12,7 @@ static inline int64_t cpi_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-/* What is left until a deadline, as a timeout for poll(2): never negative. */
+/* The time left until a deadline, as a timeout for poll(2): never negative. */
 static inline int cpi_left_ms(int64_t deadline_ms)
 {
     int64_t left = deadline_ms - cpi_now_ms();

@@ -8,7 +8,7 @@
 
 enum { SHOWN_BYTES = 80 };
 
-/* Length of the UTF-8 character that begins here, as far as it is there. */
+/* Length of the UTF-8 character that begins here, as far as it is complete. */
 static size_t character_length(const char *text)
 {
     size_t length = 1;
@@ -49,7 +49,7 @@ void cpi_format(char *out, size_t size, const char *format, va_list arguments)
 {
     char text[2048];
     int length = vsnprintf(text, sizeof text, format, arguments);
-    if (length >= (int)sizeof text) { /* the last character may be half there */
+    if (length >= (int)sizeof text) { /* the last character may be incomplete */
         size_t end = sizeof text - 1;
         while (end > 0 && ((unsigned char)text[end - 1] & 0xC0) == 0x80) {
             end--;

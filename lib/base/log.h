@@ -12,8 +12,8 @@ struct cpi_log {
 /* Any thread. The message is one line, formatted and cut as by cpi_error(). */
 void cpi_log(const struct cpi_log *log, cp_level level, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
-/* For messages that may come by the million: ten of a kind in ten seconds are written, the next one after that tells
- * how many were not. Belongs to one thread; zero to begin with. */
+/* For messages that may come by the million. Ten of a kind are written in ten seconds; the next one after that says how
+ * many were left out. Belongs to one thread. Zero is a valid new one. */
 struct cpi_log_limit {
     int64_t since_ms;
     unsigned written;

@@ -37,13 +37,13 @@ void cpi_stop_fini(struct cpi_stop *stop)
 
 void cpi_stop_drain(struct cpi_stop *stop, int grace_ms)
 {
-    /* Of several callers the first sets the time. A timer of zero would be none: no grace is one nanosecond.
-     * relaxed: the flag only tells callers apart. */
+    /* The first caller sets the time. A timer of zero would be disarmed, so no grace means one nanosecond. relaxed: the
+     * flag only orders callers. */
     if (!atomic_exchange_explicit(&stop->asked, true, memory_order_relaxed)) {
         struct itimerspec grace = {.it_value = {.tv_sec = grace_ms / 1000, .tv_nsec = grace_ms % 1000 * 1000000L + 1}};
         timerfd_settime(stop->grace_fd, 0, &grace, NULL);
 
-        /* release, pairs with the acquire in cpi_stop_phase(): who sees draining finds the timer set. */
+        /* release, pairs with the acquire in cpi_stop_phase(): a thread that sees draining finds the timer set. */
         atomic_store_explicit(&stop->phase, CPI_DRAINING, memory_order_release);
         eventfd_write(stop->drain_fd, 1);
     }
@@ -51,8 +51,8 @@ void cpi_stop_drain(struct cpi_stop *stop, int grace_ms)
 
 void cpi_stop_close(struct cpi_stop *stop)
 {
-    /* release, pairs with the acquire in cpi_stop_phase(): who sees closed finds in its rings all that the producers,
-     * joined before this call, have put there. */
+    /* release, pairs with the acquire in cpi_stop_phase(): a thread that sees closed finds in its rings everything that
+     * the producers, joined before this call, have put there. */
     atomic_store_explicit(&stop->phase, CPI_CLOSED, memory_order_release);
 }
 

@@ -1,10 +1,10 @@
 /*
- * How a syncer's threads are told to end.
+ * The phases in which a syncer's threads end.
  *
  *   running ──▶ draining ──▶ closed
  *
- * Draining: the producers (listener, resync) finish what they hold and end. Closed: they have ended, so a worker whose
- * rings and set are empty may end as well. When the grace time passes, whatever is still waiting gives up.
+ * Draining: the producers (listener, resync, marker, auditor) finish what they hold and end. Closed: they have ended,
+ * so a worker ends once its rings and set are empty. When the grace time is over, every wait gives up.
  */
 #ifndef CPI_STOP_H
 #define CPI_STOP_H
@@ -16,9 +16,9 @@
 enum cpi_phase { CPI_RUNNING, CPI_DRAINING, CPI_CLOSED };
 
 struct cpi_stop {
-    atomic_bool asked; /* draining has been asked for */
+    atomic_bool asked; /* draining has been requested */
     atomic_int phase;
-    /* Both are never read from, so that once readable they stay so for every poll(2) in every thread. */
+    /* Neither is ever read from: once readable, it stays readable for every poll(2) in every thread. */
     int drain_fd; /* eventfd: readable from draining on; cancels what a producer waits for */
     int grace_fd; /* timerfd: readable when the grace time has passed; cancels what a worker waits for */
 };
@@ -29,7 +29,7 @@ void cpi_stop_fini(struct cpi_stop *stop);
 /* Any thread; only the first call counts. */
 void cpi_stop_drain(struct cpi_stop *stop, int grace_ms);
 
-/* The caller that has joined the producers. */
+/* The thread that has joined the producers. */
 void cpi_stop_close(struct cpi_stop *stop);
 
 /* Any thread. */

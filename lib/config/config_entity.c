@@ -6,19 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Where Postgres cuts identifiers: a longer channel would be another one than the application
- * notifies. */
+/* Postgres cuts longer identifiers, so a longer channel would not be the one the application notifies. */
 enum { NAME_BYTES_MAX = 63 };
 
 enum { NAMES_BYTES = 256 };
 
-/* A hundred years. Redis refuses what overflows when it adds the present in milliseconds. */
+/* A hundred years. Redis refuses times that overflow when it adds the current time in milliseconds. */
 #define TTL_MAX_S (INT64_C(100) * 366 * 86400)
 
 /* Reads one member of an entity. */
 typedef cp_code read_member(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity);
 
-/* Copies a string, which may not be empty, to *string. */
+/* Copies a string to *string; it must not be empty. */
 static cp_code read_string(struct cpi_reader *reader, const json_t *value, char **string)
 {
     if (!json_is_string(value)) {
@@ -41,8 +40,8 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The end of the SQL identifier that text begins with, NULL if it begins with none. Like Postgres'
- * lexer, takes any byte outside ASCII for a letter. */
+/* The end of the SQL identifier at the start of text; NULL: there is none. Like Postgres' lexer, it takes any byte
+ * outside ASCII for a letter. */
 static const char *skip_identifier(const char *text)
 {
     if (*text == '"') {
@@ -61,7 +60,7 @@ static const char *skip_identifier(const char *text)
     return text;
 }
 
-/* NAME or SCHEMA.NAME. This text is pasted into statements, so nothing else may pass. */
+/* NAME or SCHEMA.NAME. The text is pasted into statements, so nothing else may pass. */
 static bool is_function_name(const char *text)
 {
     const char *end = skip_identifier(text);
@@ -106,8 +105,8 @@ static cp_code read_key(struct cpi_reader *reader, json_t *value, struct cpi_ent
     if (code != CP_OK) {
         return code;
     }
-    /* The final prefix may be set later; a template that is wrong is so with any, and here the file
-     * can be named. */
+    /* The final prefix may be set later. But a template that is wrong is wrong with any prefix, and here the message
+     * can name the file. */
     struct cpi_key key;
     cp_error inner;
     code = cpi_key_init(&key, entity->key_template, "prefix", NULL, &inner);
@@ -195,7 +194,7 @@ static cp_code read_list(struct cpi_reader *reader, json_t *value, struct cpi_en
     if (code != CP_OK) {
         return code;
     }
-    /* The query becomes part of a larger one, where a semicolon would end it too soon. */
+    /* The query becomes part of a larger one, and a semicolon would end that too early. */
     size_t length = strlen(entity->list);
     while (length > 0 && strchr("; \t\r\n\f\v", entity->list[length - 1]) != NULL) {
         length--;

@@ -50,7 +50,7 @@ static cp_code read_setting(struct cpi_reader *reader, const json_t *value, cons
     return code == CP_OK ? CP_OK : cpi_error_memory(reader->err);
 }
 
-/* "audit": {"per_second": 100} is "audit_per_second": 100, and what else may come to begin with audit_. */
+/* "audit": {"per_second": 100} means "audit_per_second": 100; likewise for any setting that begins with audit_. */
 static cp_code read_audit(struct cpi_reader *reader, json_t *group, struct cp_config *draft)
 {
     if (!json_is_object(group)) {
@@ -111,8 +111,7 @@ static cp_code read_root(struct cpi_reader *reader, json_t *root, struct cp_conf
 
 /* ---- files ---- */
 
-/* jansson quotes what it stumbled over, which may be half of a password: say what is wrong and
- * leave out the quote. */
+/* jansson quotes the text it fails at, which may be part of a password. Keep the message without the quote. */
 static cp_code reject_syntax(const struct cpi_reader *reader, const json_error_t *error)
 {
     const char *problem = error->text;
@@ -129,7 +128,7 @@ static cp_code reject_syntax(const struct cpi_reader *reader, const json_error_t
     default:
         break;
     }
-    /* It gives no reason when it runs out of memory in the midst of building values. */
+    /* It gives no reason if memory runs out while it builds values. */
     if (*problem == '\0') {
         return cpi_error_memory(reader->err);
     }
@@ -139,8 +138,7 @@ static cp_code reject_syntax(const struct cpi_reader *reader, const json_error_t
                      (int)length, problem);
 }
 
-/* A copy of config that a file is read into, so that a failure half-way changes nothing. Without
- * the entities. */
+/* A copy of config, without its entities, to read a file into. So a failure half-way changes nothing. */
 static cp_code draft_init(struct cp_config *draft, const struct cp_config *config, cp_error *err)
 {
     *draft = *config;
@@ -193,7 +191,7 @@ static cp_code parse(struct cp_config *config, const char *json, size_t length, 
     return code;
 }
 
-/* Reads at most size bytes of a file. */
+/* Reads at most `size` bytes of a file. */
 static cp_code read_file(const char *path, char *buffer, size_t size, size_t *length, cp_error *err)
 {
     FILE *file = fopen(path, "re");
@@ -211,7 +209,7 @@ static cp_code read_file(const char *path, char *buffer, size_t size, size_t *le
 
 cp_code cp_config_load(cp_config *config, const char *path, cp_error *err)
 {
-    /* One byte more than may be there, to tell a file that is too large. */
+    /* One byte more than allowed, to notice a file that is too large. */
     char *buffer = malloc(FILE_BYTES_MAX + 1);
     if (buffer == NULL) {
         return cpi_error_memory(err);

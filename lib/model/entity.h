@@ -1,4 +1,4 @@
-/* An entity: one kind of document, its key, and where its documents and ids come from. */
+/* An entity: one kind of document, its key, and where its documents and ids come from. Read-only once configured. */
 #ifndef CPI_ENTITY_H
 #define CPI_ENTITY_H
 
@@ -8,14 +8,14 @@
 struct cpi_entity {
     char *name;
     char *key_template;
-    struct cpi_key key; /* of key_template; made when the configuration is complete, since it takes the prefix */
+    struct cpi_key key; /* parsed from key_template when the configuration is complete, since it needs the prefix */
     enum cpi_id_type id_type;
-    char **channels; /* each means: read this id again. A channel may belong to several entities */
+    char **channels; /* a notification means: read this id again. A channel may belong to several entities */
     size_t channel_count;
-    char *fetch;            /* the fetch function, checked to be a name ("schema.name", quoted or not) */
+    char *fetch;            /* the fetch function, checked to be a plain name ("schema.name", quoted or not) */
     bool fetch_many;        /* it takes an array and returns rows (id, document) instead of one id and one document */
     char *list;             /* a query with one column: the id of every document */
-    char *warmup_procedure; /* a name; NULL when there is none */
+    char *warmup_procedure; /* a name; NULL: none */
     int64_t ttl_s;          /* 0: keys do not expire */
 };
 

@@ -73,7 +73,7 @@ static enum cpi_payload add_array(const struct cpi_entity *entity, uint32_t inde
     json_error_t error;
     json_t *array = json_loads(payload, 0, &error);
     if (array == NULL) {
-        /* jansson gives neither reason nor code when it has no memory to begin with. */
+        /* jansson gives neither a reason nor a code if its first allocation fails. */
         bool out_of_memory = error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory;
         return out_of_memory ? CPI_PAYLOAD_NO_MEMORY : CPI_PAYLOAD_BAD;
     }

@@ -1,6 +1,6 @@
 /*
- * Events: "this id changed, read it again". An event never carries data, and a deletion is one like any other: the read
- * after it finds nothing.
+ * Events: "this id changed, read it again". An event never carries data. A deletion is an event like any other; the
+ * read that follows finds nothing.
  */
 #ifndef CPI_EVENT_H
 #define CPI_EVENT_H
@@ -10,10 +10,10 @@
 /* One slot of a ring. */
 struct cpi_event {
     union cpi_id id;
-    uint32_t entity; /* index into the configuration, or one of the two below */
+    uint32_t entity; /* index into the configuration, or one of the two marks below */
 };
 
-/* Events that are no ids but questions to the worker; id.number tells one from the next (see lane.h). */
+/* Marks for the worker instead of ids, numbered by id.number (see lane.h). */
 #define CPI_BARRIER UINT32_MAX
 #define CPI_QUIESCE (UINT32_MAX - 1)
 
@@ -32,21 +32,21 @@ struct cpi_events {
 /* Takes over the event's id, on success only. False: out of memory. */
 bool cpi_events_add(struct cpi_events *events, const struct cpi_event *event);
 
-/* Frees the ids of all events but the first `kept`, and forgets them. */
+/* Removes all events but the first `kept`, and frees their ids. */
 void cpi_events_truncate(struct cpi_events *events, size_t kept, const struct cpi_entity *entities);
 
-/* cpi_events_truncate() to nothing, and frees the array. */
+/* Removes all events and frees the array. */
 void cpi_events_fini(struct cpi_events *events, const struct cpi_entity *entities);
 
 enum cpi_payload {
     CPI_PAYLOAD_IDS,        /* appended to events */
     CPI_PAYLOAD_EVERYTHING, /* "*": resync this entity */
-    CPI_PAYLOAD_BAD,        /* none of what is allowed; nothing is appended, not even the good ids of an array */
+    CPI_PAYLOAD_BAD,        /* not one of these; nothing is appended, not even the valid ids of an array */
     CPI_PAYLOAD_NO_MEMORY   /* nothing is appended */
 };
 
-/* Reads a notification's payload for one entity: an id as bare text (17), a JSON array of ids ([17,18], ["a","b"]; a
- * number may stand in quotes), or "*". Text ids that are "*" or begin with "[" can only be named by an array. */
+/* Parses a notification's payload for one entity: an id as bare text (17), a JSON array of ids ([17,18], ["a","b"];
+ * numbers may be quoted), or "*". Text ids that are "*" or begin with "[" can only be given in an array. */
 enum cpi_payload cpi_event_parse(const struct cpi_entity *entity, uint32_t index, const char *payload,
                                  struct cpi_events *events, const struct cpi_entity *entities);
 

@@ -21,7 +21,7 @@ static bool parse_number(const char *text, size_t length, int64_t min, int64_t m
     if (at == length) {
         return false;
     }
-    /* Built up with its sign, since the smallest number has no positive counterpart. */
+    /* Accumulated with its sign, since the smallest number has no positive counterpart. */
     int64_t value = 0;
     for (; at < length; at++) {
         if (text[at] < '0' || text[at] > '9') {
@@ -69,7 +69,7 @@ static bool parse_uuid(const char *text, size_t length, char canonical[UUID_LENG
     return true;
 }
 
-/* The length of the well-formed character that text begins with; 0 when there is none. */
+/* The length of the well-formed character at the start of text; 0: there is none. */
 static size_t character_length(const unsigned char *text, size_t length)
 {
     unsigned lead = text[0];
@@ -93,7 +93,7 @@ static size_t character_length(const unsigned char *text, size_t length)
             return 0;
         }
     }
-    /* The second byte tells overlong forms, surrogates and what lies above U+10FFFF. */
+    /* The second byte shows overlong forms, surrogates and values above U+10FFFF. */
     unsigned second = text[1];
     if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) ||
         (lead == 0xF4 && second > 0x8F)) {
@@ -113,7 +113,7 @@ static uint64_t mix(uint64_t value)
     return value;
 }
 
-/* FNV-1a, whose upper bits are weak for short strings: to be mixed by the caller. */
+/* FNV-1a. Its upper bits are weak for short strings, so the caller mixes the result. */
 static uint64_t hash_text(const char *text)
 {
     uint64_t hash = UINT64_C(0xCBF29CE484222325);
@@ -185,7 +185,7 @@ bool cpi_id_parse(enum cpi_id_type type, const char *text, size_t length, union 
         *out_of_memory = true;
         return false;
     }
-    memcpy(id->text, text, length); /* not strndup(): text need not end in a NUL */
+    memcpy(id->text, text, length); /* not strndup(), since text need not end in a NUL */
     id->text[length] = '\0';
     return true;
 }
@@ -210,6 +210,16 @@ uint64_t cpi_id_hash(enum cpi_id_type type, const union cpi_id *id, unsigned ent
 bool cpi_id_equal(enum cpi_id_type type, const union cpi_id *a, const union cpi_id *b)
 {
     return cpi_id_is_text(type) ? strcmp(a->text, b->text) == 0 : a->number == b->number;
+}
+
+bool cpi_id_copy(enum cpi_id_type type, const union cpi_id *id, union cpi_id *copy)
+{
+    *copy = *id;
+    if (cpi_id_is_text(type)) {
+        copy->text = strdup(id->text);
+        return copy->text != NULL;
+    }
+    return true;
 }
 
 void cpi_id_fini(enum cpi_id_type type, union cpi_id *id)

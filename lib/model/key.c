@@ -9,8 +9,7 @@
 static const char id_mark[] = "{id}";
 static const char prefix_mark[] = "{prefix}";
 
-/* A piece of a template: the part of one before {id} or after it that stands beyond the other
- * template's. */
+/* A piece of a template: what its text before or after {id} has beyond the other template's. */
 struct piece {
     const char *text;
     size_t length;
@@ -21,8 +20,7 @@ static bool starts_with(const char *text, const char *start)
     return strncmp(text, start, strlen(start)) == 0;
 }
 
-/* Writes the template without {id} and with the prefix into out, which is large enough, and tells
- * where {id} was. */
+/* Writes the template with the prefix and without {id} into out, which is large enough, and says where {id} was. */
 static cp_code expand(const char *key_template, const char *prefix, char *out, size_t *id_at, bool *uses_prefix,
                       cp_error *err)
 {
@@ -75,7 +73,7 @@ static char *append_escaped(char *out, const char *text)
     return out;
 }
 
-/* Whether an id of the type can contain these characters in a row. */
+/* Whether an id of the type can contain this sequence of characters. */
 static bool can_hold(enum cpi_id_type type, const char *text, size_t length)
 {
     const char *accepted = type == CPI_ID_UUID ? "0123456789abcdef-" : "0123456789-";
@@ -92,11 +90,10 @@ static bool can_be_empty(enum cpi_id_type type)
     return type == CPI_ID_TEXT;
 }
 
-/* The one template's ids are followed by `after`, the other's preceded by `before`, and neither
- * piece has a counterpart: is there X + after == before + Y, X an id of the one and Y of the other?
- * There is when X can hold all of `before` and Y all of `after`, for a digit can stand between.
- * Otherwise the pieces have to share characters: the end of `before` is the start of `after`, X is
- * what remains of the one and Y of the other. */
+/* One template has `after` behind its id, the other has `before` in front of its id, and neither piece has a
+ * counterpart. Are there ids X and Y with X + after == before + Y? Yes, if X can contain all of `before` and Y all of
+ * `after`, since a digit can be between them. Otherwise the pieces have to overlap: the end of `before` is the start of
+ * `after`, and X and Y are what remains of the two. */
 static bool pieces_cross(struct piece before, enum cpi_id_type x, struct piece after, enum cpi_id_type y)
 {
     if (can_hold(x, before.text, before.length) && can_hold(y, after.text, after.length)) {
@@ -197,7 +194,7 @@ bool cpi_key_overlap(const struct cpi_key *a, enum cpi_id_type a_type, const str
         return false;
     }
     if (a->after_length <= b->after_length) {
-        /* A's id would hold all of B's and what stands around it. */
+        /* A's id would contain all of B's id and the text around it. */
         struct piece after = {b->after, b->after_length - a->after_length};
         return memcmp(a->after, b->after + after.length, a->after_length) == 0 &&
                can_hold(a_type, before.text, before.length) && can_hold(a_type, after.text, after.length);

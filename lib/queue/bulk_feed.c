@@ -50,7 +50,8 @@ bool cpi_bulk_feed_push(struct cpi_bulk_feed *feed)
 
 static bool ask(struct cpi_bulk_feed *feed, bool (*put)(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number))
 {
-    /* Only this thread fills the bulk rings: one that has room keeps it, so that all get the question or none does. */
+    /* Only this thread fills the bulk rings, so a ring that has room keeps it. Either all rings get the mark or none
+     * does. */
     for (uint32_t i = 0; i < feed->lanes->count; i++) {
         if (!cpi_lane_has_room(&feed->lanes->items[i], CPI_RING_BULK)) {
             return false;

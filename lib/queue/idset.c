@@ -7,10 +7,10 @@ enum {
     NONE = 0,
     BARRIERS = 2,
     FIRST_CAPACITY = 1024,              /* of members; the table has twice as many places */
-    KEPT_CAPACITY = 16 * FIRST_CAPACITY /* half a megabyte is not worth the while */
+    KEPT_CAPACITY = 16 * FIRST_CAPACITY /* below half a megabyte it is not worth it */
 };
 
-/* 24 bytes: a million ids that wait for a server to come back are the largest thing this library holds. */
+/* 24 bytes. A million ids that wait for a server to come back are the largest data this library holds. */
 struct member {
     union cpi_id id;
     uint32_t next; /* in its queue, or in the list of free members */
@@ -18,7 +18,6 @@ struct member {
     uint32_t hash;
     unsigned entity : 16;
     unsigned queue : 2;
-    unsigned marked : 1;
     unsigned barriers : BARRIERS; /* bit f: barrier f waits for it */
 };
 
@@ -32,8 +31,8 @@ struct cpi_idset {
     const struct cpi_entity *entities;
     struct member *members; /* [0] is not used: handle 0 means none */
     uint32_t capacity;      /* of members, a power of two */
-    uint32_t used;          /* members ever handed out; those beyond have never been touched */
-    uint32_t free;          /* first of the free ones below used */
+    uint32_t used;          /* members ever handed out; those beyond were never touched */
+    uint32_t free;          /* the first free member below used */
     uint32_t *table;        /* 2 * capacity places, open addressing, each a handle or NONE */
     struct queue queues[CPI_QUEUES];
     uint32_t barrier_left[BARRIERS];
@@ -44,7 +43,7 @@ static enum cpi_id_type type_of(const struct cpi_idset *set, uint32_t entity)
     return set->entities[entity].id_type;
 }
 
-/* Gives the set room for `capacity` members and an empty table. On failure nothing has changed. */
+/* Gives the set room for `capacity` members and an empty table. A failure changes nothing. */
 static bool allocate(struct cpi_idset *set, uint32_t capacity)
 {
     uint32_t *table = calloc(2 * (size_t)capacity, sizeof *table);
@@ -97,7 +96,7 @@ static uint32_t place_mask(const struct cpi_idset *set)
     return 2 * set->capacity - 1;
 }
 
-/* The lane was chosen by the hash's upper half, so within one lane only the lower half is spread evenly. */
+/* The upper half of the hash has chosen the lane, so within a lane only the lower half is spread evenly. */
 static uint32_t table_hash(const struct cpi_idset *set, uint32_t entity, const union cpi_id *id)
 {
     return (uint32_t)cpi_id_hash(type_of(set, entity), id, entity);
@@ -125,7 +124,7 @@ static uint32_t place_of(const struct cpi_idset *set, uint32_t handle)
     return place;
 }
 
-/* Takes a place out of its run of neighbours by moving up those that would not be found across the gap. */
+/* Frees a place in a run of neighbours, and moves up those that would not be found beyond the gap. */
 static void close_gap(struct cpi_idset *set, uint32_t gap)
 {
     uint32_t mask = place_mask(set);
@@ -161,7 +160,7 @@ static bool grow(struct cpi_idset *set)
     return true;
 }
 
-/* The least capacity that holds what there is, and some more, so that it does not have to grow again at once. */
+/* The least capacity for the members there are and some more, so that the set need not grow again at once. */
 static uint32_t fitting_capacity(const struct cpi_idset *set)
 {
     uint32_t capacity = set->capacity;
@@ -332,13 +331,6 @@ void cpi_idset_remove(struct cpi_idset *set, uint32_t handle)
 {
     struct cpi_event event = cpi_idset_take(set, handle);
     cpi_id_fini(type_of(set, event.entity), &event.id);
-}
-
-bool cpi_idset_mark(struct cpi_idset *set, uint32_t handle, bool mark)
-{
-    bool was = set->members[handle].marked;
-    set->members[handle].marked = mark;
-    return was;
 }
 
 void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier)

@@ -2,8 +2,8 @@
 
 #include "base/error.h"
 
-/* Slots of 16 bytes. A live ring takes a burst of notifications while its worker is busy with one batch (a millisecond
- * or ten) before the listener has to coalesce for it; a bulk ring needs to hold the resync thread's lead, no more. */
+/* Slots of 16 bytes. A live ring holds a burst of notifications while its worker is busy with one batch, for one to ten
+ * milliseconds; after that the listener has to coalesce. A bulk ring only holds the resync thread's lead. */
 enum { LIVE_CAPACITY = 8192, BULK_CAPACITY = 4096 };
 
 cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err)
@@ -80,14 +80,14 @@ bool cpi_lane_is_empty(const struct cpi_lane *lane)
 
 void cpi_lane_acknowledge(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
 {
-    /* release, pairs with the acquire in cpi_lane_has_passed(): whoever is told "ready" may rely on what the worker did
-     * before, its settled callbacks included. */
+    /* release, pairs with the acquire in cpi_lane_has_passed(): after "ready", everything the worker did before is
+     * visible, its settled callbacks included. */
     atomic_store_explicit(&lane->barriers_passed[kind], number, memory_order_release);
 }
 
 void cpi_lane_set_queued(struct cpi_lane *lane, uint32_t queued)
 {
-    /* relaxed, here and below: a figure that stands for nothing else, and may be old. */
+    /* relaxed, here and below: the figure publishes nothing but itself, and may be old. */
     atomic_store_explicit(&lane->queued, queued, memory_order_relaxed);
 }
 

@@ -8,7 +8,7 @@ enum { FLUSH_CHUNK = 256 };
 struct kept {
     struct cpi_idset *set;    /* in its live queue */
     struct cpi_events staged; /* of one put; empty between calls */
-    int64_t barrier;          /* to be put in once the set is empty; 0: none */
+    int64_t barrier;          /* to be put into the ring once the set is empty; 0: none */
 };
 
 struct cpi_live_feed {
@@ -75,7 +75,7 @@ static bool flush_lane(struct cpi_live_feed *feed, uint32_t index)
     }
     if (moved > 0) {
         cpi_bell_ring(&lane->bell);
-        cpi_idset_compact(kept->set); /* what it holds less the worker's set holds more */
+        cpi_idset_compact(kept->set); /* gives memory back: those ids are the worker's to hold now */
     }
     return cpi_idset_total(kept->set) == 0 && kept->barrier == 0;
 }
@@ -89,7 +89,7 @@ bool cpi_live_feed_flush(struct cpi_live_feed *feed)
     return empty;
 }
 
-/* Forgets all that a lane's set holds. */
+/* Drops everything in a lane's set. */
 static void forget(struct cpi_live_feed *feed, struct kept *kept)
 {
     cpi_stats_add(feed->lanes->stats, CPI_STAT_OVERFLOWS, 1);
@@ -110,7 +110,7 @@ static bool keep(struct cpi_live_feed *feed, uint32_t index, size_t from)
     uint32_t room = queued < capacity ? capacity - queued : 0;
     bool fits = true;
     for (size_t i = from; i < staged->count && fits; i++) {
-        /* One that is kept already needs no room. */
+        /* An id that is kept already needs no room. */
         const struct cpi_event *event = &staged->items[i];
         bool may_add = cpi_idset_total(kept->set) < room || cpi_idset_find(kept->set, event->entity, &event->id) != 0;
         enum cpi_added added = may_add ? cpi_idset_add(kept->set, event, CPI_LIVE) : CPI_NO_MEMORY;
@@ -134,8 +134,8 @@ static bool put_lane(struct cpi_live_feed *feed, uint32_t index)
         return true;
     }
     struct cpi_lane *lane = &feed->lanes->items[index];
-    /* Past ids that are kept already: between different ids order means nothing, and of one id every event is the
-     * same. */
+    /* New events may overtake ids that are kept: order between different ids does not matter, and all events of one id
+     * are equal. */
     uint32_t n = cpi_lane_put(lane, CPI_RING_LIVE, kept->staged.items, (uint32_t)kept->staged.count);
     if (n > 0) {
         cpi_bell_ring(&lane->bell);

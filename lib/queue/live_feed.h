@@ -1,6 +1,8 @@
 /*
- * The listener's side of the lanes: puts live ids into the rings, and where a ring is full keeps them as a set of
- * distinct ids until it has room again. The listener thus never waits for a worker.
+ * The listener's side of the lanes: puts live ids into the rings. While a ring is full it keeps the ids for it as a set
+ * of distinct ids. So the listener never waits for a worker.
+ *
+ * Belongs to the listener's thread.
  */
 #ifndef CPI_LIVE_FEED_H
 #define CPI_LIVE_FEED_H
@@ -15,18 +17,18 @@ struct cpi_live_feed *cpi_live_feed_create(const struct cpi_lanes *lanes);
 void cpi_live_feed_destroy(struct cpi_live_feed *feed);
 
 /* Routes the events to their lanes and wakes the workers. Takes over all of them; events is empty afterwards. False:
- * more ids than the bound allows, or out of memory; the lane's set has been forgotten, and a resync has to find its
- * ids. */
+ * more ids than the bound allows, or out of memory. Then a lane's set has been dropped, and the caller has to request a
+ * resync. */
 bool cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *events);
 
-/* Asks every lane to pass a barrier of this number behind everything put so far. A newer one replaces an older one that
- * has not reached a ring yet. */
+/* Puts a barrier with this number into every lane, behind everything put so far. A newer one replaces an older one that
+ * is not in a ring yet. */
 void cpi_live_feed_barrier(struct cpi_live_feed *feed, int64_t number);
 
-/* Moves what fits into the rings; true when nothing is left. */
+/* Moves what fits into the rings. True when nothing is left. */
 bool cpi_live_feed_flush(struct cpi_live_feed *feed);
 
-/* How many ids are kept. */
+/* How many ids are kept outside the rings. */
 uint64_t cpi_live_feed_count(const struct cpi_live_feed *feed);
 
 #endif

@@ -4,7 +4,7 @@
 
 struct cpi_ring *cpi_ring_create(uint32_t capacity)
 {
-    /* A multiple of the alignment, as C11 has it. */
+    /* C11 wants a multiple of the alignment. */
     size_t slots_bytes = capacity * sizeof(struct cpi_event);
     size_t slots_lines = (slots_bytes + CPI_CACHE_LINE - 1) / CPI_CACHE_LINE;
     struct cpi_ring *ring = aligned_alloc(CPI_CACHE_LINE, sizeof *ring + slots_lines * CPI_CACHE_LINE);
@@ -26,8 +26,8 @@ void cpi_ring_destroy(struct cpi_ring *ring)
 
 uint32_t cpi_ring_count(const struct cpi_ring *ring)
 {
-    /* acquire: whoever finds the ring empty after its producer has said it is done may rely on it. head first: it
-     * never passes a tail read later. */
+    /* acquire: if the ring is empty after its producer has ended, it stays empty. head is read first, since it never
+     * passes a tail read later. */
     uint32_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     return atomic_load_explicit(&ring->tail, memory_order_acquire) - head;
 }

@@ -2,15 +2,15 @@
  * A bounded queue of events between exactly two threads: one producer, one consumer. Lock-free and wait-free.
  *
  * Head and tail are free-running counters; a slot is found by masking, since the capacity is a power of two. They may
- * wrap: only differences of them are ever looked at, these are at most the capacity, and unsigned subtraction gives
- * them right across the wrap. tail - head is the fill, so that full (capacity) and empty (0) need no spare slot.
+ * wrap: only their difference is used, it is at most the capacity, and unsigned subtraction is right across the wrap.
+ * tail - head is the number of events, so full (capacity) and empty (0) need no spare slot.
  *
- * Each side keeps its counter, and its last look at the other's, on a cache line of its own: the producer reads the
- * consumer's line only when the ring looks full, the consumer the producer's only when it looks empty. A side that
- * finds the ring full, or empty, writes nothing, and leaves its line with the other core.
+ * Each side keeps its counter, and the last value it has read of the other's, on a cache line of its own. The producer
+ * reads the consumer's line only when the ring looks full, the consumer the producer's only when it looks empty. A side
+ * that finds the ring full, or empty, writes nothing and leaves its line with the other core.
  *
- * The struct is here, and enqueue and dequeue are inline, because for one event the call would cost as much as the
- * work, and because a constant n, 1 above all, leaves no loop. Nobody else touches the members.
+ * The struct is public, and enqueue and dequeue are inline, because for one event a call would cost as much as the
+ * work, and because a constant n, above all 1, leaves no loop. Other code must not touch the members.
  */
 #ifndef CPI_RING_H
 #define CPI_RING_H
@@ -25,36 +25,36 @@ enum { CPI_CACHE_LINE = 64 };
 struct cpi_ring {
     /* Written by the producer. */
     alignas(CPI_CACHE_LINE) _Atomic uint32_t tail;
-    uint32_t limit; /* head, the producer's last look, plus the capacity: how far tail may go */
+    uint32_t limit; /* how far tail may go: the capacity plus head, as last read by the producer */
 
     /* Written by the consumer. */
     alignas(CPI_CACHE_LINE) _Atomic uint32_t head;
-    uint32_t seen_tail; /* of tail, the consumer's last look */
+    uint32_t seen_tail; /* tail, as last read by the consumer */
 
-    /* Written by nobody after create. */
+    /* Constant after create. */
     alignas(CPI_CACHE_LINE) uint32_t mask; /* the capacity less 1 */
 
     alignas(CPI_CACHE_LINE) struct cpi_event slots[];
 };
 
-/* capacity: a power of two, 2^28 at most. NULL when out of memory. */
+/* capacity: a power of two, 2^28 at most. NULL: out of memory. */
 struct cpi_ring *cpi_ring_create(uint32_t capacity);
 
-/* Frees the ring, not what the ids left in it own: dequeue first. NULL is allowed. */
+/* Frees the ring, but not what ids in it own: dequeue them first. NULL is allowed. */
 void cpi_ring_destroy(struct cpi_ring *ring);
 
-/* Either side, or anybody for a figure that may be old: how many events are in it. */
+/* How many events are in it. Any thread; for others than the two sides the figure may be old. */
 uint32_t cpi_ring_count(const struct cpi_ring *ring);
 
-/* The slot of a counter's value. Its offset is one of bytes, in 32 bits: with slots[at & mask] compilers add the place
- * of slots in the struct at each access, and an event through the ring takes a tenth longer. */
+/* The slot of a counter's value, by a 32-bit offset in bytes. With slots[at & mask] compilers add the offset of slots
+ * within the struct at each access, and an event takes a tenth longer. */
 static inline struct cpi_event *cpi_ring_slot(struct cpi_ring *ring, uint32_t at, uint32_t mask)
 {
     uint32_t offset = (uint32_t)sizeof(struct cpi_event) * (at & mask);
     return (struct cpi_event *)((char *)ring->slots + offset);
 }
 
-/* Producer. Puts in up to n events, in order; returns how many fitted (0 when full). The ring owns their ids. */
+/* Producer. Puts in up to n events, in order, and returns how many fitted (0: full). The ring owns their ids. */
 static inline uint32_t cpi_ring_enqueue(struct cpi_ring *ring, const struct cpi_event *events, uint32_t n)
 {
     /* relaxed: only this thread writes tail. */
@@ -80,7 +80,7 @@ static inline uint32_t cpi_ring_enqueue(struct cpi_ring *ring, const struct cpi_
     return n;
 }
 
-/* Consumer. Takes out up to n events, oldest first; returns how many there were. The caller owns their ids. */
+/* Consumer. Takes out up to n events, oldest first, and returns how many. The caller owns their ids. */
 static inline uint32_t cpi_ring_dequeue(struct cpi_ring *ring, struct cpi_event *events, uint32_t n)
 {
     /* relaxed: only this thread writes head. */

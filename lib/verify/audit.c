@@ -1,7 +1,7 @@
 #include "verify/audit.h"
 
 #include "base/backoff.h"
-#include "verify/scan.h"
+#include "scan/scan.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "queue/recent.h"
@@ -13,14 +13,14 @@
 
 enum {
     TICK_MS = 250,
-    LATE_MS = 1000, /* ticks that come later than that are not made up for */
+    LATE_MS = 1000, /* a tick later than this is not made up for */
     PATIENCE_MS = 3000,
     LOOKS = 12,
-    /* Suspects are read again at each tick: four times the trickle of them makes sixteen times as many reads, as long
-     * as everything is wrong, and is what it takes to confirm as many a second as are found. */
+    /* Suspects are read again at each tick, four ticks a second. Allowing four seconds' worth of suspects means at most
+     * sixteen times as many reads, while everything is wrong, and lets them be confirmed as fast as they are found. */
     SUSPECTS_FACTOR = 4,
     SUSPECTS_LEAST = 64,
-    KEYS_TO_A_SCAN = 1000, /* what one SCAN looks at */
+    KEYS_TO_A_SCAN = 1000, /* keys that one SCAN looks at */
     RETRY_BASE_MS = 500,
     RETRY_CAP_MS = 10000
 };
@@ -35,8 +35,8 @@ struct cpi_audit {
 
     /* All below belongs to the thread. */
     struct cpi_compare compare;
-    struct cpi_scan listed; /* the walk through Postgres */
-    struct cpi_scan found;  /* the walk through Redis */
+    struct cpi_scan listed; /* from Postgres */
+    struct cpi_scan found;  /* from Redis */
     struct cpi_suspects suspects;
     struct cpi_compared compared[CPI_SLICE];
     struct cpi_slice slice;
@@ -45,9 +45,9 @@ struct cpi_audit {
     struct cpi_log_limit stale;
     struct cpi_log_limit failing;
     int64_t ticked_ms;
-    int64_t credit;      /* thousandths of documents that are due */
-    int64_t keys_credit; /* keys that are */
-    bool round_up;       /* who gets the odd one */
+    int64_t credit;      /* documents that are due, in thousandths */
+    int64_t keys_credit; /* keys that are due */
+    bool round_up;       /* whether recent ids get the odd one */
 };
 
 static const struct cpi_entity *entity_of(const struct cpi_audit *audit, uint32_t index)
@@ -55,10 +55,9 @@ static const struct cpi_entity *entity_of(const struct cpi_audit *audit, uint32_
     return &audit->env->config->entities[index];
 }
 
-/* ---- when to look ---- */
+/* ---- when to audit ---- */
 
-/* The one place that says so. Where another syncer writes, a resync does the work, or there is so much of it that
- * changes take long, a difference is none. */
+/* A mismatch means nothing while another syncer is the writer, a resync runs, or a backlog delays changes. */
 static bool may_audit(struct cpi_audit *audit)
 {
     const struct cp_config *config = audit->env->config;
@@ -69,14 +68,14 @@ static bool may_audit(struct cpi_audit *audit)
     return cpi_lease_is_held(audit->env->lease) && cpi_requests_is_idle(audit->env->requests) && !has_backlog;
 }
 
-/* ---- collecting: whom to look at ---- */
+/* ---- collecting what to compare ---- */
 
 static cp_code add(struct cpi_audit *audit, uint32_t entity, const union cpi_id *id, cp_error *err)
 {
     return cpi_suspects_add(&audit->suspects, entity, id) ? CP_OK : cpi_error_memory(err);
 }
 
-/* Half of those that are due, as far as there are any; *due becomes the rest. */
+/* Takes half of what is due from the recent ids, as far as there are any. *due becomes the rest. */
 static cp_code add_recent(struct cpi_audit *audit, int64_t *due, cp_error *err)
 {
     struct cpi_event event;
@@ -101,12 +100,12 @@ static cp_code add_slice(struct cpi_audit *audit, cp_error *err)
     return code;
 }
 
-/* Once through everything at most: there may be less than is due. */
+/* Goes through everything once at most, since there may be less than is due. */
 static cp_code add_listed(struct cpi_audit *audit, int64_t due, cp_error *err)
 {
     cp_code code = CP_OK;
     if (cpi_scan_is_done(&audit->listed)) {
-        cpi_scan_restart(&audit->listed);
+        cpi_scan_begin(&audit->listed, CPI_FROM_POSTGRES);
     }
     while (due > 0 && code == CP_OK && !cpi_scan_is_done(&audit->listed)) {
         uint32_t limit = due < CPI_SLICE ? (uint32_t)due : CPI_SLICE;
@@ -117,17 +116,17 @@ static cp_code add_listed(struct cpi_audit *audit, int64_t due, cp_error *err)
     return code;
 }
 
-/* Keys whose id is not listed. A SCAN that has begun is gone through to its end. */
+/* Keys whose id is not listed. The keys of a SCAN are all used before the next SCAN. */
 static cp_code add_found(struct cpi_audit *audit, int64_t due, cp_error *err)
 {
     cp_code code = CP_OK;
     audit->keys_credit += due;
     if (cpi_scan_is_done(&audit->found)) {
-        cpi_scan_restart(&audit->found);
+        cpi_scan_begin(&audit->found, CPI_FROM_REDIS);
     }
     while (code == CP_OK && !cpi_scan_is_done(&audit->found) &&
-           (audit->found.keys != NULL || audit->keys_credit >= KEYS_TO_A_SCAN)) {
-        audit->keys_credit -= audit->found.keys == NULL ? KEYS_TO_A_SCAN : 0;
+           (cpi_scan_has_more(&audit->found) || audit->keys_credit >= KEYS_TO_A_SCAN)) {
+        audit->keys_credit -= cpi_scan_has_more(&audit->found) ? 0 : KEYS_TO_A_SCAN;
         code = cpi_scan_next(&audit->found, CPI_SLICE, &audit->slice, err);
         code = code == CP_OK ? cpi_compare_drop_listed(&audit->compare, &audit->slice, err) : code;
         code = code == CP_OK ? add_slice(audit, err) : code;
@@ -157,18 +156,15 @@ static cp_code collect(struct cpi_audit *audit, cp_error *err)
 
 /* ---- looking ---- */
 
-/* Has it read again. False: no room for it now. */
+/* Has the id read again. False: no room for it now. */
 static bool send(struct cpi_audit *audit, const struct cpi_suspect *suspect)
 {
     static const char *const kinds[] = {
         [CPI_MISSING] = "missing", [CPI_DIFFERENT] = "different", [CPI_ORPHAN] = "an orphan"};
     const struct cpi_entity *entity = entity_of(audit, suspect->event.entity);
     struct cpi_event event = suspect->event;
-    if (cpi_id_is_text(entity->id_type)) {
-        event.id.text = strdup(suspect->event.id.text);
-        if (event.id.text == NULL) {
-            return false;
-        }
+    if (!cpi_id_copy(entity->id_type, &suspect->event.id, &event.id)) {
+        return false;
     }
     if (!cpi_inbox_put(audit->inbox, &event)) {
         cpi_id_fini(entity->id_type, &event.id);
@@ -232,8 +228,8 @@ static cp_code look_at_all(struct cpi_audit *audit, cp_error *err)
 
 /* ---- the thread ---- */
 
-/* A server is away or something is wrong with an entity, which others see to; the suspects may be old before it is
- * over. */
+/* A server is away or an entity is broken, which workers and resync report. The suspects are dropped, since they may be
+ * out of date when it is over. */
 static void rest_after(struct cpi_audit *audit, const cp_error *why)
 {
     cpi_slice_clear(&audit->slice, audit->env->config->entities);
@@ -284,9 +280,9 @@ struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *
     audit->suspects.entities = env->config->entities;
     audit->patience = (struct cpi_patience){.for_ms = PATIENCE_MS, .looks = LOOKS};
     cpi_backoff_init(&audit->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 5);
-    cpi_scan_init(&audit->listed, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE);
-    cpi_scan_init(&audit->found, CPI_FROM_REDIS, env, PG_ROLE, REDIS_ROLE);
-    if (cpi_compare_init(&audit->compare, env, PG_ROLE, REDIS_ROLE, err) != CP_OK) {
+    if (cpi_scan_init(&audit->listed, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE, err) != CP_OK ||
+        cpi_scan_init(&audit->found, CPI_FROM_REDIS, env, PG_ROLE, REDIS_ROLE, err) != CP_OK ||
+        cpi_compare_init(&audit->compare, env, PG_ROLE, REDIS_ROLE, err) != CP_OK) {
         cpi_audit_destroy(audit);
         return NULL;
     }

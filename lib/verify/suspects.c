@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Of a suspect that never comes to rest: this many times the looks that would be enough. */
+/* For a suspect that keeps changing: this many times the looks that would otherwise be enough. */
 enum { LOOKS_FACTOR = 6 };
 
 int cpi_patience_interval_ms(const struct cpi_patience *patience)
@@ -27,13 +27,9 @@ static struct cpi_suspect *append(struct cpi_suspects *suspects)
 
 bool cpi_suspects_add(struct cpi_suspects *suspects, uint32_t entity, const union cpi_id *id)
 {
-    union cpi_id copy = *id;
-    bool is_text = cpi_id_is_text(suspects->entities[entity].id_type);
-    if (is_text) {
-        copy.text = strdup(id->text);
-        if (copy.text == NULL) {
-            return false;
-        }
+    union cpi_id copy;
+    if (!cpi_id_copy(suspects->entities[entity].id_type, id, &copy)) {
+        return false;
     }
     struct cpi_suspect *suspect = append(suspects);
     if (suspect == NULL) {

@@ -9,23 +9,23 @@
 #include <stdlib.h>
 
 enum {
-    SUSPECTS_MAX = 1000000, /* of about 50 bytes; more than that are no suspects, but another database */
+    SUSPECTS_MAX = 1000000, /* of about 50 bytes each; with more than this, Redis holds another database */
     UNREADABLE_MAX = 1000,  /* each costs statements of its own */
     RECHECK_MS = 2000,
     RECHECK_MS_MAX = 3600000,
-    /* Each look at a suspect reads its document again. With many of them the answer is plain, and does not depend on
-     * the one row that changes to and fro. */
+    /* Each look at a suspect reads its document again. With many suspects the result is plain, and does not depend on
+     * a single row that flips between two values. */
     FEW_SUSPECTS = 10000,
     LOOKS_AT_FEW = 16,
     LOOKS_AT_MANY = 3,
-    REPAIR_FACTOR = 15, /* times recheck_ms without any progress */
+    REPAIR_FACTOR = 15, /* give up after this many times recheck_ms without progress */
     REPAIR_LOOK_MS = 100,
-    ANNOUNCE_EVERY_MS = 5000 /* again, what is still to be repaired: whoever follows may have been away */
+    ANNOUNCE_EVERY_MS = 5000 /* announce again what is not repaired yet, since the writer may have been away */
 };
 
 /* ---- the first look ---- */
 
-/* Takes a look at an id into account that is not a suspect, or no more. The mutex is held. */
+/* Counts an id that is not a suspect, or no longer one. The mutex is held. */
 static void count_outcome(struct cpi_verify *verify, enum cpi_outcome outcome)
 {
     cp_verify_result *so_far = &verify->so_far;
@@ -90,13 +90,13 @@ static void compare_all(struct cpi_checker *checker)
     }
 }
 
-/* One checker. What is not to be had is left at 0. */
+/* One checker. An estimate that fails is left at 0. */
 static void estimate(struct cpi_checker *checker)
 {
     struct cpi_verify *verify = checker->verify;
-    struct cpi_pg *pg = &checker->compare.pg;
+    struct cpi_pg *pg = &checker->compare.fetch.pg;
     uint64_t sum = 0;
-    if (!cpi_pg_is_open(pg) && cpi_pg_open(pg, NULL) != CP_OK) {
+    if (cpi_compare_open_postgres(&checker->compare, NULL) != CP_OK) {
         return;
     }
     for (uint32_t e = 0; e < verify->env->config->entity_count && cpi_pg_is_open(pg); e++) {
@@ -112,8 +112,7 @@ static void estimate(struct cpi_checker *checker)
 /* From Postgres, or from Redis. */
 static void begin_scan(struct cpi_verify *verify, enum cpi_scan_kind kind)
 {
-    cpi_scan_restart(&verify->scan);
-    verify->scan.kind = kind;
+    cpi_scan_begin(&verify->scan, kind);
 }
 
 static bool look_at_all(struct cpi_verify *verify)
@@ -133,14 +132,14 @@ static bool look_at_all(struct cpi_verify *verify)
 
 /* ---- a sample ---- */
 
-/* One checker: any `sample` ids of the scan become suspects, each with the same chance. */
+/* One checker. Any `sample` ids of the scan become suspects, each with the same chance (reservoir sampling). */
 static void pick_some(struct cpi_checker *checker)
 {
     struct cpi_verify *verify = checker->verify;
     struct cpi_suspects *picked = &verify->suspects;
     const struct cpi_slice *slice = &checker->slice;
     uint64_t size = verify->options->sample;
-    size_t before = picked->count; /* those of the other scan */
+    size_t before = picked->count; /* picked from the other scan */
     uint64_t seen = 0;
     while (cpi_checker_take(checker)) {
         for (uint32_t i = 0; i < slice->count; i++) {
@@ -202,12 +201,12 @@ static void tell_difference(struct cpi_verify *verify, const struct cpi_suspect 
                                                                            .key = key,
                                                                            .at = compared->at,
                                                                            .document = compared->document,
-                                                                           .held = compared->held});
+                                                                           .held = compared->redis_value});
     free(key);
 }
 
-/* While repairing, one look that finds both equal is enough. */
-static void judge(struct cpi_verify *verify, struct cpi_suspect *suspect, const struct cpi_compared *compared)
+/* While repairing, one look that finds both sides equal is enough. */
+static void classify(struct cpi_verify *verify, struct cpi_suspect *suspect, const struct cpi_compared *compared)
 {
     const struct cpi_entity *entity = &verify->env->config->entities[suspect->event.entity];
     if (verify->so_far.stage != CP_VERIFY_REPAIRING) {
@@ -235,7 +234,7 @@ static void note_look(struct cpi_verify *verify, const struct cpi_suspect *suspe
     }
 }
 
-/* Takes some suspects of one entity, which then belong to the checker. None: all are taken. */
+/* Takes some suspects of one entity, which then belong to the checker. 0: all are taken. */
 static uint32_t take_suspects(struct cpi_checker *checker, struct cpi_suspect **first)
 {
     struct cpi_verify *verify = checker->verify;
@@ -267,14 +266,14 @@ static void look_again(struct cpi_checker *checker)
         pthread_mutex_lock(&verify->mutex);
         for (uint32_t i = 0; i < n; i++) {
             bool is_first = suspects[i].looks == 0 && verify->options->sample > 0;
-            judge(verify, &suspects[i], &checker->compared[i]);
+            classify(verify, &suspects[i], &checker->compared[i]);
             note_look(verify, &suspects[i], is_first, &checker->compared[i]);
         }
         pthread_mutex_unlock(&verify->mutex);
     }
 }
 
-/* One look at every suspect, which leaves those that need another. */
+/* One look at every suspect. Those that need another look stay. */
 static bool look_once(struct cpi_verify *verify)
 {
     verify->next = 0;
@@ -290,14 +289,14 @@ static bool look_once(struct cpi_verify *verify)
     return true;
 }
 
-/* Half to one and a half times as long: nothing that changes regularly may keep in step. */
+/* Half to one and a half times as long, so that the looks do not keep in step with a row that changes regularly. */
 static int jitter(struct cpi_verify *verify, int ms)
 {
     return ms / 2 + (int)(cpi_verify_random(verify) % (uint64_t)(ms + 1));
 }
 
-/* An id may have been listed and, once its row was gone, been found as well; and SCAN may name a key twice. */
-static void forget_repetitions(struct cpi_verify *verify)
+/* An id can come twice: listed, and found in Redis after its row was deleted. SCAN may also return a key twice. */
+static void drop_duplicates(struct cpi_verify *verify)
 {
     size_t before = verify->suspects.count;
     cpi_suspects_sort(&verify->suspects);
@@ -325,13 +324,13 @@ static void announce(struct cpi_checker *checker)
 {
     struct cpi_verify *verify = checker->verify;
     const struct cpi_suspects *suspects = &verify->suspects;
-    struct cpi_pg *pg = &checker->compare.pg;
+    struct cpi_pg *pg = &checker->compare.fetch.pg;
     cp_error err = {0};
     unsigned tries = 0;
     if (suspects->count == 0) {
         return;
     }
-    while ((!cpi_pg_is_open(pg) && cpi_pg_open(pg, &err) != CP_OK) ||
+    while (cpi_compare_open_postgres(&checker->compare, &err) != CP_OK ||
            verify->env->announcer->ids(pg, verify->env->config->entities, &suspects->items[0].event,
                                        sizeof *suspects->items, suspects->count, &err) != CP_OK) {
         if (!cpi_checker_retry(checker, &tries, &err)) {
@@ -385,7 +384,7 @@ cp_code cpi_verify(const struct cpi_env *env, const cp_verify_options *options, 
         verify.patience = (struct cpi_patience){.for_ms = options->recheck_ms > 0 ? options->recheck_ms : RECHECK_MS,
                                                 .looks = LOOKS_AT_FEW};
         if ((options->sample > 0 ? pick_sample(&verify) && look_once(&verify) : look_at_all(&verify))) {
-            forget_repetitions(&verify);
+            drop_duplicates(&verify);
             bool decided = recheck(&verify);
             if (decided && options->repair) {
                 repair(&verify);

@@ -1,14 +1,14 @@
 /*
- * What the parts of a verification share: verify.c has its stages, verify_threads.c the threads that go through them.
+ * What the parts of a verification share. verify.c has the stages, verify_threads.c the threads that run them.
  *
- * A stage is worked on by one or several checkers at once, each a thread with connections of its own, while the
- * caller's thread waits and reports progress. Between stages no thread runs, and everything belongs to the caller's.
+ * One or more checkers work on a stage, each a thread with its own connections. The caller's thread waits and reports
+ * progress. Between stages no checker runs, and everything belongs to the caller's thread.
  */
 #ifndef CPI_VERIFY_INTERNAL_H
 #define CPI_VERIFY_INTERNAL_H
 
 #include "base/backoff.h"
-#include "verify/scan.h"
+#include "scan/scan.h"
 #include "verify/suspects.h"
 #include "base/thread.h"
 #include "verify/verify.h"
@@ -32,17 +32,18 @@ struct cpi_verify {
     void (*stage)(struct cpi_checker *checker);
     uint64_t random;
 
-    pthread_mutex_t scan_mutex; /* held for a round trip: who runs out of ids fetches the next for all */
+    pthread_mutex_t
+        scan_mutex; /* held for a round trip: a checker that runs out of ids fetches the next ones for all */
     struct cpi_scan scan;
 
-    pthread_mutex_t mutex; /* for what follows; never held while waiting for a server, nor with scan_mutex wanted */
+    pthread_mutex_t mutex; /* protects what follows; never held while waiting for a server or for scan_mutex */
     pthread_cond_t ended;
     unsigned running; /* checkers of this stage */
-    cp_code code;     /* of the first failure */
+    cp_code code;     /* the first failure */
     cp_error err;
     cp_verify_result so_far;
-    struct cpi_suspects suspects; /* while a stage looks at them each item belongs to the checker that took it */
-    size_t next;                  /* of the suspects that has not been taken */
+    struct cpi_suspects suspects; /* during a stage each item belongs to the checker that took it */
+    size_t next;                  /* the first suspect not taken yet */
     struct cpi_suspects confirmed;
 };
 
@@ -50,24 +51,24 @@ cp_code cpi_verify_init(struct cpi_verify *verify, const struct cpi_env *env, co
                         cp_error *err);
 void cpi_verify_fini(struct cpi_verify *verify);
 
-/* The caller's thread. Runs stage in n checkers (config->threads at most) and waits for all. False: it has failed. */
+/* The caller's thread. Runs stage in n checkers (config->threads at most) and waits for all. False: it failed. */
 bool cpi_verify_run(struct cpi_verify *verify, void (*stage)(struct cpi_checker *checker), size_t n);
 
 /* The caller's thread: waits, reporting progress. False: the syncer is stopping. */
 bool cpi_verify_rest(struct cpi_verify *verify, int rest_ms);
 
-/* Any thread: ends it, with the first of the reasons given. */
+/* Any thread: ends the verification. The first reason given counts. */
 void cpi_verify_fail(struct cpi_verify *verify, const cp_error *why);
 bool cpi_verify_has_failed(struct cpi_verify *verify);
 
-/* A checker: after a failure. True: try again, after a wait that has just been; tries is 0 before the first. False: it
- * has failed. */
+/* A checker, after a failure: waits, unless it gives up. tries is 0 before the first call. True: try again. False: the
+ * verification has failed. */
 bool cpi_checker_retry(struct cpi_checker *checker, unsigned *tries, const cp_error *why);
 
-/* A checker: compares, into checker->compared. False: it has failed. */
+/* A checker: compares, into checker->compared. False: the verification has failed. */
 bool cpi_checker_compare(struct cpi_checker *checker, uint32_t entity, const union cpi_id *ids, uint32_t n);
 
-/* A checker: the next ids of the scan, into checker->slice. False: there are none left, or it has failed. */
+/* A checker: the next ids of the scan, into checker->slice. False: none are left, or the verification has failed. */
 bool cpi_checker_take(struct cpi_checker *checker);
 
 /* A pseudo-random number. The caller's thread, or the only checker of a stage. */
