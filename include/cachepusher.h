@@ -40,6 +40,11 @@
  *    UTF-8 that names the thing concerned, without a newline and never with a password.
  *  - Strings passed in are copied. Strings handed to callbacks live until the callback returns.
  *  - Times are in milliseconds.
+ *  - Structs that may grow begin with their size. Set it before the call, and leave what you do not use at zero:
+ *        cp_stats stats = {.size = sizeof stats};
+ *    The library reads and writes no more than this, so that a program built with an older header keeps working with a
+ *    newer library. With an older library, what it does not know is left at zero, and asking it for that is
+ *    CP_ERR_ARGUMENT, as is a size that cannot be true. Structs that the library hands out carry its own size.
  */
 #ifndef CACHEPUSHER_H
 #define CACHEPUSHER_H
@@ -99,30 +104,65 @@ CP_API cp_code cp_config_load(cp_config *config, const char *path, cp_error *err
 /* The same from text in memory; `name` takes the place of the file's name in messages. */
 CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *name, cp_error *err);
 
-/* Sets one setting from text, as a flag or an environment variable would. Names are those of the file:
+/* Sets one setting from text, as a flag or an environment variable would. Their names, those of the file:
+ * (written by scripts/generate-docs)
  *
- *     postgres            libpq connection string or URI. Default "": libpq's own defaults and PG* variables
- *     redis               HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:PATH. Default 127.0.0.1:6379
- *     prefix              what {prefix} in key templates stands for. Default "customer"
- *     name                of all syncers of one name in one database, one writes and the others stand by. What writes
- *                         the same keys needs the same name; what writes other keys, or to another Redis, another one.
- *                         Default: the prefix
- *     standby             true or false: while another syncer of the name writes, wait for its end or fail to start.
- *                         Default true
- *     threads             workers, 1 to 64, each with a connection to either server. Default 4
- *     warmup              scan, touch or none: how documents are filled in at start. Default scan
- *     flush               true or false: delete every key under each entity's prefix first, and fail to start while
- *                         another syncer of the name writes. Default false
- *     batch               documents to a fetch, 1 to 10000. Default 256
- *     max_pending         distinct ids held while a server is away or they fail, 1000 to 100000000; past it they are
- *                         forgotten and a resync is made instead. Default 1000000
- *     connect_timeout_ms  for one attempt, 100 to 600000. Default 5000
- *     fetch_timeout_ms    for one statement of a worker or one page of a listing, 100 to 86400000. Default 30000
- *     redis_timeout_ms    for Redis to take and answer one batch, 100 to 600000. Default 5000
- *     audit_per_second    documents compared with Redis in the background, to find what no trigger has announced, 0 to
- *                         100000. Default 0: none. In a file also "audit": {"per_second": …}
+ *     postgres            Postgres, as a libpq connection string or URI; empty: libpq's own defaults and PG* variables.
+ *                         Default: empty
+ *     redis               Redis: HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:PATH. Default:
+ *                         127.0.0.1:6379
+ *     prefix              what {prefix} in key templates stands for. Default: customer
+ *     name                instances that share a name and a database elect one writer, and the others stand by; what
+ *                         writes the same keys needs the same name, and what writes other keys, or to another Redis,
+ *                         another one; empty: the prefix. Default: empty
+ *     standby             while another instance of the name is the writer, wait for its end; false: fail to start.
+ *                         Default: true
+ *     threads             workers, each with a connection to either server; 1 to 64. Default: 4
+ *     warmup              how documents are filled in at the start: scan lists the ids and reads each document, touch
+ *                         calls the warm-up procedure and follows the changes it makes, none only follows changes.
+ *                         Default: scan
+ *     flush               first delete every key under each entity's prefix; fails to start while another instance of
+ *                         the name is the writer. Default: false
+ *     batch               documents read by one statement; 1 to 10,000. Default: 256
+ *     max_pending         distinct ids kept while a server is away or they fail; beyond it they are dropped and a
+ *                         resync is made instead, which keeps as many keys of an entity in memory and looks the rest up
+ *                         in Postgres; 1,000 to 100,000,000. Default: 1,000,000
+ *     connect_timeout_ms  for one attempt to connect; 100 to 600,000. Default: 5,000
+ *     fetch_timeout_ms    for one statement of a worker, or one page of a listing; 100 to 86,400,000. Default: 30,000
+ *     redis_timeout_ms    for Redis to take and answer one batch; 100 to 600,000. Default: 5,000
+ *     audit_per_second    documents compared with Redis in the background each second, to find what no trigger has
+ *                         announced; 0: none; in a file also "audit": {"per_second": N}; 0 to 100,000. Default: 0
  */
 CP_API cp_code cp_config_set(cp_config *config, const char *name, const char *value, cp_error *err);
+
+typedef enum cp_setting_type {
+    CP_SETTING_STRING,
+    CP_SETTING_NUMBER,  /* a whole one */
+    CP_SETTING_BOOLEAN, /* true or false */
+    CP_SETTING_CHOICE,  /* one of some words, which help names */
+    CP_SETTING_STRINGS  /* an array of strings */
+} cp_setting_type;
+
+/* A setting, for whoever explains settings or offers them: the command's --help is made of these. */
+typedef struct cp_setting {
+    size_t size;
+    const char *name;
+    cp_setting_type type;
+    bool of_entity;          /* each of a file's "entities" has it; cp_config_set() does not know it */
+    bool required;           /* of an entity: it has no default */
+    int64_t min;             /* of a number */
+    int64_t max;             /* of a number */
+    const char *unit;        /* such as "milliseconds"; NULL for none */
+    const char *initial;     /* the default, in the form that cp_config_set() takes; "" for none; NULL when required */
+    const char *help;        /* what it does, in a sentence without a full stop */
+    const char *value;       /* what stands for its value in a usage, such as "N"; NULL of an entity */
+    const char *flag;        /* of the command cachepusher, such as "--dsn"; NULL: it has none but --set */
+    const char *environment; /* read by the command, such as "CP_DSN"; NULL for none */
+} cp_setting;
+
+/* How many there are, and what they are: static, and never NULL below the count. */
+CP_API size_t cp_setting_count(void);
+CP_API const cp_setting *cp_setting_describe(size_t index);
 
 /* Frees a configuration that no syncer owns. NULL is allowed. */
 CP_API void cp_config_destroy(cp_config *config);
@@ -133,6 +173,7 @@ typedef enum cp_level { CP_LOG_ERROR, CP_LOG_WARN, CP_LOG_INFO, CP_LOG_DEBUG } c
 
 /* A document whose id has settled: Redis has acknowledged what a read made after the change had found. */
 typedef struct cp_document {
+    size_t size;
     const char *entity;
     const char *key; /* in Redis */
     size_t bytes;    /* of the document; 0 when there is none */
@@ -140,8 +181,10 @@ typedef struct cp_document {
 } cp_document;
 
 /* Both are called from the library's threads, several at a time, and hold up the thread that calls: return soon, and
- * call no function of the library from them except cp_syncer_stats(), cp_syncer_enqueue() and cp_syncer_resync(). */
+ * call no function of the library from them except cp_syncer_stats(), cp_syncer_stat(), cp_syncer_enqueue() and
+ * cp_syncer_resync(). */
 typedef struct cp_callbacks {
+    size_t size;                                                     /* sizeof(cp_callbacks) */
     void (*log)(void *context, cp_level level, const char *message); /* NULL: messages are discarded */
     void (*settled)(void *context, const cp_document *document);     /* NULL: not wanted */
     void *context;
@@ -185,30 +228,33 @@ typedef enum cp_cause {
     CP_CAUSE_REDIS,    /* Redis has lost data, or may have */
     CP_CAUSE_REQUEST,  /* cp_syncer_resync() */
     CP_CAUSE_RETRY,    /* what had failed in the run before */
-    CP_CAUSES
+    CP_CAUSES          /* how many this header knows */
 } cp_cause;
 
 /* In words, such as "Redis has lost data". Never NULL; the string is static. */
 CP_API const char *cp_cause_name(cp_cause cause);
 
+enum { CP_CAUSES_ROOM = 16 }; /* for causes to come */
+
 typedef struct cp_stats {
+    size_t size; /* sizeof(cp_stats) */
     /* Since the start: */
-    uint64_t events;            /* ids named by notifications and cp_syncer_enqueue() */
-    uint64_t resync_ids;        /* ids put through the lanes by resyncs, warm-up included */
-    uint64_t coalesced;         /* of these two, folded into an id that was waiting already */
-    uint64_t bad_payloads;      /* notifications that were no id, no array of ids and not '*' */
-    uint64_t fetches;           /* statements sent to read documents */
-    uint64_t stored;            /* documents settled by SET */
-    uint64_t deleted;           /* ids settled by DEL: no such document */
-    uint64_t bytes;             /* of the documents stored */
-    uint64_t failures;          /* tries to settle an id that failed and put it back */
-    uint64_t retries;           /* waits for a server that was away, or refused, before another try */
-    uint64_t reconnects;        /* connections lost and made again */
-    uint64_t overflows;         /* times that max_pending was passed and a resync asked for */
-    uint64_t resyncs;           /* completed, warm-up included */
-    uint64_t causes[CP_CAUSES]; /* runs begun for each; one run may have several */
-    uint64_t audited;           /* documents and keys that the auditor has compared; 0 unless audit_per_second is set */
-    uint64_t stale;             /* of these, found to be wrong for seconds on end, and sent to be read again */
+    uint64_t events;                 /* ids named by notifications and cp_syncer_enqueue() */
+    uint64_t resync_ids;             /* ids put through the lanes by resyncs, warm-up included */
+    uint64_t coalesced;              /* of these two, folded into an id that was waiting already */
+    uint64_t bad_payloads;           /* notifications that were no id, no array of ids and not '*' */
+    uint64_t fetches;                /* statements sent to read documents */
+    uint64_t stored;                 /* documents settled by SET */
+    uint64_t deleted;                /* ids settled by DEL: no such document */
+    uint64_t bytes;                  /* of the documents stored */
+    uint64_t failures;               /* tries to settle an id that failed and put it back */
+    uint64_t retries;                /* waits for a server that was away, or refused, before another try */
+    uint64_t reconnects;             /* connections lost and made again */
+    uint64_t overflows;              /* times that max_pending was passed and a resync asked for */
+    uint64_t resyncs;                /* completed, warm-up included */
+    uint64_t causes[CP_CAUSES_ROOM]; /* runs begun for each cp_cause; one run may have several */
+    uint64_t audited; /* documents and keys that the auditor has compared; 0 unless audit_per_second is set */
+    uint64_t stale;   /* of these, found to be wrong for seconds on end, and sent to be read again */
     /* Now: */
     uint64_t pending;         /* distinct ids known to the workers that have not settled */
     uint64_t failing;         /* of these, ids set aside since their own fetch or store fails; retried for ever */
@@ -218,7 +264,33 @@ typedef struct cp_stats {
 } cp_stats;
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */
-CP_API void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats);
+CP_API cp_code cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats, cp_error *err);
+
+/* The same figures as a table, for whoever passes them on (metrics, logs) without knowing each. */
+typedef enum cp_stat_kind {
+    CP_STAT_COUNTER, /* since the start; only grows */
+    CP_STAT_GAUGE    /* now */
+} cp_stat_kind;
+
+/* Names and units follow Prometheus' conventions. Those with a label are one figure for each of its values: they share
+ * name, help, unit and kind, and stand next to each other. */
+typedef struct cp_stat {
+    size_t size;
+    const char *name; /* such as "cachepusher_events_total" */
+    const char *help; /* one line, without a full stop */
+    const char *unit; /* "bytes"; NULL for a number of something */
+    cp_stat_kind kind;
+    const char *label;       /* such as "cause"; NULL: it has none */
+    const char *label_value; /* such as "overflow"; NULL with label */
+} cp_stat;
+
+/* How many there are, and what they are: static, and never NULL below the count. Another version of the library may
+ * have others at other indexes. */
+CP_API size_t cp_stat_count(void);
+CP_API const cp_stat *cp_stat_describe(size_t index);
+
+/* The value of one, at any time between create and destroy; 0 when there is no such figure. */
+CP_API uint64_t cp_syncer_stat(const cp_syncer *syncer, size_t index);
 
 /* ---- verification ---- */
 
@@ -229,6 +301,7 @@ typedef enum cp_difference_kind {
 } cp_difference_kind;
 
 typedef struct cp_difference {
+    size_t size;
     cp_difference_kind kind;
     const char *entity;
     const char *key;      /* in Redis */
@@ -240,6 +313,7 @@ typedef struct cp_difference {
 typedef enum cp_verify_stage { CP_VERIFY_COMPARING, CP_VERIFY_RECHECKING, CP_VERIFY_REPAIRING } cp_verify_stage;
 
 typedef struct cp_verify_result {
+    size_t size;           /* sizeof(cp_verify_result) */
     cp_verify_stage stage; /* that it has reached */
     uint64_t expected;     /* documents to compare; the planner's estimate, or of a sample its size */
     uint64_t compared;     /* documents that Postgres lists, and keys in Redis without one */
@@ -256,8 +330,9 @@ typedef struct cp_verify_result {
     bool incomplete;       /* it ended early, since more ids were not equal than memory is meant for (a million) */
 } cp_verify_result;
 
-/* Zero is a valid one: everything, without repair. */
+/* Zero but for the size is a valid one: everything, without repair. */
 typedef struct cp_verify_options {
+    size_t size;     /* sizeof(cp_verify_options) */
     uint64_t sample; /* compare this many documents and this many keys, picked at random, a million at most; 0: all */
     bool repair;     /* announce what differs on the entity's first channel, and wait until it is equal */
     int recheck_ms;  /* how long a difference has to last to count: longer than a change takes to arrive. 0: 2000 */
@@ -277,9 +352,9 @@ typedef struct cp_verify_options {
  * To repair it takes a syncer that follows: this one, started, or one in another process. What that has not made equal
  * within 15 times recheck_ms of the last progress is left: missing + different + orphans - repaired.
  *
- * options may be NULL. CP_OK: it has run to its end; *result, which is filled in any case, tells what it found.
- * Anything else: it could not tell, since a server stayed away for some seconds, a query fails, too many documents
- * cannot be read, or the syncer is stopping. cp_syncer_stop() in another thread cuts it short. */
+ * options may be NULL. CP_OK: it has run to its end; *result, which is filled unless its size is wrong, has what it
+ * found. Anything else: it could not tell, since a server stayed away for some seconds, a query fails, too many
+ * documents cannot be read, or the syncer is stopping. cp_syncer_stop() in another thread cuts it short. */
 CP_API cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result,
                                 cp_error *err);
 

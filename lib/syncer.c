@@ -1,5 +1,6 @@
 #include "cachepusher.h"
 
+#include "base/abi.h"
 #include "base/error.h"
 #include "base/thread.h"
 #include "env.h"
@@ -195,7 +196,9 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
         cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: config is NULL");
         return NULL;
     }
-    if (cpi_config_finish(config, err) != CP_OK) {
+    cp_callbacks wanted = {0};
+    if ((callbacks != NULL && cpi_abi_read(&wanted, sizeof wanted, callbacks, "cp_callbacks", err) != CP_OK) ||
+        cpi_config_finish(config, err) != CP_OK) {
         return NULL;
     }
     struct cp_syncer *syncer = calloc(1, sizeof *syncer);
@@ -212,14 +215,12 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
                                    .lease = &syncer->lease,
                                    .requests = &syncer->requests,
                                    .announcer = &cpi_announce_by_notify,
-                                   .channel = syncer->channel};
+                                   .channel = syncer->channel,
+                                   .log = {.write = wanted.log, .context = wanted.context},
+                                   .settled = wanted.settled,
+                                   .settled_context = wanted.context};
     syncer->requests.resync_bell.fd = -1;
     syncer->requests.listener_bell.fd = -1;
-    if (callbacks != NULL) {
-        syncer->env.log = (struct cpi_log){.write = callbacks->log, .context = callbacks->context};
-        syncer->env.settled = callbacks->settled;
-        syncer->env.settled_context = callbacks->context;
-    }
     cpi_stats_init(&syncer->stats);
     cpi_lease_init(&syncer->lease, cpi_config_name(config), syncer->token, wake_all, syncer);
     cpi_inbox_init(&syncer->inbox, config->entities, &syncer->requests.listener_bell);
@@ -434,14 +435,31 @@ cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
 
 cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result, cp_error *err)
 {
-    static const cp_verify_options everything = {0};
-    *result = (cp_verify_result){0};
-    return refuse_when_stopping(syncer, err) == CP_OK
-               ? cpi_verify(&syncer->env, options != NULL ? options : &everything, result, err)
-               : CP_ERR_ARGUMENT;
+    cp_verify_options wanted = {.size = sizeof wanted};
+    cp_verify_result found = {.size = sizeof found};
+    cp_code code = cpi_abi_check(result, "cp_verify_result", err);
+    if (code != CP_OK) {
+        return code;
+    }
+    if (options != NULL) {
+        code = cpi_abi_read(&wanted, sizeof wanted, options, "cp_verify_options", err);
+    }
+    if (code == CP_OK) {
+        code = refuse_when_stopping(syncer, err);
+    }
+    if (code == CP_OK) {
+        code = cpi_verify(&syncer->env, &wanted, &found, err);
+    }
+    cpi_abi_write(result, &found, sizeof found);
+    return code;
 }
 
-void cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats)
+cp_code cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats, cp_error *err)
 {
-    cpi_stats_read(&syncer->stats, stats);
+    return cpi_stats_read(&syncer->stats, stats, err);
+}
+
+uint64_t cp_syncer_stat(const cp_syncer *syncer, size_t index)
+{
+    return index < CPI_STATS ? cpi_stats_get(&syncer->stats, (enum cpi_stat)index) : 0;
 }

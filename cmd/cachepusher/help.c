@@ -1,6 +1,7 @@
 #include "help.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const char overview[] = "usage: cachepusher COMMAND [OPTION...]\n"
                                "\n"
@@ -28,7 +29,8 @@ static const char usage_of_warmup[] =
     "usage: cachepusher warmup [OPTION...]\n"
     "\n"
     "Fills Redis with every document, removes keys whose row is gone, and exits. Shows progress on\n"
-    "stderr and prints one line of summary to stdout.\n"
+    "stderr and prints one line of summary to stdout. Whatever FILE says, warmup is scan and standby\n"
+    "false unless the command line says otherwise.\n"
     "\n";
 
 static const char usage_of_verify[] =
@@ -40,48 +42,23 @@ static const char usage_of_verify[] =
     "progress on stderr and prints a report with examples to stdout.\n"
     "\n";
 
+static const char config_file[] =
+    "What to connect, and how to work:\n"
+    "  --config FILE        read settings and entities from a JSON file; without one, the customers\n"
+    "                       of db/schema.sql are served\n";
+
 static const char work_of_verify[] =
     "  --repair             have what differs read and stored again, and wait until it is equal; done\n"
     "                       by the daemon where one runs, else by this command\n"
     "  --sample N           compare N documents and N keys picked at random, instead of all\n"
-    "  --json               print the report as one JSON object\n"
-    "  --set NAME=VALUE     any setting of the file, repeatable; besides the above: batch,\n"
-    "                       max_pending, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms\n"
-    "\n";
-
-static const char servers[] =
-    "What to connect:\n"
-    "  --config FILE        read settings and entities from a JSON file; without one, the customers\n"
-    "                       of db/schema.sql are served\n"
-    "  --dsn CONNINFO       Postgres: any libpq connection string or URI (default: $CP_DSN, else\n"
-    "                       libpq's own: PGHOST, PGDATABASE, ...)\n"
-    "  --redis URI          Redis: HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or\n"
-    "                       unix:PATH (default: $CP_REDIS, else 127.0.0.1:6379)\n"
-    "  --prefix P           what {prefix} in keys stands for (default: $CP_PREFIX, else customer)\n"
-    "\n"
-    "How to work:\n"
-    "  -t, --threads N      workers, each with a connection to either server (default 4)\n";
-
-static const char warmup_of_run[] =
-    "  --warmup MODE        how documents are filled in at the start (default scan)\n"
-    "                         scan   list the ids and read each document\n"
-    "                         touch  call the warm-up procedure and follow the changes it makes\n"
-    "                         none   only follow changes\n";
-
-static const char warmup_of_warmup[] =
-    "  --warmup MODE        scan: list the ids and read each document; touch: call the warm-up\n"
-    "                       procedure and follow the changes it makes (default scan, whatever\n"
-    "                       FILE says)\n";
+    "  --json               print the report as one JSON object\n";
 
 static const char work[] =
-    "  --flush              first delete every key under the prefix\n"
-    "  --set NAME=VALUE     any setting of the file, repeatable; besides the above: batch,\n"
-    "                       max_pending, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms,\n"
-    "                       audit_per_second\n"
     "  --wait               while the servers cannot be reached or are not set up yet, keep trying\n"
     "                       instead of failing\n"
-    "  --grace SECONDS      how long to go on settling what is queued when stopping (default 10)\n"
-    "\n";
+    "  --grace SECONDS      how long to go on settling what is queued when stopping (default 10)\n";
+
+static const char set[] = "  --set NAME=VALUE     any setting of the file, repeatable: those above, and\n";
 
 static const char log_of_run[] =
     "The log:\n"
@@ -148,29 +125,105 @@ void help_print(void)
     fputs(overview, stdout);
 }
 
-static void print_verify(void)
+/* ---- settings, as the library describes them ---- */
+
+enum { COLUMNS = 98, TEXT_AT = 23, SET_TEXT_AT = 30 };
+
+/* At TEXT_AT, or the column given; the line has come to `column` so far. */
+static void print_wrapped(const char *text, size_t column, size_t text_at)
 {
-    fputs(usage_of_verify, stdout);
-    fputs(servers, stdout);
-    fputs(work_of_verify, stdout);
-    fputs(log_of_verify, stdout);
-    fputs(environment, stdout);
-    fputs(rest_of_verify, stdout);
+    const char *separator = "";
+
+    if (column >= text_at) {
+        putchar('\n');
+        column = 0;
+    }
+    printf("%*s", (int)(text_at - column), "");
+    column = text_at;
+    while (*text != '\0') {
+        size_t length = strcspn(text, " ");
+        if (*separator != '\0' && column + 1 + length > COLUMNS) {
+            printf("\n%*s", (int)text_at, "");
+            column = text_at;
+            separator = "";
+        }
+        printf("%s%.*s", separator, (int)length, text);
+        column += strlen(separator) + length;
+        separator = " ";
+        text += length + strspn(text + length, " ");
+    }
+    putchar('\n');
 }
+
+/* "HELP; MIN to MAX (default: $ENVIRONMENT, else INITIAL)" */
+static void print_help(const cp_setting *setting, size_t column, size_t text_at)
+{
+    char range[64] = "";
+    char from[64] = "";
+    char initial[128] = "";
+    char text[1024];
+
+    if (setting->type == CP_SETTING_NUMBER) {
+        snprintf(range, sizeof range, "; %lld to %lld", (long long)setting->min, (long long)setting->max);
+    }
+    if (setting->environment != NULL) {
+        snprintf(from, sizeof from, "$%s, else ", setting->environment);
+    }
+    if (*setting->initial != '\0' || setting->environment != NULL) {
+        snprintf(initial, sizeof initial, " (default: %s%s)", from,
+                 *setting->initial != '\0' ? setting->initial : "empty");
+    }
+    snprintf(text, sizeof text, "%s%s%s", setting->help, range, initial);
+    print_wrapped(text, column, text_at);
+}
+
+static void print_flags(enum command command)
+{
+    for (size_t i = 0; i < cp_setting_count(); i++) {
+        const cp_setting *setting = cp_setting_describe(i);
+        if (setting->flag != NULL && options_concern(command, setting)) {
+            bool takes_value = setting->type != CP_SETTING_BOOLEAN;
+            int column = printf("  %s%s%s%s", strcmp(setting->name, "threads") == 0 ? "-t, " : "", setting->flag,
+                                takes_value ? " " : "", takes_value ? setting->value : "");
+            print_help(setting, (size_t)column, TEXT_AT);
+        }
+    }
+}
+
+static void print_settings(enum command command)
+{
+    fputs(set, stdout);
+    for (size_t i = 0; i < cp_setting_count(); i++) {
+        const cp_setting *setting = cp_setting_describe(i);
+        if (setting->flag == NULL && options_concern(command, setting)) {
+            int column = printf("      %s=%s", setting->name, setting->value);
+            print_help(setting, (size_t)column, SET_TEXT_AT);
+        }
+    }
+    putchar('\n');
+}
+
+/* ---- the whole ---- */
 
 void help_print_command(enum command command)
 {
-    if (command == COMMAND_VERIFY) {
-        print_verify();
-        return;
-    }
-    bool is_run = command == COMMAND_RUN;
+    const struct {
+        const char *usage;
+        const char *work;
+        const char *log;
+        const char *rest;
+    } parts[] = {
+        [COMMAND_RUN] = {usage_of_run, work, log_of_run, rest_of_run},
+        [COMMAND_WARMUP] = {usage_of_warmup, work, log_of_warmup, rest_of_warmup},
+        [COMMAND_VERIFY] = {usage_of_verify, work_of_verify, log_of_verify, rest_of_verify},
+    };
 
-    fputs(is_run ? usage_of_run : usage_of_warmup, stdout);
-    fputs(servers, stdout);
-    fputs(is_run ? warmup_of_run : warmup_of_warmup, stdout);
-    fputs(work, stdout);
-    fputs(is_run ? log_of_run : log_of_warmup, stdout);
+    fputs(parts[command].usage, stdout);
+    fputs(config_file, stdout);
+    print_flags(command);
+    fputs(parts[command].work, stdout);
+    print_settings(command);
+    fputs(parts[command].log, stdout);
     fputs(environment, stdout);
-    fputs(is_run ? rest_of_run : rest_of_warmup, stdout);
+    fputs(parts[command].rest, stdout);
 }

@@ -16,13 +16,7 @@
 enum flag {
     FLAG_DETACH = 256,
     FLAG_PIDFILE,
-    FLAG_THREADS,
     FLAG_CONFIG,
-    FLAG_DSN,
-    FLAG_REDIS,
-    FLAG_PREFIX,
-    FLAG_WARMUP,
-    FLAG_FLUSH,
     FLAG_SET,
     FLAG_WAIT,
     FLAG_GRACE,
@@ -32,7 +26,8 @@ enum flag {
     FLAG_LOG_LEVEL,
     FLAG_LOG_FORMAT,
     FLAG_LOG_FILE,
-    FLAG_HELP
+    FLAG_HELP,
+    FLAG_SETTING /* and what follows: a flag of the library's setting with the index FLAG - FLAG_SETTING */
 };
 
 /* Which commands take a flag. */
@@ -46,13 +41,7 @@ static const struct {
 } flags[] = {
     {"detach", no_argument, FLAG_DETACH, BY_RUN},
     {"pidfile", required_argument, FLAG_PIDFILE, BY_RUN},
-    {"threads", required_argument, FLAG_THREADS, BY_ALL},
     {"config", required_argument, FLAG_CONFIG, BY_ALL},
-    {"dsn", required_argument, FLAG_DSN, BY_ALL},
-    {"redis", required_argument, FLAG_REDIS, BY_ALL},
-    {"prefix", required_argument, FLAG_PREFIX, BY_ALL},
-    {"warmup", required_argument, FLAG_WARMUP, BY_BOTH},
-    {"flush", no_argument, FLAG_FLUSH, BY_BOTH},
     {"set", required_argument, FLAG_SET, BY_ALL},
     {"wait", no_argument, FLAG_WAIT, BY_BOTH},
     {"grace", required_argument, FLAG_GRACE, BY_BOTH},
@@ -65,12 +54,34 @@ static const struct {
     {"help", no_argument, FLAG_HELP, BY_ALL},
 };
 
-enum { FLAG_COUNT = sizeof flags / sizeof *flags };
+enum { FLAG_COUNT = sizeof flags / sizeof *flags, SETTING_FLAGS = 32, FLAGS_MAX = FLAG_COUNT + SETTING_FLAGS };
+
+bool options_concern(enum command command, const cp_setting *setting)
+{
+    /* What a verification sets itself, whatever it is told: see settings.c. */
+    static const char *const of_writers[] = {"warmup", "flush", "standby", "audit_per_second"};
+
+    for (size_t i = 0; command == COMMAND_VERIFY && i < sizeof of_writers / sizeof *of_writers; i++) {
+        if (strcmp(setting->name, of_writers[i]) == 0) {
+            return false;
+        }
+    }
+    return !setting->of_entity;
+}
 
 /* For getopt_long(). */
-static void select_flags(enum command command, struct option selected[FLAG_COUNT + 1])
+static void select_flags(enum command command, struct option selected[FLAGS_MAX + 1])
 {
     size_t count = 0;
+
+    for (size_t i = 0; i < cp_setting_count() && count < SETTING_FLAGS; i++) {
+        const cp_setting *setting = cp_setting_describe(i);
+        if (setting->flag != NULL && options_concern(command, setting)) {
+            int has_argument = setting->type == CP_SETTING_BOOLEAN ? no_argument : required_argument;
+            selected[count++] =
+                (struct option){setting->flag + strlen("--"), has_argument, NULL, FLAG_SETTING + (int)i};
+        }
+    }
 
     for (size_t i = 0; i < FLAG_COUNT; i++) {
         if ((flags[i].commands & (1u << command)) != 0) {
@@ -186,6 +197,11 @@ static bool parse_pidfile(const char *value, char **pidfile)
 
 static bool parse_flag(int flag, char *value, struct options *options)
 {
+    if (flag >= FLAG_SETTING) {
+        const cp_setting *setting = cp_setting_describe((size_t)(flag - FLAG_SETTING));
+        add_setting(options, setting->flag, setting->name, value != NULL ? value : "true");
+        return true;
+    }
     switch (flag) {
     case 'd':
     case FLAG_DETACH:
@@ -196,26 +212,8 @@ static bool parse_flag(int flag, char *value, struct options *options)
     case 't':
         add_setting(options, "-t", "threads", value);
         break;
-    case FLAG_THREADS:
-        add_setting(options, "--threads", "threads", value);
-        break;
     case FLAG_CONFIG:
         options->config_file = value;
-        break;
-    case FLAG_DSN:
-        add_setting(options, "--dsn", "postgres", value);
-        break;
-    case FLAG_REDIS:
-        add_setting(options, "--redis", "redis", value);
-        break;
-    case FLAG_PREFIX:
-        add_setting(options, "--prefix", "prefix", value);
-        break;
-    case FLAG_WARMUP:
-        add_setting(options, "--warmup", "warmup", value);
-        break;
-    case FLAG_FLUSH:
-        add_setting(options, "--flush", "flush", "true");
         break;
     case FLAG_SET:
         return parse_set(options, value);
@@ -263,7 +261,7 @@ static void complain_unusable(enum command command, const char *argument, int an
 static enum options_verdict parse_all(int argc, char **argv, struct options *options)
 {
     bool is_run = options->command == COMMAND_RUN;
-    struct option selected[FLAG_COUNT + 1];
+    struct option selected[FLAGS_MAX + 1];
     int flag;
 
     select_flags(options->command, selected);

@@ -43,6 +43,9 @@ struct options {
 enum options_verdict options_parse(enum command command, int argc, char **argv, struct options *options);
 void options_fini(struct options *options);
 
+/* Whether a setting is of use to the command, so that it has the setting's flag and explains it. */
+bool options_concern(enum command command, const cp_setting *setting);
+
 /* The file, then the environment, then the command line, each over the one before. The caller owns *config. */
 enum options_verdict options_make_config(const struct options *options, cp_config **config);
 

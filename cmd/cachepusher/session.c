@@ -83,7 +83,7 @@ static enum session_outcome start(struct session *session)
 enum session_outcome session_create(struct session *session, const struct options *options, struct logger *logger,
                                     struct detach *detach, cp_config *config)
 {
-    cp_callbacks callbacks = {.log = logger_write, .context = logger};
+    cp_callbacks callbacks = {.size = sizeof callbacks, .log = logger_write, .context = logger};
     cp_error err = {0};
 
     *session = (struct session){.options = options, .logger = logger, .detach = detach};

@@ -8,15 +8,6 @@
 
 #include "common/complain.h"
 
-static const struct {
-    const char *variable;
-    const char *name;
-} environment[] = {
-    {"CP_DSN", "postgres"},
-    {"CP_REDIS", "redis"},
-    {"CP_PREFIX", "prefix"},
-};
-
 static enum options_verdict verdict_of(cp_code code)
 {
     if (code == CP_OK) {
@@ -113,12 +104,24 @@ static enum options_verdict keep_from_writing(cp_config *config)
         code = cp_config_set(config, "audit_per_second", "0", &err);
     }
     if (code == CP_OK) {
-        code = cp_config_set(config, "standby", "true", &err); /* beside a daemon, which then does the repairs */
-    }
-    if (code == CP_OK) {
         code = cp_config_set(config, "standby", "true", &err); /* where a daemon runs, that one repairs */
     }
     return verdict_of(code);
+}
+
+static enum options_verdict read_environment(cp_config *config, const struct options *options)
+{
+    enum options_verdict verdict = OPTIONS_GO;
+
+    for (size_t i = 0; i < cp_setting_count() && verdict == OPTIONS_GO; i++) {
+        const cp_setting *described = cp_setting_describe(i);
+        const char *value = described->environment != NULL ? getenv(described->environment) : NULL;
+        if (value != NULL && *value != '\0') {
+            const struct setting setting = {.flag = described->environment, .name = described->name, .value = value};
+            verdict = set(config, options, &setting);
+        }
+    }
+    return verdict;
 }
 
 enum options_verdict options_make_config(const struct options *options, cp_config **config)
@@ -132,12 +135,8 @@ enum options_verdict options_make_config(const struct options *options, cp_confi
         return OPTIONS_FAILED;
     }
     verdict = load_file(*config, options);
-    for (size_t i = 0; i < sizeof environment / sizeof *environment && verdict == OPTIONS_GO; i++) {
-        const struct setting setting = {
-            .flag = environment[i].variable, .name = environment[i].name, .value = getenv(environment[i].variable)};
-        if (setting.value != NULL && *setting.value != '\0') {
-            verdict = set(*config, options, &setting);
-        }
+    if (verdict == OPTIONS_GO) {
+        verdict = read_environment(*config, options);
     }
     for (size_t i = 0; i < options->setting_count && verdict == OPTIONS_GO; i++) {
         verdict = set(*config, options, &options->settings[i]);

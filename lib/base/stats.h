@@ -1,5 +1,7 @@
 /*
- * The counters behind cp_syncer_stats(): one set for a syncer, added to by all of its threads, a batch at a time.
+ * The figures behind cp_syncer_stats() and cp_syncer_stat(): one set for a syncer, added to by all of its threads, a
+ * batch at a time. Each has a row in the table of stats.c, with its name, help, kind and member of cp_stats. A new one
+ * goes to the end, before CPI_STAT_CAUSE: the index is its place in the table that callers see, and may change.
  */
 #ifndef CPI_STATS_H
 #define CPI_STATS_H
@@ -43,6 +45,7 @@ void cpi_stats_init(struct cpi_stats *stats);
 void cpi_stats_add(struct cpi_stats *stats, enum cpi_stat stat, int64_t n);
 void cpi_stats_set(struct cpi_stats *stats, enum cpi_stat stat, uint64_t value);
 uint64_t cpi_stats_get(const struct cpi_stats *stats, enum cpi_stat stat);
-void cpi_stats_read(const struct cpi_stats *stats, cp_stats *out);
+/* cp_syncer_stats(). */
+cp_code cpi_stats_read(const struct cpi_stats *stats, cp_stats *out, cp_error *err);
 
 #endif

@@ -12,7 +12,7 @@ enum { NAME_BYTES_MAX = 63 };
 enum { NAMES_BYTES = 256 };
 
 /* A hundred years. Redis refuses times that overflow when it adds the current time in milliseconds. */
-static const json_int_t ttl_max_s = INT64_C(100) * 366 * 86400;
+#define TTL_MAX_S (INT64_C(100) * 366 * 86400)
 
 /* Reads one member of an entity. */
 typedef cp_code read_member(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity);
@@ -214,40 +214,64 @@ static cp_code read_ttl(struct cpi_reader *reader, json_t *value, struct cpi_ent
         return cpi_reader_reject_type(reader, value, "a whole number");
     }
     entity->ttl_s = json_integer_value(value);
-    if (entity->ttl_s < 1 || entity->ttl_s > ttl_max_s) {
+    if (entity->ttl_s < 1 || entity->ttl_s > TTL_MAX_S) {
         return cpi_reader_reject(reader, "%lld is not a number from 1 to %lld", (long long)entity->ttl_s,
-                                 (long long)ttl_max_s);
+                                 (long long)TTL_MAX_S);
     }
     return CP_OK;
 }
 
-/* clang-format off */
-static const struct {
-    const char *name;
-    read_member *read;
-} members[] = {
-    {"name", read_name},
-    {"key", read_key},
-    {"id_type", read_id_type},
-    {"channels", read_channels},
-    {"fetch", read_fetch},
-    {"fetch_many", read_fetch_many},
-    {"list", read_list},
-    {"warmup_procedure", read_warmup_procedure},
-    {"ttl_s", read_ttl},
-};
-/* clang-format on */
+/* ---- the table of them ---- */
 
-static const size_t member_count = sizeof members / sizeof *members;
+#define MEMBER(member_name, member_type, ...)                                                                          \
+    .shown = {.size = sizeof(cp_setting),                                                                              \
+              .name = (member_name),                                                                                   \
+              .type = (member_type),                                                                                   \
+                                                                                                                       \
+              .of_entity = true,                                                                                       \
+              __VA_ARGS__}
+
+static const struct {
+    read_member *read;
+    cp_setting shown;
+} members[] = {
+    {read_name, MEMBER("name", CP_SETTING_STRING, .required = true,
+                       .help = "its name in messages, cp_syncer_enqueue() and cp_syncer_resync()")},
+    {read_key, MEMBER("key", CP_SETTING_STRING, .required = true,
+                      .help = "the template of its keys in Redis, such as \"{prefix}:{id}\" or \"order:{id}\"")},
+    {read_id_type, MEMBER("id_type", CP_SETTING_CHOICE, .initial = "integer", .help = "integer, bigint, uuid or text")},
+    {read_channels, MEMBER("channels", CP_SETTING_STRINGS, .required = true,
+                           .help = "notification channels; a payload is an id, a JSON array of ids, or * for all")},
+    {read_fetch, MEMBER("fetch", CP_SETTING_STRING, .initial = "",
+                        .help = "a function that takes an id and returns the document (json, jsonb or text); this or "
+                                "fetch_many is required")},
+    {read_fetch_many, MEMBER("fetch_many", CP_SETTING_STRING, .initial = "",
+                             .help = "a function that takes an array of ids and returns rows (id, document), at about "
+                                     "half the cost")},
+    {read_list, MEMBER("list", CP_SETTING_STRING, .required = true,
+                       .help = "a query for the id of every document; its column is an integer for integer and bigint "
+                               "ids, uuid for uuid, text or varchar for text (for others: select id::text ...)")},
+    {read_warmup_procedure, MEMBER("warmup_procedure", CP_SETTING_STRING, .initial = "",
+                                   .help = "what warmup touch calls: a function or procedure without arguments")},
+    {read_ttl, MEMBER("ttl_s", CP_SETTING_NUMBER, .initial = "", .min = 1, .max = TTL_MAX_S, .unit = "seconds",
+                      .help = "keys expire this long after they were last written; without it, never")},
+};
+
+const size_t cpi_entity_setting_count = sizeof members / sizeof *members;
+
+const cp_setting *cpi_entity_setting(size_t index)
+{
+    return &members[index].shown;
+}
 
 static cp_code read_entity_member(struct cpi_reader *reader, const char *name, json_t *value, struct cpi_entity *entity)
 {
     char names[NAMES_BYTES] = "";
-    for (size_t i = 0; i < member_count; i++) {
-        if (strcmp(name, members[i].name) == 0) {
+    for (size_t i = 0; i < cpi_entity_setting_count; i++) {
+        if (strcmp(name, members[i].shown.name) == 0) {
             return members[i].read(reader, value, entity);
         }
-        cpi_list_append(names, sizeof names, members[i].name);
+        cpi_list_append(names, sizeof names, members[i].shown.name);
     }
     return cpi_reader_reject(reader, "unknown; expected one of: %s", names);
 }

@@ -1,5 +1,5 @@
 /*
- * What the configuration's own files share: config.c (settings, validation as a whole),
+ * What the configuration's own files share: settings.c (the table of settings), config.c (validation as a whole),
  * config_default.c (what there is without a file), config_file.c (a JSON file), config_entity.c (the
  * "entities" in it) and config_reader.c (messages that name the place).
  */
@@ -10,7 +10,7 @@
 
 #include <jansson.h>
 
-/* ---- settings: config.c ---- */
+/* ---- settings: settings.c ---- */
 
 enum cpi_setting_kind {
     CPI_SETTING_POSTGRES, /* char *; checked by libpq */
@@ -24,12 +24,9 @@ enum cpi_setting_kind {
 };
 
 struct cpi_setting {
-    const char *name;
     enum cpi_setting_kind kind;
-    size_t offset; /* in struct cp_config, of the kinds that do not name their member */
-    int min;
-    int max;
-    const char *initial;
+    size_t offset;    /* in struct cp_config, of the kinds that do not name their member */
+    cp_setting shown; /* its name, range and initial value are what the parser goes by */
 };
 
 /* The setting called name, or NULL. */
@@ -69,6 +66,10 @@ cp_code cpi_reader_reject_type(struct cpi_reader *reader, const json_t *value, c
 bool cpi_is_comment(const char *name);
 
 /* ---- entities: config_entity.c ---- */
+
+/* What an entity has, described; index is below the count. */
+extern const size_t cpi_entity_setting_count;
+const cp_setting *cpi_entity_setting(size_t index);
 
 /* Reads "entities" into the draft, which has none yet and owns what was read on failure, too. */
 cp_code cpi_read_entities(struct cpi_reader *reader, json_t *array, struct cp_config *draft);

@@ -195,7 +195,8 @@ static void tell_difference(struct cpi_verify *verify, const struct cpi_suspect 
         cpi_log(&verify->env->log, CP_LOG_ERROR, "out of memory for a difference; it is counted");
         return;
     }
-    verify->options->difference(verify->options->context, &(cp_difference){.kind = kind,
+    verify->options->difference(verify->options->context, &(cp_difference){.size = sizeof(cp_difference),
+                                                                           .kind = kind,
                                                                            .entity = entity->name,
                                                                            .key = key,
                                                                            .at = compared->at,
@@ -373,7 +374,7 @@ cp_code cpi_verify(const struct cpi_env *env, const cp_verify_options *options, 
 {
     struct cpi_verify verify;
     if (options->sample > SUSPECTS_MAX || options->recheck_ms < 0 || options->recheck_ms > RECHECK_MS_MAX) {
-        *result = (cp_verify_result){0};
+        *result = (cp_verify_result){.size = sizeof *result};
         return cpi_error(err, CP_ERR_ARGUMENT, false, "verify: %s",
                          options->sample > SUSPECTS_MAX ? "sample is larger than a million"
                                                         : "recheck_ms is not from 0 to an hour");

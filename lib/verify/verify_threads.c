@@ -196,7 +196,7 @@ bool cpi_verify_run(struct cpi_verify *verify, void (*stage)(struct cpi_checker 
 cp_code cpi_verify_init(struct cpi_verify *verify, const struct cpi_env *env, const cp_verify_options *options,
                         cp_error *err)
 {
-    *verify = (struct cpi_verify){.env = env, .options = options};
+    *verify = (struct cpi_verify){.env = env, .options = options, .so_far = {.size = sizeof(cp_verify_result)}};
     verify->random = env->seed ^ (uint64_t)cpi_now_ms();
     verify->suspects.entities = env->config->entities;
     verify->confirmed.entities = env->config->entities;

@@ -186,8 +186,11 @@ static void tell_settled(struct cpi_applier *applier, const struct sent *sent)
         cpi_log(&env->log, CP_LOG_ERROR, "out of memory for a settled callback; the document itself is stored");
         return;
     }
-    env->settled(env->settled_context,
-                 &(cp_document){.entity = entity->name, .key = key, .bytes = sent->bytes, .exists = sent->exists});
+    env->settled(env->settled_context, &(cp_document){.size = sizeof(cp_document),
+                                                      .entity = entity->name,
+                                                      .key = key,
+                                                      .bytes = sent->bytes,
+                                                      .exists = sent->exists});
     free(key);
 }
 

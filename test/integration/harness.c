@@ -294,7 +294,7 @@ cp_syncer *make_syncer(struct fixture *f, const char *entities, const char *cons
     for (size_t i = 0; settings != NULL && settings[i] != NULL && code == CP_OK; i += 2) {
         code = cp_config_set(config, settings[i], settings[i + 1], &err);
     }
-    cp_callbacks callbacks = {.log = write_log, .settled = f->settled, .context = f};
+    cp_callbacks callbacks = {.size = sizeof callbacks, .log = write_log, .settled = f->settled, .context = f};
     cp_syncer *syncer = code == CP_OK ? cp_syncer_create(config, &callbacks, &err) : NULL;
     if (syncer == NULL) {
         cp_config_destroy(config);
@@ -351,7 +351,7 @@ void stop_syncer(struct fixture *f, cp_syncer *syncer)
 
 cp_stats stats_of(const cp_syncer *syncer)
 {
-    cp_stats stats;
-    cp_syncer_stats(syncer, &stats);
+    cp_stats stats = {.size = sizeof stats};
+    cp_syncer_stats(syncer, &stats, NULL);
     return stats;
 }

@@ -11,6 +11,7 @@ static const struct {
     const char *name;
     Suite *(*create)(void);
 } suites[] = {
+    {"abi", abi_suite},
     {"applier", applier_suite},
     {"assert", assert_suite},
     {"backoff", backoff_suite},
@@ -32,8 +33,10 @@ static const struct {
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
+    {"settings", settings_suite},
     {"single", single_suite},
     {"single_keys", single_keys_suite},
+    {"stats", stats_suite},
     {"suspects", suspects_suite},
     {"worker", worker_suite},
 };

@@ -6,6 +6,7 @@
 
 #include <check.h>
 
+Suite *abi_suite(void);
 Suite *applier_suite(void);
 Suite *assert_suite(void);
 Suite *backoff_suite(void);
@@ -27,8 +28,10 @@ Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
-Suite *single_suite(void);
+Suite *settings_suite(void);
 Suite *single_keys_suite(void);
+Suite *single_suite(void);
+Suite *stats_suite(void);
 Suite *suspects_suite(void);
 Suite *worker_suite(void);
 

@@ -129,14 +129,14 @@ static void run_once(struct servers *servers, const struct options *options, int
                      redisContext *redis, struct figures *figures)
 {
     struct writer writers[WRITERS];
-    cp_stats before;
+    cp_stats before = {.size = sizeof before};
     cp_stats after;
 
     pg_do(pg, "vacuum customer");
     long customer = (long)pg_do(pg, "select min(id_customer) from customer");
     cp_syncer *syncer = follower_start(servers, options->threads.items[0], situations[situation].entities);
     open_writers(servers, writers, customer, options->updates);
-    cp_syncer_stats(syncer, &before);
+    cp_syncer_stats(syncer, &before, NULL);
     double began_s = clock_s();
     run_writers(writers);
     double ended_s = clock_s();

@@ -70,7 +70,7 @@ static void follow(cp_syncer *syncer, uint64_t customers, struct touch *touch)
     int looks = 0;
 
     do {
-        cp_syncer_stats(syncer, &touch->after);
+        cp_syncer_stats(syncer, &touch->after, NULL);
         note_waiting(touch);
         looks = has_settled(touch, customers) ? looks + 1 : 0;
         if (looks <= 1) {
@@ -90,8 +90,8 @@ static void touch_all(struct servers *servers, long threads, PGconn *pg, struct 
     cp_syncer *syncer = follower_start(servers, threads, NULL);
     struct queue_usage *usage = queue_usage_start(servers);
 
-    *touch = (struct touch){0};
-    cp_syncer_stats(syncer, &touch->before);
+    *touch = (struct touch){.before = {.size = sizeof touch->before}, .after = {.size = sizeof touch->after}};
+    cp_syncer_stats(syncer, &touch->before, NULL);
     double began_s = clock_s();
     int64_t customers = pg_do(pg, "select customer_warmup()");
     touch->statement_s = clock_s() - began_s;

@@ -24,7 +24,7 @@ static void set(cp_config *config, const char *name, const char *value)
 
 cp_syncer *follower_start(const struct servers *servers, long threads, const char *entities)
 {
-    const cp_callbacks callbacks = {.log = tell};
+    const cp_callbacks callbacks = {.size = sizeof callbacks, .log = tell};
     char count[16];
     cp_error err;
     cp_config *config = cp_config_create(&err);
@@ -51,6 +51,7 @@ void follower_stop(cp_syncer *syncer, cp_stats *stats)
     if (cp_syncer_stop(syncer, PATIENCE_MS, &err) != CP_OK) {
         fatal("cachepusher: %s", err.message);
     }
-    cp_syncer_stats(syncer, stats);
+    *stats = (cp_stats){.size = sizeof *stats};
+    cp_syncer_stats(syncer, stats, NULL);
     cp_syncer_destroy(syncer);
 }

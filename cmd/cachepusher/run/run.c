@@ -32,11 +32,11 @@ static int summary_due_ms(const struct summary *summary)
 /* Says nothing when nothing was settled: a quiet night leaves no lines. */
 static void summary_write(struct summary *summary, const struct session *session)
 {
-    cp_stats stats;
+    cp_stats stats = {.size = sizeof stats};
     char failing[48] = "";
     double now_s = clock_now_s();
 
-    cp_syncer_stats(session->syncer, &stats);
+    cp_syncer_stats(session->syncer, &stats, NULL);
     double seconds = now_s - summary->since_s;
     uint64_t stored = stats.stored - summary->stored;
     uint64_t deleted = stats.deleted - summary->deleted;
@@ -77,9 +77,9 @@ static const char *cause_of(int signal_number)
 
 static int stop(struct session *session, int signal_number)
 {
-    cp_stats stats;
+    cp_stats stats = {.size = sizeof stats};
 
-    cp_syncer_stats(session->syncer, &stats);
+    cp_syncer_stats(session->syncer, &stats, NULL);
     logger_printf(session->logger, CP_LOG_INFO, "%s: stopping; %" PRIu64 " ids to settle within %.1f s",
                   cause_of(signal_number), stats.pending, session->options->grace_ms / 1000.0);
     if (!session_stop(session)) {

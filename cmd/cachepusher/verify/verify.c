@@ -55,12 +55,14 @@ static int compare(struct verification *verification, const struct options *opti
 {
     struct report *report = &verification->report;
     cp_error err = {0};
-    const cp_verify_options verify_options = {.sample = options->sample,
+    const cp_verify_options verify_options = {.size = sizeof verify_options,
+                                              .sample = options->sample,
                                               .repair = options->repair,
                                               .progress = show_progress,
                                               .difference = note_difference,
                                               .context = verification};
 
+    report->result.size = sizeof report->result;
     progress_begin(&verification->progress, command_name(options->command), logger);
     cp_code code = cp_syncer_verify(verification->session.syncer, &verify_options, &report->result, &err);
     report->seconds = progress_end(&verification->progress);

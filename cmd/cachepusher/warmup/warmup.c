@@ -20,7 +20,7 @@ static enum ending watch(struct session *session, struct progress *progress)
     cp_error err = {0};
 
     for (;;) {
-        cp_stats stats;
+        cp_stats stats = {.size = sizeof stats};
         cp_code code = cp_syncer_wait_ready(session->syncer, LOOK_EVERY_MS, &err);
         if (code == CP_OK) {
             return ENDING_READY;
@@ -34,7 +34,7 @@ static enum ending watch(struct session *session, struct progress *progress)
         if (signal_number == SIGINT || signal_number == SIGTERM || signal_number == SIGHUP) {
             return ENDING_INTERRUPTED;
         }
-        cp_syncer_stats(session->syncer, &stats);
+        cp_syncer_stats(session->syncer, &stats, NULL);
         progress_update(progress, stats.stored, stats.resync_estimate);
     }
 }
@@ -53,9 +53,9 @@ static void print_summary(const cp_stats *stats, double seconds)
 /* The ids that fail are asked for before the stop: it does not wait for them. */
 static int finish(struct session *session, double seconds)
 {
-    cp_stats stats;
+    cp_stats stats = {.size = sizeof stats};
 
-    cp_syncer_stats(session->syncer, &stats);
+    cp_syncer_stats(session->syncer, &stats, NULL);
     bool stopped = session_stop(session);
     print_summary(&stats, seconds);
     if (stats.failing > 0) {
@@ -68,11 +68,11 @@ static int finish(struct session *session, double seconds)
 
 static int give_up(struct session *session, bool interrupted)
 {
-    cp_stats stats;
+    cp_stats stats = {.size = sizeof stats};
 
     /* That ids are left is no news now. */
     cp_syncer_stop(session->syncer, session->options->grace_ms, NULL);
-    cp_syncer_stats(session->syncer, &stats);
+    cp_syncer_stats(session->syncer, &stats, NULL);
     if (interrupted) {
         logger_fail(session->logger, "interrupted after %" PRIu64 " documents; those not reached are as they were",
                     stats.stored);

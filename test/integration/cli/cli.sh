@@ -70,6 +70,7 @@ for each in run warmup; do
     check "$each --help tells the flags" prints '--log-format' "$command" "$each" --help
     check "$each --help tells the exit codes" prints '^Exit codes' "$command" "$each" --help
 done
+check "run --help explains settings without a flag" prints '^ *standby=true.false ' "$command" run --help
 check "run --help tells of --pidfile" prints '--pidfile' "$command" run --help
 check "--version" prints '^cachepusher [0-9]+\.[0-9]+\.[0-9]+$' "$command" --version
 check "no command" exits 2 "try 'cachepusher --help'" "$command"

@@ -28,7 +28,7 @@ static void fault(struct caller *caller, const char *what)
 static bool call_everything(struct caller *caller, uint64_t *state)
 {
     cp_error err = {0};
-    cp_stats stats;
+    cp_stats stats = {.size = sizeof stats};
     char id[16];
     snprintf(id, sizeof id, "%u", 1 + roll(state, CUSTOMERS));
     cp_code code = cp_syncer_enqueue(caller->syncer, "customer", id, &err);
@@ -39,7 +39,7 @@ static bool call_everything(struct caller *caller, uint64_t *state)
     if (code != CP_OK && !err.retriable) {
         fault(caller, err.message);
     }
-    cp_syncer_stats(caller->syncer, &stats);
+    cp_syncer_stats(caller->syncer, &stats, NULL);
     if (stats.stored > stats.events + stats.resync_ids) {
         fault(caller, "more documents than events");
     }

@@ -50,7 +50,8 @@ static void note_progress(void *context, const cp_verify_result *so_far)
 static cp_verify_options options_of(uint64_t sample, bool repair)
 {
     told = (struct told){.mutex = PTHREAD_MUTEX_INITIALIZER, .caller = pthread_self()};
-    return (cp_verify_options){.sample = sample,
+    return (cp_verify_options){.size = sizeof(cp_verify_options),
+                               .sample = sample,
                                .repair = repair,
                                .recheck_ms = RECHECK_MS * slowness(),
                                .progress = note_progress,
@@ -61,7 +62,7 @@ static cp_verify_options options_of(uint64_t sample, bool repair)
 static cp_verify_result verify_with(cp_syncer *syncer, uint64_t sample, bool repair)
 {
     cp_error err = {0};
-    cp_verify_result result;
+    cp_verify_result result = {.size = sizeof result};
     cp_verify_options options = options_of(sample, repair);
     REQUIRE_OK(cp_syncer_verify(syncer, &options, &result, &err), err);
     REQUIRE(!told.elsewhere);
@@ -404,7 +405,7 @@ START_TEST(sample)
     REQUIRE_INT(result.different, >=, 19);
 
     cp_error err = {0};
-    cp_verify_options too_many = {.sample = 1000001};
+    cp_verify_options too_many = {.size = sizeof too_many, .sample = 1000001};
     REQUIRE_INT(cp_syncer_verify(syncer, &too_many, &result, &err), ==, CP_ERR_ARGUMENT);
     fixture_close(f);
 }
@@ -419,7 +420,7 @@ START_TEST(sample_is_even)
     bool seen[21] = {false};
     for (int round = 0; round < 120; round++) {
         cp_verify_options options = options_of(4, false);
-        cp_verify_result result;
+        cp_verify_result result = {.size = sizeof result};
         cp_error err = {0};
         options.recheck_ms = 1;
         REQUIRE_OK(cp_syncer_verify(syncer, &options, &result, &err), err);

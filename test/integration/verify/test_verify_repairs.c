@@ -10,13 +10,13 @@ enum { ROWS = 1500 };
 
 static cp_verify_options options_of(bool repair)
 {
-    return (cp_verify_options){.repair = repair, .recheck_ms = 200 * slowness()};
+    return (cp_verify_options){.size = sizeof(cp_verify_options), .repair = repair, .recheck_ms = 200 * slowness()};
 }
 
 static cp_verify_result verify(cp_syncer *syncer, bool repair)
 {
     cp_error err = {0};
-    cp_verify_result result;
+    cp_verify_result result = {.size = sizeof result};
     cp_verify_options options = options_of(repair);
     REQUIRE_OK(cp_syncer_verify(syncer, &options, &result, &err), err);
     return result;
@@ -182,7 +182,7 @@ START_TEST(redis_away)
     insert_customers(f);
     snprintf(f->redis_address, sizeof f->redis_address, "unix:/nowhere/%s.sock", f->base);
     cp_error err = {0};
-    cp_verify_result result;
+    cp_verify_result result = {.size = sizeof result};
     REQUIRE_INT(try_verify(make_syncer(f, NULL, NO_SETTINGS), &result, &err), ==, CP_ERR_REDIS);
     REQUIRE_CONTAINS(err.message, "Redis at ");
     REQUIRE_INT(differences(result), ==, 0);
@@ -194,7 +194,7 @@ START_TEST(postgres_away)
 {
     struct fixture *f = fixture_open();
     cp_error err = {0};
-    cp_verify_result result;
+    cp_verify_result result = {.size = sizeof result};
     snprintf(f->dsn, sizeof f->dsn, "host=/nowhere dbname=none");
     REQUIRE_INT(try_verify(make_syncer(f, NULL, NO_SETTINGS), &result, &err), ==, CP_ERR_POSTGRES);
     fixture_close(f);
@@ -288,7 +288,7 @@ START_TEST(no_document_can_be_read)
     insert_customers(f);
     create_breaking_get(f, "true");
     cp_error err = {0};
-    cp_verify_result result;
+    cp_verify_result result = {.size = sizeof result};
     cp_syncer *syncer = make_syncer(f, breaking, NO_SETTINGS);
     REQUIRE_INT(try_verify(syncer, &result, &err), ==, CP_ERR_POSTGRES);
     REQUIRE_CONTAINS(err.message, "1000 documents cannot be read; the last one: ");
@@ -317,8 +317,8 @@ struct stopped {
 static void *verify_until_stopped(void *context)
 {
     struct stopped *stopped = context;
-    cp_verify_result result;
-    cp_verify_options options = {.recheck_ms = 3600000};
+    cp_verify_result result = {.size = sizeof result};
+    cp_verify_options options = {.size = sizeof options, .recheck_ms = 3600000};
     stopped->code = cp_syncer_verify(stopped->syncer, &options, &result, &stopped->err);
     atomic_store(&stopped->over, true);
     return NULL;

@@ -1,0 +1,273 @@
+#include "config/config_internal.h"
+
+#include "base/error.h"
+#include "base/utf8.h"
+#include "postgres/conninfo.h"
+#include "redis/redis_address.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define AT(member) offsetof(struct cp_config, member)
+
+/* The one list of settings: the parser, the messages, --help, the header's comment, README and the example file are
+ * made of it (scripts/generate-docs). */
+#define SETTING(setting_name, setting_type, ...)                                                                       \
+    .shown = {.size = sizeof(cp_setting), .name = (setting_name), .type = (setting_type), __VA_ARGS__}
+
+static const struct cpi_setting settings[] = {
+    {.kind = CPI_SETTING_POSTGRES,
+     SETTING("postgres", CP_SETTING_STRING, .initial = "", .flag = "--dsn", .value = "CONNINFO",
+             .environment = "CP_DSN",
+             .help = "Postgres, as a libpq connection string or URI; empty: libpq's own defaults and PG* variables")},
+    {.kind = CPI_SETTING_REDIS,
+     SETTING("redis", CP_SETTING_STRING, .initial = "127.0.0.1:6379", .flag = "--redis", .value = "URI",
+             .environment = "CP_REDIS",
+             .help = "Redis: HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:PATH")},
+    {.kind = CPI_SETTING_PREFIX,
+     SETTING("prefix", CP_SETTING_STRING, .initial = "customer", .flag = "--prefix", .value = "P",
+             .environment = "CP_PREFIX", .help = "what {prefix} in key templates stands for")},
+    {.kind = CPI_SETTING_STRING,
+     .offset = AT(name),
+     SETTING("name", CP_SETTING_STRING, .initial = "", .value = "NAME",
+             .help =
+                 "instances that share a name and a database elect one writer, and the others stand by; what writes "
+                 "the same keys needs the same name, and what writes other keys, or to another Redis, another "
+                 "one; empty: the prefix")},
+    {.kind = CPI_SETTING_FLAG,
+     .offset = AT(standby),
+     SETTING("standby", CP_SETTING_BOOLEAN, .initial = "true", .value = "true|false",
+             .help = "while another instance of the name is the writer, wait for its end; false: fail to start")},
+    {.kind = CPI_SETTING_COUNT,
+     .offset = AT(threads),
+     SETTING("threads", CP_SETTING_NUMBER, .min = 1, .max = 64, .initial = "4", .flag = "--threads", .value = "N",
+             .help = "workers, each with a connection to either server")},
+    {.kind = CPI_SETTING_WARMUP,
+     SETTING("warmup", CP_SETTING_CHOICE, .initial = "scan", .flag = "--warmup", .value = "MODE",
+             .help = "how documents are filled in at the start: scan lists the ids and reads each document, touch "
+                     "calls the warm-up procedure and follows the changes it makes, none only follows changes")},
+    {.kind = CPI_SETTING_FLAG,
+     .offset = AT(flush),
+     SETTING("flush", CP_SETTING_BOOLEAN, .initial = "false", .flag = "--flush", .value = "true|false",
+             .help = "first delete every key under each entity's prefix; fails to start while another instance of the "
+                     "name is the writer")},
+    {.kind = CPI_SETTING_COUNT,
+     .offset = AT(batch),
+     SETTING("batch", CP_SETTING_NUMBER, .min = 1, .max = 10000, .initial = "256", .value = "N", .unit = "documents",
+             .help = "documents read by one statement")},
+    {.kind = CPI_SETTING_COUNT,
+     .offset = AT(max_pending),
+     SETTING("max_pending", CP_SETTING_NUMBER, .min = 1000, .max = 100000000, .initial = "1000000", .value = "N",
+             .unit = "ids",
+             .help =
+                 "distinct ids kept while a server is away or they fail; beyond it they are dropped and a resync is "
+                 "made instead, which keeps as many keys of an entity in memory and looks the rest up in Postgres")},
+    {.kind = CPI_SETTING_TIME,
+     .offset = AT(connect_timeout_ms),
+     SETTING("connect_timeout_ms", CP_SETTING_NUMBER, .min = 100, .max = 600000, .initial = "5000", .value = "MS",
+             .unit = "milliseconds", .help = "for one attempt to connect")},
+    {.kind = CPI_SETTING_TIME,
+     .offset = AT(fetch_timeout_ms),
+     SETTING("fetch_timeout_ms", CP_SETTING_NUMBER, .min = 100, .max = 86400000, .initial = "30000", .value = "MS",
+             .unit = "milliseconds", .help = "for one statement of a worker, or one page of a listing")},
+    {.kind = CPI_SETTING_TIME,
+     .offset = AT(redis_timeout_ms),
+     SETTING("redis_timeout_ms", CP_SETTING_NUMBER, .min = 100, .max = 600000, .initial = "5000", .value = "MS",
+             .unit = "milliseconds", .help = "for Redis to take and answer one batch")},
+    {.kind = CPI_SETTING_COUNT,
+     .offset = AT(audit_per_second),
+     SETTING("audit_per_second", CP_SETTING_NUMBER, .min = 0, .max = 100000, .initial = "0", .value = "N",
+             .unit = "documents",
+             .help = "documents compared with Redis in the background each second, to find what no trigger has "
+                     "announced; 0: none; in a file also \"audit\": {\"per_second\": N}")},
+};
+
+static const size_t setting_count = sizeof settings / sizeof *settings;
+
+static const char *const warmup_names[] = {
+    [CPI_WARMUP_SCAN] = "scan",
+    [CPI_WARMUP_TOUCH] = "touch",
+    [CPI_WARMUP_NONE] = "none",
+};
+
+/* ---- one setting ---- */
+
+static cp_code reject(const struct cpi_setting *setting, const char *value, const char *expected, cp_error *err)
+{
+    return cpi_error(err, CP_ERR_CONFIG, false, "%s: \"%.*s\" is not %s", setting->shown.name, cpi_shown(value), value,
+                     expected);
+}
+
+static cp_code replace_string(char **string, const char *value, cp_error *err)
+{
+    char *copy = strdup(value);
+    if (copy == NULL) {
+        return cpi_error_memory(err);
+    }
+    free(*string);
+    *string = copy;
+    return CP_OK;
+}
+
+static cp_code set_postgres(struct cp_config *config, const char *value, cp_error *err)
+{
+    cp_code code = cpi_conninfo_check(value, err);
+    return code == CP_OK ? replace_string(&config->postgres, value, err) : code;
+}
+
+static cp_code set_redis(struct cp_config *config, const char *value, cp_error *err)
+{
+    struct cpi_redis_address address;
+    cp_error inner;
+    cp_code code = cpi_redis_address_parse(&address, value, &inner);
+    if (code == CP_ERR_CONFIG) {
+        return cpi_error(err, code, inner.retriable, "redis: %s", inner.message);
+    }
+    if (code != CP_OK) {
+        return cpi_error_memory(err);
+    }
+    code = replace_string(&config->redis, value, err);
+    if (code != CP_OK) {
+        cpi_redis_address_fini(&address);
+        return code;
+    }
+    cpi_redis_address_fini(&config->redis_address);
+    config->redis_address = address;
+    return CP_OK;
+}
+
+static cp_code set_prefix(struct cp_config *config, const char *value, cp_error *err)
+{
+    if (*value == '\0') {
+        return cpi_error(err, CP_ERR_CONFIG, false, "prefix: must not be empty");
+    }
+    cp_code code = replace_string(&config->prefix, value, err);
+    if (code == CP_OK) {
+        config->prefix_set = true;
+    }
+    return code;
+}
+
+static cp_code set_warmup(struct cp_config *config, const struct cpi_setting *setting, const char *value, cp_error *err)
+{
+    for (size_t i = 0; i < sizeof warmup_names / sizeof *warmup_names; i++) {
+        if (strcmp(value, warmup_names[i]) == 0) {
+            config->warmup = (enum cpi_warmup)i;
+            return CP_OK;
+        }
+    }
+    return reject(setting, value, "scan, touch or none", err);
+}
+
+static cp_code set_flag(bool *flag, const struct cpi_setting *setting, const char *value, cp_error *err)
+{
+    if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
+        return reject(setting, value, "true or false", err);
+    }
+    *flag = *value == 't';
+    return CP_OK;
+}
+
+static cp_code parse_number(const struct cpi_setting *setting, const char *value, int *number, cp_error *err)
+{
+    union cpi_id parsed;
+    bool out_of_memory;
+    if (!cpi_id_parse(CPI_ID_INTEGER, value, strlen(value), &parsed, &out_of_memory) ||
+        parsed.number < setting->shown.min || parsed.number > setting->shown.max) {
+        char expected[64];
+        snprintf(expected, sizeof expected, "a number from %lld to %lld", (long long)setting->shown.min,
+                 (long long)setting->shown.max);
+        return reject(setting, value, expected, err);
+    }
+    *number = (int)parsed.number;
+    return CP_OK;
+}
+
+const struct cpi_setting *cpi_setting_find(const char *name)
+{
+    for (size_t i = 0; i < setting_count; i++) {
+        if (strcmp(name, settings[i].shown.name) == 0) {
+            return &settings[i];
+        }
+    }
+    return NULL;
+}
+
+cp_code cpi_setting_set(struct cp_config *config, const struct cpi_setting *setting, const char *value, cp_error *err)
+{
+    /* A password may be in any encoding; everything else is shown or becomes part of a key. */
+    if (setting->kind != CPI_SETTING_POSTGRES && !cpi_utf8_valid(value, strlen(value))) {
+        return cpi_error(err, CP_ERR_CONFIG, false, "%s: not valid UTF-8", setting->shown.name);
+    }
+    char *member = (char *)config + setting->offset;
+    int number = 0;
+    cp_code code = CP_OK;
+    switch (setting->kind) {
+    case CPI_SETTING_POSTGRES:
+        return set_postgres(config, value, err);
+    case CPI_SETTING_REDIS:
+        return set_redis(config, value, err);
+    case CPI_SETTING_PREFIX:
+        return set_prefix(config, value, err);
+    case CPI_SETTING_WARMUP:
+        return set_warmup(config, setting, value, err);
+    case CPI_SETTING_STRING:
+        return replace_string((char **)(void *)member, value, err);
+    case CPI_SETTING_FLAG:
+        return set_flag((bool *)member, setting, value, err);
+    case CPI_SETTING_COUNT:
+        code = parse_number(setting, value, &number, err);
+        if (code == CP_OK) {
+            *(unsigned *)(void *)member = (unsigned)number;
+        }
+        break;
+    case CPI_SETTING_TIME:
+        code = parse_number(setting, value, &number, err);
+        if (code == CP_OK) {
+            *(int *)(void *)member = number;
+        }
+        break;
+    }
+    return code;
+}
+
+void cpi_list_append(char *buffer, size_t size, const char *name)
+{
+    size_t length = strlen(buffer);
+    snprintf(buffer + length, size - length, "%s%s", length == 0 ? "" : ", ", name);
+}
+
+void cpi_setting_names(char *buffer, size_t size)
+{
+    buffer[0] = '\0';
+    for (size_t i = 0; i < setting_count; i++) {
+        cpi_list_append(buffer, size, settings[i].shown.name);
+    }
+}
+
+cp_code cpi_settings_reset(struct cp_config *config, cp_error *err)
+{
+    cp_code code = CP_OK;
+    for (size_t i = 0; i < setting_count && code == CP_OK; i++) {
+        code = cpi_setting_set(config, &settings[i], settings[i].shown.initial, err);
+    }
+    config->prefix_set = false;
+    return code;
+}
+
+/* ---- described for others: these, and then those of an entity ---- */
+
+size_t cp_setting_count(void)
+{
+    return setting_count + cpi_entity_setting_count;
+}
+
+const cp_setting *cp_setting_describe(size_t index)
+{
+    if (index < setting_count) {
+        return &settings[index].shown;
+    }
+    index -= setting_count;
+    return index < cpi_entity_setting_count ? cpi_entity_setting(index) : NULL;
+}
