@@ -115,9 +115,6 @@ static enum options_verdict keep_from_writing(cp_config *config)
     if (code == CP_OK) {
         code = cp_config_set(config, "standby", "true", &err); /* beside a daemon, which then does the repairs */
     }
-    if (code == CP_OK) {
-        code = cp_config_set(config, "standby", "true", &err); /* where a daemon runs, that one repairs */
-    }
     return verdict_of(code);
 }
 

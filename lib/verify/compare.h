@@ -61,8 +61,8 @@ struct cpi_compare {
     cp_error unreadable; /* why the last unreadable document was */
 };
 
-/* name tells connections apart on the servers: "verify". It and env have to outlive it. Messages about a lost server
- * are the caller's. */
+/* The roles name its connections on the servers: "cachepusher verify". They and env have to outlive it. Messages about
+ * a lost server are the caller's. */
 cp_code cpi_compare_init(struct cpi_compare *compare, const struct cpi_env *env, const char *pg_role,
                          const char *redis_role, cp_error *err);
 void cpi_compare_fini(struct cpi_compare *compare);
