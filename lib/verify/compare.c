@@ -11,6 +11,8 @@ enum {
     BEFORE_DIFFERENCE = 12         /* bytes of an excerpt that show where it is */
 };
 
+_Static_assert((int)BEFORE_DIFFERENCE < (int)CPI_EXCERPT, "the difference is in the excerpt");
+
 /* What stands for "no key" and for a value that is no string. */
 static const uint64_t NO_KEY = 0;
 static const uint64_t NO_STRING = 1;
