@@ -247,7 +247,7 @@ typedef struct cp_stats {
     uint64_t stored;                 /* documents settled by SET */
     uint64_t deleted;                /* ids settled by DEL: no such document */
     uint64_t bytes;                  /* of the documents stored */
-    uint64_t failures;               /* tries to settle an id that failed and put it back */
+    uint64_t failures;               /* tries to settle an id that failed: it stays queued, or is parked */
     uint64_t retries;                /* waits for a server that was away, or refused, before another try */
     uint64_t reconnects;             /* connections lost and made again */
     uint64_t overflows;              /* times that max_pending was passed and a resync asked for */

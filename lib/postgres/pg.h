@@ -41,7 +41,7 @@ struct cpi_pg {
     void *watch_context;
 };
 
-/* One parameter of a statement, in binary format unless oid is 0. */
+/* One parameter of a statement, in binary format unless type is 0. */
 struct cpi_pg_parameter {
     cpi_oid type; /* 0: text, the type is inferred */
     const char *value;

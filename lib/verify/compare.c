@@ -8,6 +8,8 @@
 /* Bytes of an excerpt that show where the difference is. */
 enum { BEFORE_DIFFERENCE = 12 };
 
+_Static_assert((int)BEFORE_DIFFERENCE < (int)CPI_EXCERPT, "the difference is in the excerpt");
+
 /* What stands for "no key" and for a value that is no string. */
 static const uint64_t NO_KEY = 0;
 static const uint64_t NO_STRING = 1;

@@ -30,6 +30,8 @@ struct cpi_suspect {
     int64_t since_ms;       /* the first of those in a row */
 };
 
+_Static_assert(sizeof(struct cpi_suspect) <= 48, "up to a million of them are kept");
+
 /* Belongs to one thread, or is protected by its owner's mutex. Zero and the entities is a valid empty one. */
 struct cpi_suspects {
     const struct cpi_entity *entities;
