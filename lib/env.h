@@ -7,7 +7,7 @@
 #include "lease/lease.h"
 #include "postgres/announce.h"
 #include "queue/requests.h"
-#include "redis/redis.h"
+#include "redis/target.h"
 #include "base/log.h"
 #include "base/stats.h"
 #include "base/stop.h"
@@ -42,13 +42,14 @@ static inline struct cpi_pg cpi_env_pg(const struct cpi_env *env, const char *ro
                            .statement_timeout_ms = statement_timeout_ms};
 }
 
-static inline struct cpi_redis cpi_env_redis(const struct cpi_env *env, const char *role, int cancel_fd)
+/* NULL: out of memory. */
+static inline struct cpi_target *cpi_env_target(const struct cpi_env *env, const char *role, int cancel_fd)
 {
-    return (struct cpi_redis){.address = &env->config->redis_address,
-                              .role = role,
-                              .cancel_fd = cancel_fd,
-                              .connect_timeout_ms = env->config->connect_timeout_ms,
-                              .timeout_ms = env->config->redis_timeout_ms};
+    return cpi_target_create(&(struct cpi_target_options){.address = &env->config->redis_address,
+                                                          .role = role,
+                                                          .cancel_fd = cancel_fd,
+                                                          .connect_timeout_ms = env->config->connect_timeout_ms,
+                                                          .timeout_ms = env->config->redis_timeout_ms});
 }
 
 #endif

@@ -5,7 +5,6 @@
 #include "lease/lock.h"
 #include "postgres/listing.h"
 #include "postgres/pg.h"
-#include "redis/redis.h"
 
 static cp_code check_procedure(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err)
 {
@@ -45,15 +44,13 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
 
 static cp_code check_redis(const struct cpi_env *env, cp_error *err)
 {
-    struct cpi_redis redis = cpi_env_redis(env, "cachepusher-start", env->stop->drain_fd);
-    cp_code code = cpi_redis_open(&redis, err);
-    if (code == CP_OK) { /* which ACLs may forbid, and being admitted (lease.h) takes */
-        const char *list[] = {"CLIENT", "LIST"};
-        redisReply *reply = cpi_redis_command(&redis, 2, list, NULL, err);
-        code = reply != NULL ? CP_OK : CP_ERR_REDIS;
-        freeReplyObject(reply);
+    struct cpi_target *target = cpi_env_target(env, "cachepusher-start", env->stop->drain_fd);
+    if (target == NULL) {
+        return cpi_error_memory(err);
     }
-    cpi_redis_close(&redis);
+    cp_code code = target->ops->open(target, err);
+    code = code == CP_OK ? target->ops->check_rights(target, err) : code;
+    cpi_target_destroy(target);
     return code;
 }
 

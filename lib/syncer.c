@@ -97,7 +97,7 @@ static bool create_workers(struct cp_syncer *syncer, cp_error *err)
         return false;
     }
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
-        syncer->workers[i] = cpi_worker_create(&syncer->env, i, err);
+        syncer->workers[i] = cpi_worker_create(&syncer->env, i, cpi_servers_create(&syncer->env), err);
         if (syncer->workers[i] == NULL) {
             return false;
         }
@@ -144,7 +144,9 @@ static bool create_parts(struct cp_syncer *syncer, cp_error *err)
         !create_lanes(syncer, err) || !create_keeper(syncer, err)) {
         return false;
     }
-    cpi_marker_init(&syncer->marker, &syncer->env);
+    if (cpi_marker_init(&syncer->marker, &syncer->env, err) != CP_OK) {
+        return false;
+    }
     syncer->resync = cpi_resync_create(&syncer->env, &syncer->marker, err);
     return syncer->resync != NULL && create_workers(syncer, err) && create_listener(syncer, err) &&
            create_audit(syncer, err);

@@ -17,10 +17,10 @@
 
 #include "lease/lease.h"
 #include "postgres/pg.h"
-#include "redis/redis.h"
+#include "redis/target.h"
 
-/* Any thread, for connections of its own that are both open: the three steps. Afterwards redis->may_write is true. When
+/* Any thread, for connections of its own that are both open: the three steps. Afterwards the target is admitted. When
  * Postgres says no, the keeper learns of it. */
-cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_redis *redis, cp_error *err);
+cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_target *target, cp_error *err);
 
 #endif

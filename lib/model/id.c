@@ -212,6 +212,16 @@ bool cpi_id_equal(enum cpi_id_type type, const union cpi_id *a, const union cpi_
     return cpi_id_is_text(type) ? strcmp(a->text, b->text) == 0 : a->number == b->number;
 }
 
+bool cpi_id_copy(enum cpi_id_type type, const union cpi_id *id, union cpi_id *copy)
+{
+    *copy = *id;
+    if (cpi_id_is_text(type)) {
+        copy->text = strdup(id->text);
+        return copy->text != NULL;
+    }
+    return true;
+}
+
 void cpi_id_fini(enum cpi_id_type type, union cpi_id *id)
 {
     if (cpi_id_is_text(type)) {

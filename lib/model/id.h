@@ -40,6 +40,9 @@ const char *cpi_id_text(enum cpi_id_type type, const union cpi_id *id, char buff
 uint64_t cpi_id_hash(enum cpi_id_type type, const union cpi_id *id, unsigned entity);
 bool cpi_id_equal(enum cpi_id_type type, const union cpi_id *a, const union cpi_id *b);
 
+/* A copy with a text of its own. False: out of memory; *copy is then not to be used. */
+bool cpi_id_copy(enum cpi_id_type type, const union cpi_id *id, union cpi_id *copy);
+
 /* Frees what the id owns. */
 void cpi_id_fini(enum cpi_id_type type, union cpi_id *id);
 

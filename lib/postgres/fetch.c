@@ -136,7 +136,7 @@ static cp_code prepare(struct cpi_pg *pg, const char *name, const struct cpi_ent
 {
     char *sql = fetch_sql(entity, document_cast);
     if (sql == NULL) {
-        return cpi_error_memory(err);
+        return cpi_pg_no_memory(pg, err);
     }
     cp_error why;
     cp_code code = cpi_pg_prepare(pg, name, sql, &why);
@@ -169,6 +169,7 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
     case JSONB_OID: /* its binary format begins with a version byte */
         return prepare(pg, name, entity, "::text", err);
     default:
+        pg->failure = CPI_FAILURE_STATEMENT;
         return cpi_error(err, CP_ERR_POSTGRES, false,
                          "entity \"%s\": fetch function %s returns a type (oid %u) that is no document; expected json, "
                          "jsonb, text or varchar",
@@ -199,10 +200,89 @@ cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint
                      : CP_OK;
 }
 
-struct cpi_rows *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err)
+/* ---- what a reader works through ---- */
+
+static enum cpi_failure fetch_open(void *connection, cp_error *err)
 {
+    struct cpi_fetch *fetch = connection;
+    return cpi_pg_open(&fetch->pg, err) == CP_OK ? CPI_FAILURE_NONE : fetch->pg.failure;
+}
+
+static bool fetch_is_open(const void *connection)
+{
+    return cpi_pg_is_open(&((const struct cpi_fetch *)connection)->pg);
+}
+
+static void fetch_close(void *connection)
+{
+    cpi_pg_close(&((struct cpi_fetch *)connection)->pg);
+}
+
+static void fetch_watch(void *connection, bool (*watch)(void *context), void *context)
+{
+    struct cpi_fetch *fetch = connection;
+    fetch->pg.watch = watch;
+    fetch->pg.watch_context = context;
+}
+
+static enum cpi_failure fetch_prepare(void *connection, uint32_t entity, cp_error *err)
+{
+    struct cpi_fetch *fetch = connection;
+    return cpi_fetch_prepare(&fetch->pg, &fetch->entities[entity], entity, err) == CP_OK ? CPI_FAILURE_NONE
+                                                                                         : fetch->pg.failure;
+}
+
+static enum cpi_failure fetch_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n,
+                                  uint32_t *rows, cp_error *err)
+{
+    struct cpi_fetch *fetch = connection;
+    bool fits = cpi_id_array_clear(&fetch->ids, fetch->entities[entity].id_type);
+    for (uint32_t i = 0; i < n && fits; i++) {
+        fits = cpi_id_array_add(&fetch->ids, &ids[i]);
+    }
+    if (!fits) {
+        cpi_pg_no_memory(&fetch->pg, err);
+        return CPI_FAILURE_MEMORY;
+    }
     char name[32];
-    statement_name(index, name);
-    struct cpi_pg_parameter parameter = cpi_id_array_parameter(ids);
-    return cpi_pg_execute(pg, name, &parameter, 1, true, err);
+    statement_name(entity, name);
+    struct cpi_pg_parameter parameter = cpi_id_array_parameter(&fetch->ids);
+    fetch->rows = cpi_pg_execute(&fetch->pg, name, &parameter, 1, true, err);
+    *rows = (uint32_t)cpi_rows_count(fetch->rows);
+    return fetch->rows != NULL ? CPI_FAILURE_NONE : fetch->pg.failure;
+}
+
+static struct cpi_fetched_row fetch_row(const void *connection, uint32_t entity, uint32_t number)
+{
+    const struct cpi_fetch *fetch = connection;
+    int row = (int)number;
+    struct cpi_fetched_row fetched = {.id = cpi_fetch_id(&fetch->entities[entity], fetch->rows, row, 0)};
+    if (!cpi_rows_is_null(fetch->rows, row, 1)) {
+        fetched.document.bytes = cpi_rows_value(fetch->rows, row, 1);
+        fetched.document.length = cpi_rows_length(fetch->rows, row, 1);
+    }
+    return fetched;
+}
+
+static void fetch_clear(void *connection)
+{
+    struct cpi_fetch *fetch = connection;
+    cpi_rows_free(fetch->rows);
+    fetch->rows = NULL;
+}
+
+const struct cpi_reader_ops cpi_fetch_ops = {.open = fetch_open,
+                                             .is_open = fetch_is_open,
+                                             .close = fetch_close,
+                                             .watch = fetch_watch,
+                                             .prepare = fetch_prepare,
+                                             .run = fetch_run,
+                                             .row = fetch_row,
+                                             .clear = fetch_clear};
+
+void cpi_fetch_fini(struct cpi_fetch *fetch)
+{
+    fetch_clear(fetch);
+    fetch_close(fetch);
+    cpi_id_array_fini(&fetch->ids);
 }

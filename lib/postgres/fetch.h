@@ -7,8 +7,7 @@
 #ifndef CPI_FETCH_H
 #define CPI_FETCH_H
 
-#include "model/event.h"
-#include "postgres/pg.h"
+#include "postgres/reader.h"
 
 /* A binary array parameter under construction; its memory is used again from one statement to the next. Zero is a valid
  * empty one. */
@@ -39,9 +38,19 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
 /* Prepares it, and shows that we may call the function, without calling it: a lock must not keep us from starting. */
 cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err);
 
-/* Reads the documents of the ids in the array. The
- * result's rows are (id, document); a document that is null, like an id that has no row, does not exist. The caller
- * clears it. */
-struct cpi_rows *cpi_fetch_run(struct cpi_pg *pg, uint32_t index, struct cpi_id_array *ids, cp_error *err);
+/* A connection that reads documents: what a reader works through. Its pg may be used for other statements between two
+ * calls of the reader. */
+struct cpi_fetch {
+    struct cpi_pg pg;
+    const struct cpi_entity *entities;
+    struct cpi_id_array ids;
+    struct cpi_rows *rows; /* of the last run; NULL: cleared */
+};
+
+/* For cpi_reader_create(), with a struct cpi_fetch as the connection. */
+extern const struct cpi_reader_ops cpi_fetch_ops;
+
+/* Closes the connection and frees what was used for it. */
+void cpi_fetch_fini(struct cpi_fetch *fetch);
 
 #endif

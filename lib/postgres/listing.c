@@ -37,7 +37,7 @@ static struct cpi_rows *query(struct cpi_pg *pg, char *sql, const struct cpi_pg_
                               cp_error *err)
 {
     if (sql == NULL) {
-        cpi_error_memory(err);
+        cpi_pg_no_memory(pg, err);
         return NULL;
     }
     struct cpi_rows *result = cpi_pg_query(pg, sql, parameter, parameter != NULL ? 1 : 0, binary, err);
@@ -67,7 +67,7 @@ cp_code cpi_listing_estimate(struct cpi_pg *pg, const struct cpi_entity *entity,
 {
     char *sql = NULL;
     if (asprintf(&sql, "explain (format json) %s", entity->list) < 0) {
-        return cpi_error_memory(err);
+        return cpi_pg_no_memory(pg, err);
     }
     struct cpi_rows *result = query(pg, sql, NULL, false, err);
     if (result == NULL) {
@@ -130,7 +130,7 @@ static cp_code check_type(struct cpi_pg *pg, const struct cpi_entity *entity, cp
 
 static cp_code check_statement(struct cpi_pg *pg, char *sql, cp_error *err)
 {
-    cp_code code = sql != NULL ? cpi_pg_prepare(pg, "", sql, err) : cpi_error_memory(err);
+    cp_code code = sql != NULL ? cpi_pg_prepare(pg, "", sql, err) : cpi_pg_no_memory(pg, err);
     free(sql);
     return code;
 }

@@ -29,6 +29,20 @@ int cpi_pg_fd(const struct cpi_pg *pg)
     return PQsocket(pg->connection);
 }
 
+cp_code cpi_pg_no_memory(struct cpi_pg *pg, cp_error *err)
+{
+    pg->failure = CPI_FAILURE_MEMORY;
+    return cpi_error_memory(err);
+}
+
+/* Closes the connection: it is of no use any more, and err says why. */
+static cp_code give_up(struct cpi_pg *pg)
+{
+    cpi_pg_close(pg);
+    pg->failure = CPI_FAILURE_CONNECTION;
+    return CP_ERR_POSTGRES;
+}
+
 /* ---- waiting ---- */
 
 /* Waits until the socket is ready, the deadline (-1: none) has passed or we are to give up. */
@@ -58,9 +72,8 @@ static cp_code wait_socket(struct cpi_pg *pg, short events, int64_t deadline_ms,
 
 static cp_code connection_lost(struct cpi_pg *pg, cp_error *err)
 {
-    cp_code code = cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(pg->connection));
-    cpi_pg_close(pg);
-    return code;
+    cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(pg->connection));
+    return give_up(pg);
 }
 
 /* Sends what libpq holds. Keeps reading meanwhile: a server that blocks on its own output reads nothing. */
@@ -69,8 +82,7 @@ static cp_code flush(struct cpi_pg *pg, int64_t deadline_ms, cp_error *err)
     int left;
     while ((left = PQflush(pg->connection)) > 0) {
         if (wait_socket(pg, POLLIN | POLLOUT, deadline_ms, err) != CP_OK) {
-            cpi_pg_close(pg);
-            return CP_ERR_POSTGRES;
+            return give_up(pg);
         }
         if (PQconsumeInput(pg->connection) == 0) {
             return connection_lost(pg, err);
@@ -84,8 +96,7 @@ static cp_code next_result(struct cpi_pg *pg, int64_t deadline_ms, PGresult **re
 {
     while (PQisBusy(pg->connection) != 0) {
         if (wait_socket(pg, POLLIN, deadline_ms, err) != CP_OK) {
-            cpi_pg_close(pg);
-            return CP_ERR_POSTGRES;
+            return give_up(pg);
         }
         if (PQconsumeInput(pg->connection) == 0) {
             return connection_lost(pg, err);
@@ -128,10 +139,8 @@ static cp_code statement_failed(struct cpi_pg *pg, const PGresult *result, cp_er
     cpi_error(err, CP_ERR_POSTGRES, trouble, "Postgres: %s%s%s%s",
               message != NULL ? message : PQresultErrorMessage(result), hint != NULL ? " (" : "",
               hint != NULL ? hint : "", hint != NULL ? ")" : "");
-    if (trouble) {
-        cpi_pg_close(pg);
-    }
-    return CP_ERR_POSTGRES;
+    pg->failure = CPI_FAILURE_STATEMENT;
+    return trouble ? give_up(pg) : CP_ERR_POSTGRES;
 }
 
 /* Sends what has been queued and collects its one result. */
@@ -254,18 +263,20 @@ static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
 
     pg->connection = PQconnectStartParams(keywords, values, 1);
     if (pg->connection == NULL) {
-        return cpi_error_memory(err);
+        return cpi_pg_no_memory(pg, err);
     }
     PQsetNoticeReceiver(pg->connection, log_notice, pg);
     PostgresPollingStatusType step =
         PQstatus(pg->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
     while (step != PGRES_POLLING_OK) {
         if (step == PGRES_POLLING_FAILED) {
-            return connection_lost(pg, err);
+            bool needs_password = PQconnectionNeedsPassword(pg->connection) != 0;
+            cp_code code = connection_lost(pg, err);
+            pg->failure = needs_password ? CPI_FAILURE_REFUSED : pg->failure;
+            return code;
         }
         if (wait_socket(pg, step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err) != CP_OK) {
-            cpi_pg_close(pg);
-            return CP_ERR_POSTGRES;
+            return give_up(pg);
         }
         step = PQconnectPoll(pg->connection);
     }
@@ -273,20 +284,17 @@ static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
     return CP_OK;
 }
 
-cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err)
+/* Closes a connection to a server that was reached and is not to be used; err says why. */
+static cp_code refuse(struct cpi_pg *pg)
 {
     cpi_pg_close(pg);
-    pg->proven = false;
-    if (connect_in_time(pg, err) != CP_OK) {
-        return CP_ERR_POSTGRES;
-    }
-    if (PQserverVersion(pg->connection) < 110000) {
-        cpi_error(err, CP_ERR_POSTGRES, false, "Postgres: the server's version is %d; 11 or newer is needed",
-                  PQserverVersion(pg->connection) / 10000);
-        cpi_pg_close(pg);
-        return CP_ERR_POSTGRES;
-    }
+    pg->failure = CPI_FAILURE_REFUSED;
+    return CP_ERR_POSTGRES;
+}
 
+/* Settings of the session, and whether the server is a standby. */
+static cp_code set_up(struct cpi_pg *pg, cp_error *err)
+{
     char timeout[16];
     snprintf(timeout, sizeof timeout, "%d", pg->statement_timeout_ms);
     struct cpi_pg_parameter parameter = {.value = timeout};
@@ -298,14 +306,30 @@ cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err)
                                            " then set_config('idle_session_timeout', '0', false) end",
                                            &parameter, 1, false, err);
     if (result == NULL) {
-        cpi_pg_close(pg);
-        return CP_ERR_POSTGRES;
+        return pg->failure == CPI_FAILURE_STATEMENT ? refuse(pg) : CP_ERR_POSTGRES;
     }
     bool standby = cpi_rows_is_true(result, 0);
     cpi_rows_free(result);
     if (standby) {
-        cpi_pg_close(pg);
-        return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the server is a standby; the primary is needed");
+        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the server is a standby; the primary is needed");
+        return refuse(pg);
     }
     return CP_OK;
+}
+
+cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err)
+{
+    cpi_pg_close(pg);
+    pg->proven = false;
+    pg->failure = CPI_FAILURE_NONE;
+    cp_code code = connect_in_time(pg, err);
+    if (code != CP_OK) {
+        return code;
+    }
+    if (PQserverVersion(pg->connection) < 110000) {
+        cpi_error(err, CP_ERR_POSTGRES, false, "Postgres: the server's version is %d; 11 or newer is needed",
+                  PQserverVersion(pg->connection) / 10000);
+        return refuse(pg);
+    }
+    return set_up(pg, err);
 }

@@ -1,9 +1,7 @@
 /*
  * A Postgres connection of one thread: made, used with deadlines, lost and made again.
  *
- * Failures are of two kinds, and cpi_pg_is_open() afterwards tells which. The server or the session is at fault
- * (connection lost, shutting down, demoted, a plan that is out of date): the connection is closed; make it again after
- * a while. A statement failed by itself (a function raised an error): the connection is still open.
+ * Whatever fails sets pg->failure, beside the code and message in err: it says what the caller can do about it.
  */
 #ifndef CPI_PG_H
 #define CPI_PG_H
@@ -14,12 +12,26 @@
 /* The number of a type in Postgres' catalog. */
 typedef unsigned int cpi_oid;
 
+enum cpi_failure {
+    CPI_FAILURE_NONE,
+    CPI_FAILURE_CONNECTION, /* lost, given up, or no longer fit for use (demoted, plans out of date). It is closed; open
+                               it again after a while */
+    CPI_FAILURE_STATEMENT,  /* the statement failed by itself, say because a function raised an error. The connection
+                               is still open, and other statements work */
+    CPI_FAILURE_MEMORY,     /* none was left on our side. The connection is as it was; the same call may work later */
+    CPI_FAILURE_REFUSED,    /* open only: the server was reached but must not or will not serve us: a standby, too old,
+                               a password missing, a right missing. Closed. A wrong password counts as CONNECTION,
+                               since libpq does not say why a server hangs up */
+    CPI_FAILURE_SINK        /* reader.h only: whoever the documents were for wants no more of them */
+};
+
 struct cpi_pg {
     struct pg_conn *connection; /* libpq's PGconn, by its tag; NULL: closed. Only this room and source/ use it */
     const char *conninfo;       /* may hold a password: never logged */
     const struct cpi_log *log;  /* for notices of the server */
     const char *role;           /* for application_name: "cachepusher worker" */
     bool proven;                /* has run a prepared statement since it was opened */
+    enum cpi_failure failure;   /* why the last call that failed did */
     int cancel_fd;              /* readable: give up whatever is waited for */
     int connect_timeout_ms;
     int statement_timeout_ms; /* 0: none. Enforced by the server, and here with a margin in case it is gone */
@@ -40,6 +52,10 @@ struct cpi_pg_parameter {
  * our own. Refuses a server in recovery: what a standby holds is not what was committed. The same role may be connected
  * any number of times. */
 cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err);
+
+/* Notes that memory ran out for something that was to be done with the connection. Returns CP_ERR_SYSTEM. */
+cp_code cpi_pg_no_memory(struct cpi_pg *pg, cp_error *err);
+
 bool cpi_pg_is_open(const struct cpi_pg *pg);
 void cpi_pg_close(struct cpi_pg *pg);
 

@@ -18,7 +18,6 @@ struct member {
     uint32_t hash;
     unsigned entity : 16;
     unsigned queue : 2;
-    unsigned marked : 1;
     unsigned barriers : BARRIERS; /* bit f: barrier f waits for it */
 };
 
@@ -332,13 +331,6 @@ void cpi_idset_remove(struct cpi_idset *set, uint32_t handle)
 {
     struct cpi_event event = cpi_idset_take(set, handle);
     cpi_id_fini(type_of(set, event.entity), &event.id);
-}
-
-bool cpi_idset_mark(struct cpi_idset *set, uint32_t handle, bool mark)
-{
-    bool was = set->members[handle].marked;
-    set->members[handle].marked = mark;
-    return was;
 }
 
 void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier)

@@ -60,9 +60,6 @@ void cpi_idset_compact(struct cpi_idset *set);
 struct cpi_event cpi_idset_take(struct cpi_idset *set, uint32_t handle);
 void cpi_idset_remove(struct cpi_idset *set, uint32_t handle);
 
-/* A mark on a member for the caller's own use, clear at first. Returns its former value. */
-bool cpi_idset_mark(struct cpi_idset *set, uint32_t handle, bool mark);
-
 /* Barriers: two independent ones (0 and 1). Setting one remembers every live and bulk member of this moment; left says
  * how many of these have been neither removed nor parked since. Setting it again starts over. */
 void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier);

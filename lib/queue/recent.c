@@ -36,11 +36,7 @@ void cpi_recent_offer(struct cpi_recent *recent, const struct cpi_event *event)
         return;
     }
     struct cpi_event copy = *event;
-    bool is_text = cpi_id_is_text(recent->entities[event->entity].id_type);
-    if (is_text) {
-        copy.id.text = strdup(event->id.text);
-    }
-    if (!is_text || copy.id.text != NULL) {
+    if (cpi_id_copy(recent->entities[event->entity].id_type, &event->id, &copy.id)) {
         put(recent, &copy);
     }
     pthread_mutex_unlock(&recent->mutex);

@@ -10,11 +10,11 @@
 
 enum { LOOK_EVERY_MS = 1000 };
 
-void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env)
+cp_code cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env, cp_error *err)
 {
     *marker = (struct cpi_marker){.env = env};
     pthread_mutex_init(&marker->mutex, NULL);
-    marker->redis = cpi_env_redis(env, "cachepusher-marker", env->stop->drain_fd);
+    marker->target = cpi_env_target(env, "cachepusher-marker", env->stop->drain_fd);
     uint64_t hash = 0;
     for (size_t e = 0; e < env->config->entity_count; e++) {
         const struct cpi_key *key = &env->config->entities[e].key;
@@ -24,22 +24,19 @@ void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env)
         hash = hash * 31 + cpi_id_hash(CPI_ID_TEXT, &after, 1);
     }
     snprintf(marker->key, sizeof marker->key, "%s%016llx", CPI_MARKER_PREFIX, (unsigned long long)hash);
+    return marker->target != NULL ? CP_OK : cpi_error_memory(err);
 }
 
 void cpi_marker_fini(struct cpi_marker *marker)
 {
-    cpi_redis_close(&marker->redis);
+    cpi_target_destroy(marker->target);
     pthread_mutex_destroy(&marker->mutex);
-}
-
-static bool is_connected(struct cpi_marker *marker, cp_error *err)
-{
-    return cpi_redis_is_open(&marker->redis) || cpi_redis_open(&marker->redis, err) == CP_OK;
 }
 
 static bool is_admitted(struct cpi_marker *marker, struct cpi_pg *pg, cp_error *err)
 {
-    return marker->redis.may_write || cpi_lease_admit(marker->env->lease, pg, &marker->redis, err) == CP_OK;
+    return marker->target->ops->is_admitted(marker->target) ||
+           cpi_lease_admit(marker->env->lease, pg, marker->target, err) == CP_OK;
 }
 
 /* True: a failure that time may cure. Each kind is said once. */
@@ -56,46 +53,37 @@ static bool should_retry(struct cpi_marker *marker, const cp_error *err)
     return err->retriable;
 }
 
-/* Reads the marker's value; "" when there is none. */
-static bool read_epoch(struct cpi_marker *marker, char epoch[24], cp_error *err)
+static cp_code read_epoch(struct cpi_marker *marker, char epoch[24], cp_error *err)
 {
-    const char *get[] = {"GET", marker->key};
-    redisReply *reply = cpi_redis_command(&marker->redis, 2, get, NULL, err);
-    if (reply == NULL) {
-        return false;
-    }
-    snprintf(epoch, 24, "%s", reply->type == REDIS_REPLY_STRING ? reply->str : "");
-    freeReplyObject(reply);
-    return true;
+    return marker->target->ops->read_marker(marker->target, marker->key, epoch, 24, err);
 }
 
 /* Writes a new one, unless somebody else just has. */
-static bool write_epoch(struct cpi_marker *marker, cp_error *err)
+static cp_code write_epoch(struct cpi_marker *marker, cp_error *err)
 {
     unsigned long long random = 0;
     if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
-        cpi_error(err, CP_ERR_SYSTEM, true, "getrandom: %s", strerror(errno));
-        return false;
+        return cpi_error(err, CP_ERR_SYSTEM, true, "getrandom: %s", strerror(errno));
     }
     char epoch[24];
     snprintf(epoch, sizeof epoch, "%016llx", random);
-    const char *set[] = {"SET", marker->key, epoch, "NX"};
-    redisReply *reply = cpi_redis_command(&marker->redis, 4, set, NULL, err);
-    if (reply == NULL) {
-        return false;
-    }
-    freeReplyObject(reply); /* OK, or nil when there is one */
-    return true;
+    return marker->target->ops->write_marker(marker->target, marker->key, epoch, err);
+}
+
+static bool data_may_differ(struct cpi_marker *marker, bool peek)
+{
+    return marker->target->ops->data_may_differ(marker->target, peek);
 }
 
 static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, char epoch[24], bool *lost, cp_error *err)
 {
-    if (!is_connected(marker, err) || !is_admitted(marker, pg, err) || !read_epoch(marker, epoch, err)) {
+    if (cpi_target_ensure_open(marker->target, err) != CP_OK || !is_admitted(marker, pg, err) ||
+        read_epoch(marker, epoch, err) != CP_OK) {
         return false;
     }
     /* Compared before another is written: that one is gone may have been noticed, and told, by the look before. */
-    *lost = marker->planted && (marker->redis.data_may_differ || strcmp(epoch, marker->epoch) != 0);
-    return epoch[0] != '\0' || (write_epoch(marker, err) && read_epoch(marker, epoch, err));
+    *lost = marker->planted && (data_may_differ(marker, true) || strcmp(epoch, marker->epoch) != 0);
+    return epoch[0] != '\0' || (write_epoch(marker, err) == CP_OK && read_epoch(marker, epoch, err) == CP_OK);
 }
 
 static bool plant_or_do_without(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
@@ -107,12 +95,12 @@ static bool plant_or_do_without(struct cpi_marker *marker, struct cpi_pg *pg, bo
         return false;
     }
     if (!done) { /* refused, and done without: what the server said of itself still counts */
-        *lost = *lost || (marker->planted && marker->redis.data_may_differ);
+        *lost = *lost || (marker->planted && data_may_differ(marker, true));
     }
     memcpy(marker->epoch, epoch, sizeof marker->epoch); /* "" when refused: what is left is the run_id */
     marker->planted = true;
     marker->away = false;
-    marker->redis.data_may_differ = false;
+    data_may_differ(marker, false);
     return true;
 }
 
@@ -131,8 +119,9 @@ static bool has_changed(struct cpi_marker *marker)
 {
     cp_error err = {0};
     char epoch[24] = "";
-    bool read = is_connected(marker, &err) && cpi_redis_check_primary(&marker->redis, &err) == CP_OK &&
-                read_epoch(marker, epoch, &err);
+    bool read = cpi_target_ensure_open(marker->target, &err) == CP_OK &&
+                marker->target->ops->check_primary(marker->target, &err) == CP_OK &&
+                read_epoch(marker, epoch, &err) == CP_OK;
     if (!read && should_retry(marker, &err)) {
         return false;
     }
@@ -140,8 +129,7 @@ static bool has_changed(struct cpi_marker *marker)
         memcpy(epoch, marker->epoch, sizeof epoch);
     }
     marker->away = false;
-    bool changed = marker->redis.data_may_differ || strcmp(epoch, marker->epoch) != 0;
-    marker->redis.data_may_differ = false;
+    bool changed = data_may_differ(marker, false) || strcmp(epoch, marker->epoch) != 0;
     memcpy(marker->epoch, epoch, sizeof marker->epoch);
     return changed;
 }

@@ -5,7 +5,7 @@
  * lists anything and looked at every second from then on; when it is gone or another one, a resync is due. A loss in
  * the middle of a resync is thus noticed as well. What a marker cannot show, a server that came back with older data,
  * shows in the server's run_id; a replica that was promoted, and the primary before it that lives on as a replica, in
- * what INFO says of replication (redis.h).
+ * what INFO says of replication (target.h).
  *
  * Syncers that serve the same keys share one marker: it belongs to the data, so whoever finds one leaves it as it is.
  *
@@ -16,7 +16,6 @@
 
 #include "env.h"
 #include "base/thread.h"
-#include "redis/redis.h"
 
 #include <pthread.h>
 
@@ -26,15 +25,15 @@ struct cpi_marker {
 
     /* Over all below, the connection included: held while Redis is asked, so that planting and looking never meet. */
     pthread_mutex_t mutex;
-    struct cpi_redis redis; /* a connection for nothing else */
-    char key[48];           /* cachepusher:marker:…, made of the entities' key templates */
-    char epoch[24];         /* the value found or planted last; "": none */
-    bool planted;           /* at least once */
-    bool away;              /* that Redis is away has been logged */
-    bool refused;           /* that Redis does not let us has been logged */
+    struct cpi_target *target; /* a connection for nothing else */
+    char key[48];              /* cachepusher:marker:…, made of the entities' key templates */
+    char epoch[24];            /* the value found or planted last; "": none */
+    bool planted;              /* at least once */
+    bool away;                 /* that Redis is away has been logged */
+    bool refused;              /* that Redis does not let us has been logged */
 };
 
-void cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env);
+cp_code cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env, cp_error *err);
 void cpi_marker_fini(struct cpi_marker *marker);
 
 /* The thread that looks: once a second, as soon as one is planted. */

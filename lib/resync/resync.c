@@ -157,7 +157,7 @@ static bool plant_marker(struct cpi_resync *resync)
     struct cpi_backoff backoff;
     cpi_backoff_init(&backoff, PLANT_BASE_MS, PLANT_CAP_MS, resync->env->seed ^ 3);
     while (cpi_steps_open(&resync->steps, NULL) != CP_OK ||
-           !cpi_marker_plant(resync->marker, &resync->steps.pg, &lost)) {
+           !cpi_marker_plant(resync->marker, &resync->steps.scan.pg, &lost)) {
         if (!cpi_stop_sleep(resync->env->stop, cpi_backoff_next(&backoff)) ||
             cpi_lease_state(resync->env->lease) == CPI_LEASE_TAKEN) {
             return false;

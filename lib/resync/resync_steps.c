@@ -1,7 +1,6 @@
 #include "resync/resync_steps.h"
 
 #include "base/error.h"
-#include "redis/keyspace.h"
 #include "postgres/listing.h"
 
 #include <stdio.h>
@@ -96,24 +95,21 @@ static bool is_of_current_term(void *context)
 cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err)
 {
     uint64_t term = cpi_lease_term(steps->env->lease);
-    if (cpi_pg_is_open(&steps->pg) && steps->term == term) {
+    if (cpi_pg_is_open(&steps->scan.pg) && steps->term == term) {
         return CP_OK;
     }
     steps->term = term;
-    return cpi_pg_open(&steps->pg, err);
+    return cpi_pg_open(&steps->scan.pg, err);
 }
 
 /* Stages an id that is the caller's: a text id is copied. */
 static bool stage_copy(struct cpi_steps *steps, uint32_t index, const union cpi_id *id, cp_error *err)
 {
     enum cpi_id_type type = steps->env->config->entities[index].id_type;
-    struct cpi_event event = {.id = *id, .entity = index};
-    if (cpi_id_is_text(type)) {
-        event.id.text = strdup(id->text);
-        if (event.id.text == NULL) {
-            cpi_error_memory(err);
-            return false;
-        }
+    struct cpi_event event = {.entity = index};
+    if (!cpi_id_copy(type, id, &event.id)) {
+        cpi_error_memory(err);
+        return false;
     }
     if (!cpi_bulk_feed_stage(&steps->bulk_feed, &event)) {
         cpi_id_fini(type, &event.id);
@@ -134,48 +130,62 @@ static bool stage_rows(struct cpi_steps *steps, uint32_t index, const struct cpi
     return true;
 }
 
-static void strike_rows(struct cpi_steps *steps, const struct cpi_entity *entity, const struct cpi_rows *result)
+/* The next ids, unless some of the last are left. What Postgres lists is no orphan. */
+static bool take_listed(struct cpi_steps *steps, cp_error *err)
 {
-    for (int row = 0; row < cpi_rows_count(result); row++) {
-        union cpi_id id = cpi_fetch_id(entity, result, row, 0);
-        cpi_orphans_strike(&steps->orphans, &id);
+    if (steps->slice.count > 0) {
+        return true;
     }
+    if (!cpi_scan_has_more(&steps->scan) && cpi_steps_open(steps, err) != CP_OK) {
+        return false;
+    }
+    if (cpi_scan_next(&steps->scan, CPI_SLICE, &steps->slice, err) != CP_OK) {
+        cpi_slice_clear(&steps->slice, steps->env->config->entities);
+        return false;
+    }
+    for (uint32_t i = 0; i < steps->slice.count && steps->orphans.count > 0; i++) {
+        cpi_orphans_strike(&steps->orphans, &steps->slice.ids[i]);
+    }
+    cpi_backoff_reset(&steps->backoff);
+    return true;
 }
 
-/* The page after the last row of another (NULL: the first). */
-static struct cpi_rows *next_page(struct cpi_steps *steps, const struct cpi_entity *entity, const struct cpi_rows *last,
-                                  cp_error *err)
+/* The slice's ids become the feed's. On failure those that did not are left in it. */
+static bool stage_slice(struct cpi_steps *steps, cp_error *err)
 {
-    union cpi_id after = {0};
-    if (last != NULL) {
-        after = cpi_fetch_id(entity, last, cpi_rows_count(last) - 1, 0);
+    struct cpi_slice *slice = &steps->slice;
+    uint32_t n = 0;
+    while (n < slice->count) {
+        struct cpi_event event = {.id = slice->ids[n], .entity = slice->entity};
+        if (!cpi_bulk_feed_stage(&steps->bulk_feed, &event)) {
+            break;
+        }
+        n++;
     }
-    return cpi_steps_open(steps, err) == CP_OK ? cpi_listing_page(&steps->pg, entity, last != NULL ? &after : NULL, err)
-                                               : NULL;
+    cpi_slice_drop_first(slice, n);
+    if (slice->count > 0) {
+        cpi_error_memory(err);
+    }
+    return slice->count == 0;
 }
 
-/* Puts every listed id through the lanes. A page that was lost is asked for again; it does not start over. */
-static enum cpi_step list_rows(struct cpi_steps *steps, uint32_t index)
+/* Puts every listed id through the lanes, a page at a time. A page that was lost is asked for again; it does not start
+ * over. */
+static enum cpi_step list_ids(struct cpi_steps *steps, uint32_t index)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
     enum cpi_step step = CPI_STEP_DONE;
-    struct cpi_rows *last = NULL;
-    for (bool more = true; more && step == CPI_STEP_DONE;) {
+    cpi_scan_begin_entity(&steps->scan, CPI_FROM_POSTGRES, index);
+    while (step == CPI_STEP_DONE && (steps->slice.count > 0 || !cpi_scan_is_done(&steps->scan))) {
         cp_error err = {0};
-        struct cpi_rows *page = next_page(steps, entity, last, &err);
-        if (page == NULL || !stage_rows(steps, index, page, &err)) {
-            cpi_rows_free(page);
+        if (!take_listed(steps, &err) || !stage_slice(steps, &err)) {
             step = after_failure(steps, entity, "listing", &err);
-            continue;
+        } else if (!cpi_scan_has_more(&steps->scan)) {
+            step = push_staged(steps) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
         }
-        cpi_backoff_reset(&steps->backoff);
-        strike_rows(steps, entity, page);
-        more = cpi_rows_count(page) == CPI_LISTING_PAGE;
-        cpi_rows_free(last);
-        last = page;
-        step = push_staged(steps) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
     }
-    cpi_rows_free(last);
+    cpi_slice_clear(&steps->slice, steps->env->config->entities);
+    cpi_scan_skip(&steps->scan); /* frees the page where it ended early */
     return step;
 }
 
@@ -199,7 +209,7 @@ static enum cpi_step push_orphans(struct cpi_steps *steps, uint32_t index)
 
 enum cpi_step cpi_steps_list(struct cpi_steps *steps, uint32_t index)
 {
-    enum cpi_step step = list_rows(steps, index);
+    enum cpi_step step = list_ids(steps, index);
     if (step == CPI_STEP_DONE) {
         step = push_orphans(steps, index);
     }
@@ -209,7 +219,7 @@ enum cpi_step cpi_steps_list(struct cpi_steps *steps, uint32_t index)
 
 /* ---- sweeping: ids from Redis whose row is gone ---- */
 
-/* Puts those of the probe's ids that Postgres does not list through the lanes. */
+/* Puts those of the probe's ids that Postgres does not list through the lanes, and empties it. */
 static bool stage_missing(struct cpi_steps *steps, uint32_t index, cp_error *err)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
@@ -217,12 +227,13 @@ static bool stage_missing(struct cpi_steps *steps, uint32_t index, cp_error *err
         return true;
     }
     struct cpi_rows *missing =
-        cpi_steps_open(steps, err) == CP_OK ? cpi_listing_missing(&steps->pg, entity, &steps->probe, err) : NULL;
+        cpi_steps_open(steps, err) == CP_OK ? cpi_listing_missing(&steps->scan.pg, entity, &steps->probe, err) : NULL;
     bool staged = missing != NULL && stage_rows(steps, index, missing, err);
     cpi_rows_free(missing);
-    return staged;
+    return staged && cpi_id_array_clear(&steps->probe, entity->id_type);
 }
 
+/* Takes over the id, also on failure. */
 static bool keep_id(struct cpi_steps *steps, const struct cpi_entity *entity, union cpi_id *id, bool will_list)
 {
     if (will_list && steps->orphans.count < steps->env->config->max_pending && cpi_orphans_add(&steps->orphans, id)) {
@@ -233,48 +244,48 @@ static bool keep_id(struct cpi_steps *steps, const struct cpi_entity *entity, un
     return added;
 }
 
-/* Takes the ids from a page of keys. */
-static bool keep_ids(struct cpi_steps *steps, const struct cpi_entity *entity, const redisReply *keys, bool will_list,
-                     uint64_t *unmanaged, cp_error *err)
+static bool keep_slice(struct cpi_steps *steps, const struct cpi_entity *entity, bool will_list, cp_error *err)
 {
-    bool out_of_memory = !cpi_id_array_clear(&steps->probe, entity->id_type);
-    for (size_t i = 0; i < keys->elements && !out_of_memory; i++) {
-        union cpi_id id;
-        if (cpi_keyspace_id(entity, keys->element[i], &id, &out_of_memory)) {
-            out_of_memory = !keep_id(steps, entity, &id, will_list);
-        } else {
-            *unmanaged += !out_of_memory;
-        }
+    bool kept = true;
+    uint32_t n = 0;
+    while (n < steps->slice.count && kept) {
+        kept = keep_id(steps, entity, &steps->slice.ids[n++], will_list);
     }
-    if (out_of_memory) {
+    cpi_slice_drop_first(&steps->slice, n);
+    if (!kept) {
         cpi_error_memory(err);
     }
-    return !out_of_memory;
+    return kept;
 }
 
-/* One steps of SCAN. False with err set: to be done again from the start, which does no harm. */
-static bool sweep_once(struct cpi_steps *steps, uint32_t index, bool will_list, uint64_t *unmanaged, cp_error *err)
+/* The ids of one SCAN, or some of them; what comes of them is seen to at its end. */
+static bool sweep_slice(struct cpi_steps *steps, uint32_t index, bool will_list, cp_error *err)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
-    struct cpi_cursor cursor;
-    *unmanaged = 0;
-    cpi_orphans_clear(&steps->orphans, entity->id_type);
-    if (cpi_cursor_init(&cursor, &entity->key, false, err) != CP_OK) {
+    if (cpi_scan_next(&steps->scan, CPI_SLICE, &steps->slice, err) != CP_OK ||
+        !keep_slice(steps, entity, will_list, err)) {
         return false;
     }
-    bool fine = cpi_redis_is_open(&steps->redis) || cpi_redis_open(&steps->redis, err) == CP_OK;
-    while (fine && !cursor.done) {
-        redisReply *reply = cpi_cursor_next(&steps->redis, &cursor, err);
-        if (reply == NULL) {
-            fine = false;
-            break;
-        }
-        fine = keep_ids(steps, entity, reply->element[1], will_list, unmanaged, err) &&
-               stage_missing(steps, index, err) && push_staged(steps);
-        steps->report(steps->report_context);
-        freeReplyObject(reply);
+    steps->report(steps->report_context);
+    return cpi_scan_has_more(&steps->scan) || (stage_missing(steps, index, err) && push_staged(steps));
+}
+
+/* All keys of the entity. False with err set: to be done again from the start, which does no harm. */
+static bool sweep_once(struct cpi_steps *steps, uint32_t index, bool will_list, cp_error *err)
+{
+    const struct cpi_entity *entity = &steps->env->config->entities[index];
+    cpi_orphans_clear(&steps->orphans, entity->id_type);
+    cpi_scan_begin_entity(&steps->scan, CPI_FROM_REDIS, index);
+    if (!cpi_id_array_clear(&steps->probe, entity->id_type)) {
+        cpi_error_memory(err);
+        return false;
     }
-    cpi_cursor_fini(&cursor);
+    bool fine = true;
+    while (fine && !cpi_scan_is_done(&steps->scan)) {
+        fine = sweep_slice(steps, index, will_list, err);
+    }
+    cpi_slice_clear(&steps->slice, steps->env->config->entities);
+    cpi_scan_skip(&steps->scan);
     if (fine && !cpi_orphans_sort(&steps->orphans)) {
         cpi_error_memory(err);
         fine = false;
@@ -285,9 +296,8 @@ static bool sweep_once(struct cpi_steps *steps, uint32_t index, bool will_list, 
 enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will_list)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
-    uint64_t unmanaged = 0;
     cp_error err = {.retriable = true}; /* in case it ends because the syncer does */
-    while (!sweep_once(steps, index, will_list, &unmanaged, &err)) {
+    while (!sweep_once(steps, index, will_list, &err)) {
         enum cpi_step step = after_failure(steps, entity, "sweeping", &err);
         if (step != CPI_STEP_DONE) {
             cpi_orphans_clear(&steps->orphans, entity->id_type);
@@ -295,11 +305,11 @@ enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will
         }
     }
     cpi_backoff_reset(&steps->backoff);
-    cpi_redis_close(&steps->redis); /* listing may take longer than a path that idles stays open */
-    if (unmanaged > 0) {
+    steps->scan.target->ops->close(steps->scan.target); /* listing may take longer than a path that idles stays open */
+    if (steps->scan.unmanaged > 0) {
         cpi_log(&steps->env->log, CP_LOG_WARN,
                 "%s: %llu keys under \"%s\" are not documents of this entity and are left alone", entity->name,
-                (unsigned long long)unmanaged, entity->key.before);
+                (unsigned long long)steps->scan.unmanaged, entity->key.before);
     }
     return CPI_STEP_DONE;
 }
@@ -312,8 +322,8 @@ static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *e
     struct cpi_pg_parameter parameter = {.value = name};
     struct cpi_rows *kind =
         cpi_steps_open(steps, err) == CP_OK
-            ? cpi_pg_query(&steps->pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc", &parameter, 1,
-                           false, err)
+            ? cpi_pg_query(&steps->scan.pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc",
+                           &parameter, 1, false, err)
             : NULL;
     if (kind == NULL) {
         return false;
@@ -326,7 +336,7 @@ static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *e
         cpi_error_memory(err);
         return false;
     }
-    struct cpi_pg untimed = steps->pg;
+    struct cpi_pg untimed = steps->scan.pg;
     untimed.connection = NULL;
     untimed.statement_timeout_ms = 0;
     untimed.watch = NULL; /* given up here it would go on there, and the next one wait for its locks */
@@ -368,7 +378,7 @@ uint64_t cpi_steps_estimate(struct cpi_steps *steps, uint32_t index)
 {
     uint64_t estimate = 0;
     if (cpi_steps_open(steps, NULL) == CP_OK) {
-        cpi_listing_estimate(&steps->pg, &steps->env->config->entities[index], &estimate, NULL);
+        cpi_listing_estimate(&steps->scan.pg, &steps->env->config->entities[index], &estimate, NULL);
     }
     return estimate;
 }
@@ -379,23 +389,24 @@ cp_code cpi_steps_init(struct cpi_steps *steps, const struct cpi_env *env, void 
                        void *report_context, cp_error *err)
 {
     *steps = (struct cpi_steps){.env = env, .report = report, .report_context = report_context};
-    steps->pg = cpi_env_pg(env, "cachepusher resync", env->stop->drain_fd, env->config->fetch_timeout_ms);
-    steps->pg.watch = is_of_current_term;
-    steps->pg.watch_context = steps;
-    steps->redis = cpi_env_redis(env, "cachepusher-resync", env->stop->drain_fd);
+    if (cpi_scan_init(&steps->scan, CPI_FROM_POSTGRES, env, "cachepusher resync", "cachepusher-resync", err) != CP_OK) {
+        return CP_ERR_SYSTEM;
+    }
+    steps->scan.pg.statement_timeout_ms = env->config->fetch_timeout_ms;
+    steps->scan.pg.watch = is_of_current_term;
+    steps->scan.pg.watch_context = steps;
     cpi_backoff_init(&steps->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 2);
     return cpi_bulk_feed_init(&steps->bulk_feed, &env->lanes, err);
 }
 
 void cpi_steps_close(struct cpi_steps *steps)
 {
-    cpi_pg_close(&steps->pg);
-    cpi_redis_close(&steps->redis);
+    cpi_scan_close(&steps->scan);
 }
 
 void cpi_steps_fini(struct cpi_steps *steps)
 {
-    cpi_steps_close(steps);
+    cpi_scan_fini(&steps->scan);
     cpi_orphans_clear(&steps->orphans, CPI_ID_INTEGER);
     cpi_id_array_fini(&steps->probe);
     cpi_bulk_feed_fini(&steps->bulk_feed);

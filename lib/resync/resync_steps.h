@@ -11,9 +11,8 @@
 #include "base/backoff.h"
 #include "env.h"
 #include "queue/bulk_feed.h"
-#include "postgres/fetch.h"
 #include "resync/orphans.h"
-#include "redis/redis.h"
+#include "scan/scan.h"
 
 enum cpi_step {
     CPI_STEP_DONE,
@@ -25,9 +24,9 @@ struct cpi_steps {
     const struct cpi_env *env;
     void (*report)(void *context); /* called every little while */
     void *report_context;
-    struct cpi_pg pg;
-    uint64_t term; /* of the lease when pg was opened */
-    struct cpi_redis redis;
+    struct cpi_scan scan;   /* its connections are used for everything here */
+    struct cpi_slice slice; /* taken from it */
+    uint64_t term;          /* of the lease when scan.pg was opened */
     struct cpi_backoff backoff;
     struct cpi_bulk_feed bulk_feed;
     struct cpi_log_limit failing;
@@ -42,7 +41,7 @@ void cpi_steps_fini(struct cpi_steps *steps);
 /* Closes the connections; the steps make them again. */
 void cpi_steps_close(struct cpi_steps *steps);
 
-/* Opens the Postgres connection, pg, unless it is. */
+/* Opens the Postgres connection, scan.pg, unless it is. */
 cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err);
 
 /* How many documents the entity has, by the planner's estimate; 0 when that is not to be had. */

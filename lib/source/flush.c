@@ -1,13 +1,21 @@
 #include "source/flush.h"
 
+#include "base/error.h"
 #include "lease/admission.h"
-#include "redis/keyspace.h"
 
-static cp_code flush_entity(const struct cpi_env *env, struct cpi_redis *redis, const struct cpi_entity *entity,
+static cp_code flush_entity(const struct cpi_env *env, struct cpi_target *target, const struct cpi_entity *entity,
                             cp_error *err)
 {
+    struct cpi_cursor cursor;
+    struct cpi_keys keys = {0};
     uint64_t count = 0;
-    cp_code code = cpi_keyspace_flush(redis, entity, &count, err);
+    cp_code code = cpi_cursor_init(&cursor, &entity->key, true, err);
+    while (code == CP_OK && !cursor.done) {
+        code = target->ops->scan(target, &cursor, &keys, err);
+        code = code == CP_OK ? target->ops->unlink(target, &entity->key, &keys, &count, err) : code;
+    }
+    cpi_cursor_fini(&cursor);
+    cpi_keys_fini(&keys);
     if (code == CP_OK) {
         cpi_log(&env->log, CP_LOG_INFO, "flush: %llu keys under \"%s\" deleted", (unsigned long long)count,
                 entity->key.before);
@@ -19,14 +27,17 @@ cp_code cpi_flush(const struct cpi_env *env, cp_error *err)
 {
     const struct cp_config *config = env->config;
     struct cpi_pg pg = cpi_env_pg(env, "cachepusher flush", env->stop->drain_fd, config->fetch_timeout_ms);
-    struct cpi_redis redis = cpi_env_redis(env, "cachepusher-flush", env->stop->drain_fd);
+    struct cpi_target *target = cpi_env_target(env, "cachepusher-flush", env->stop->drain_fd);
+    if (target == NULL) {
+        return cpi_error_memory(err);
+    }
     cp_code code = cpi_pg_open(&pg, err);
-    code = code == CP_OK ? cpi_redis_open(&redis, err) : code;
-    code = code == CP_OK ? cpi_lease_admit(env->lease, &pg, &redis, err) : code;
+    code = code == CP_OK ? target->ops->open(target, err) : code;
+    code = code == CP_OK ? cpi_lease_admit(env->lease, &pg, target, err) : code;
     cpi_pg_close(&pg);
     for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
-        code = flush_entity(env, &redis, &config->entities[e], err);
+        code = flush_entity(env, target, &config->entities[e], err);
     }
-    cpi_redis_close(&redis);
+    cpi_target_destroy(target);
     return code;
 }

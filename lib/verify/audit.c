@@ -1,7 +1,7 @@
 #include "verify/audit.h"
 
 #include "base/backoff.h"
-#include "verify/scan.h"
+#include "scan/scan.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "queue/recent.h"
@@ -105,7 +105,7 @@ static cp_code add_listed(struct cpi_audit *audit, int64_t due, cp_error *err)
 {
     cp_code code = CP_OK;
     if (cpi_scan_is_done(&audit->listed)) {
-        cpi_scan_restart(&audit->listed);
+        cpi_scan_begin(&audit->listed, CPI_FROM_POSTGRES);
     }
     while (due > 0 && code == CP_OK && !cpi_scan_is_done(&audit->listed)) {
         uint32_t limit = due < CPI_SLICE ? (uint32_t)due : CPI_SLICE;
@@ -122,11 +122,11 @@ static cp_code add_found(struct cpi_audit *audit, int64_t due, cp_error *err)
     cp_code code = CP_OK;
     audit->keys_credit += due;
     if (cpi_scan_is_done(&audit->found)) {
-        cpi_scan_restart(&audit->found);
+        cpi_scan_begin(&audit->found, CPI_FROM_REDIS);
     }
     while (code == CP_OK && !cpi_scan_is_done(&audit->found) &&
-           (audit->found.keys != NULL || audit->keys_credit >= KEYS_TO_A_SCAN)) {
-        audit->keys_credit -= audit->found.keys == NULL ? KEYS_TO_A_SCAN : 0;
+           (cpi_scan_has_more(&audit->found) || audit->keys_credit >= KEYS_TO_A_SCAN)) {
+        audit->keys_credit -= cpi_scan_has_more(&audit->found) ? 0 : KEYS_TO_A_SCAN;
         code = cpi_scan_next(&audit->found, CPI_SLICE, &audit->slice, err);
         code = code == CP_OK ? cpi_compare_drop_listed(&audit->compare, &audit->slice, err) : code;
         code = code == CP_OK ? add_slice(audit, err) : code;
@@ -163,11 +163,8 @@ static bool send(struct cpi_audit *audit, const struct cpi_suspect *suspect)
         [CPI_MISSING] = "missing", [CPI_DIFFERENT] = "different", [CPI_ORPHAN] = "an orphan"};
     const struct cpi_entity *entity = entity_of(audit, suspect->event.entity);
     struct cpi_event event = suspect->event;
-    if (cpi_id_is_text(entity->id_type)) {
-        event.id.text = strdup(suspect->event.id.text);
-        if (event.id.text == NULL) {
-            return false;
-        }
+    if (!cpi_id_copy(entity->id_type, &suspect->event.id, &event.id)) {
+        return false;
     }
     if (!cpi_inbox_put(audit->inbox, &event)) {
         cpi_id_fini(entity->id_type, &event.id);
@@ -283,9 +280,9 @@ struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *
     audit->suspects.entities = env->config->entities;
     audit->patience = (struct cpi_patience){.for_ms = PATIENCE_MS, .looks = LOOKS};
     cpi_backoff_init(&audit->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 5);
-    cpi_scan_init(&audit->listed, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE);
-    cpi_scan_init(&audit->found, CPI_FROM_REDIS, env, PG_ROLE, REDIS_ROLE);
-    if (cpi_compare_init(&audit->compare, env, PG_ROLE, REDIS_ROLE, err) != CP_OK) {
+    if (cpi_scan_init(&audit->listed, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE, err) != CP_OK ||
+        cpi_scan_init(&audit->found, CPI_FROM_REDIS, env, PG_ROLE, REDIS_ROLE, err) != CP_OK ||
+        cpi_compare_init(&audit->compare, env, PG_ROLE, REDIS_ROLE, err) != CP_OK) {
         cpi_audit_destroy(audit);
         return NULL;
     }

@@ -1,45 +1,16 @@
 #include "verify/compare.h"
 
 #include "base/error.h"
-#include "postgres/listing.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum {
-    SLICE_BYTES = 8 * 1024 * 1024, /* of documents, which are held in memory while they are compared */
-    BEFORE_DIFFERENCE = 12         /* bytes of an excerpt that show where it is */
-};
+/* Bytes of an excerpt that show where the difference is. */
+enum { BEFORE_DIFFERENCE = 12 };
 
 /* What stands for "no key" and for a value that is no string. */
 static const uint64_t NO_KEY = 0;
 static const uint64_t NO_STRING = 1;
-
-/* ---- slices ---- */
-
-bool cpi_slice_add(struct cpi_slice *slice, const struct cpi_entity *entity, const union cpi_id *id)
-{
-    union cpi_id copy = *id;
-    if (slice->count == CPI_SLICE) {
-        return false;
-    }
-    if (cpi_id_is_text(entity->id_type)) {
-        copy.text = strdup(id->text);
-        if (copy.text == NULL) {
-            return false;
-        }
-    }
-    slice->ids[slice->count++] = copy;
-    return true;
-}
-
-void cpi_slice_clear(struct cpi_slice *slice, const struct cpi_entity *entities)
-{
-    for (uint32_t i = 0; i < slice->count; i++) {
-        cpi_id_fini(entities[slice->entity].id_type, &slice->ids[i]);
-    }
-    slice->count = 0;
-}
 
 /* ---- lifecycle ---- */
 
@@ -47,45 +18,39 @@ cp_code cpi_compare_init(struct cpi_compare *compare, const struct cpi_env *env,
                          const char *redis_role, cp_error *err)
 {
     *compare = (struct cpi_compare){.env = env};
-    compare->pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, env->config->fetch_timeout_ms);
-    compare->redis = cpi_env_redis(env, redis_role, env->stop->drain_fd);
-    compare->prepared = calloc(env->config->entity_count, sizeof *compare->prepared);
-    return compare->prepared != NULL ? CP_OK : cpi_error_memory(err);
+    compare->fetch.pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, env->config->fetch_timeout_ms);
+    compare->fetch.entities = env->config->entities;
+    compare->target = cpi_env_target(env, redis_role, env->stop->drain_fd);
+    compare->reader =
+        cpi_reader_create(&cpi_fetch_ops, &compare->fetch, env->config->entities, env->config->entity_count, CPI_SLICE);
+    return compare->reader != NULL && compare->target != NULL ? CP_OK : cpi_error_memory(err);
 }
 
 void cpi_compare_close(struct cpi_compare *compare)
 {
-    cpi_pg_close(&compare->pg);
-    cpi_redis_close(&compare->redis);
+    cpi_reader_close(compare->reader);
+    compare->target->ops->close(compare->target);
 }
 
 void cpi_compare_fini(struct cpi_compare *compare)
 {
-    cpi_compare_close(compare);
-    cpi_id_array_fini(&compare->ids);
-    free(compare->prepared);
-    compare->prepared = NULL;
+    cpi_reader_destroy(compare->reader);
+    compare->reader = NULL;
+    cpi_fetch_fini(&compare->fetch);
+    cpi_target_destroy(compare->target);
+    compare->target = NULL;
 }
 
-static cp_code open_postgres(struct cpi_compare *compare, cp_error *err)
+cp_code cpi_compare_open_postgres(struct cpi_compare *compare, cp_error *err)
 {
-    if (cpi_pg_is_open(&compare->pg)) {
-        return CP_OK;
-    }
-    memset(compare->prepared, 0, compare->env->config->entity_count * sizeof *compare->prepared);
-    return cpi_pg_open(&compare->pg, err);
-}
-
-static cp_code open_redis(struct cpi_compare *compare, cp_error *err)
-{
-    return cpi_redis_is_open(&compare->redis) ? CP_OK : cpi_redis_open(&compare->redis, err);
+    bool is_open = cpi_reader_is_open(compare->reader) || cpi_reader_open(compare->reader, err) == CPI_FAILURE_NONE;
+    return is_open ? CP_OK : CP_ERR_POSTGRES;
 }
 
 uint32_t cpi_compare_limit(const struct cpi_compare *compare)
 {
-    size_t fitting = SLICE_BYTES / (compare->usual_bytes + 1);
-    size_t limit = compare->env->config->batch < CPI_SLICE ? compare->env->config->batch : CPI_SLICE;
-    return (uint32_t)(fitting < 1 ? 1 : fitting < limit ? fitting : limit);
+    uint32_t batch = compare->env->config->batch;
+    return cpi_reader_limit(compare->reader, batch < CPI_SLICE ? batch : CPI_SLICE);
 }
 
 /* ---- one document against one value ---- */
@@ -136,189 +101,107 @@ static void cut_excerpt(char out[CPI_EXCERPT], const char *bytes, size_t length,
     out[size] = '\0';
 }
 
-static void judge(struct cpi_compared *out, const char *document, size_t length, const redisReply *held)
+static void classify(struct cpi_compared *out, const struct cpi_document *document, const struct cpi_result *found)
 {
-    bool is_string = held->type == REDIS_REPLY_STRING;
-    const char *value = is_string ? held->str : "";
-    size_t value_length = is_string ? held->len : 0;
-    if (held->type == REDIS_REPLY_NIL) {
-        out->verdict = document != NULL ? CPI_MISSING : CPI_EQUAL;
+    bool is_string = found->kind == CPI_VALUE_STRING;
+    const char *value = is_string ? found->bytes : "";
+    size_t length = is_string ? found->length : 0;
+    size_t document_length = document->bytes != NULL ? document->length : 0;
+    if (found->kind == CPI_VALUE_NONE) {
+        out->verdict = document->bytes != NULL ? CPI_MISSING : CPI_EQUAL;
         out->digest = NO_KEY;
-    } else if (document == NULL) {
+    } else if (document->bytes == NULL) {
         out->verdict = CPI_ORPHAN;
-        out->digest = is_string ? digest_of(value, value_length) : NO_STRING;
-    } else if (is_string && value_length == length && memcmp(value, document, length) == 0) {
+        out->digest = is_string ? digest_of(value, length) : NO_STRING;
+    } else if (is_string && length == document_length && memcmp(value, document->bytes, length) == 0) {
         out->verdict = CPI_EQUAL;
         return;
     } else {
         out->verdict = CPI_DIFFERENT;
-        out->digest = is_string ? digest_of(value, value_length) : NO_STRING;
+        out->digest = is_string ? digest_of(value, length) : NO_STRING;
     }
-    out->at = first_difference(document, document != NULL ? length : 0, value, value_length);
-    cut_excerpt(out->document, document, document != NULL ? length : 0, out->at);
-    cut_excerpt(out->held, value, value_length, out->at);
+    out->at = first_difference(document->bytes, document_length, value, length);
+    cut_excerpt(out->document, document->bytes, document_length, out->at);
+    cut_excerpt(out->redis_value, value, length, out->at);
 }
 
 /* ---- Redis' side ---- */
 
-/* False: an error reply that is not about this key alone. */
-static bool is_value(const redisReply *reply)
+static cp_code append_gets(struct cpi_target *target, const struct cpi_entity *entity, const union cpi_id *ids,
+                           uint32_t n, cp_error *err)
 {
-    return reply->type == REDIS_REPLY_STRING || reply->type == REDIS_REPLY_NIL ||
-           (reply->type == REDIS_REPLY_ERROR && strncmp(reply->str, "WRONGTYPE ", 10) == 0);
-}
-
-static cp_code not_a_value(struct cpi_compare *compare, const redisReply *reply, cp_error *err)
-{
-    bool is_error = reply->type == REDIS_REPLY_ERROR;
-    bool retriable = !is_error || cpi_reply_error(reply->str) != CPI_REPLY_OPERATOR;
-    cpi_error(err, CP_ERR_REDIS, retriable, "Redis: GET: %s", is_error ? reply->str : "not the reply this command has");
-    cpi_redis_close(&compare->redis); /* with replies under way */
-    return CP_ERR_REDIS;
+    cp_code code = cpi_target_ensure_open(target, err);
+    for (uint32_t i = 0; i < n && code == CP_OK; i++) {
+        char digits[CPI_ID_NUMBER_BYTES];
+        code = target->ops->get(target, &entity->key, cpi_id_text(entity->id_type, &ids[i], digits), err);
+    }
+    return code == CP_OK ? target->ops->flush(target, err) : code;
 }
 
 static cp_code compare_values(struct cpi_compare *compare, const struct cpi_entity *entity, const union cpi_id *ids,
                               uint32_t n, struct cpi_compared *out, cp_error *err)
 {
-    cp_code code = open_redis(compare, err);
+    struct cpi_target *target = compare->target;
+    cp_code code = append_gets(target, entity, ids, n, err);
     for (uint32_t i = 0; i < n && code == CP_OK; i++) {
-        char digits[CPI_ID_NUMBER_BYTES];
-        code = cpi_redis_append_get(&compare->redis, &entity->key, cpi_id_text(entity->id_type, &ids[i], digits), err);
-    }
-    code = code == CP_OK ? cpi_redis_flush(&compare->redis, err) : code;
-    for (uint32_t i = 0; i < n && code == CP_OK; i++) {
-        redisReply *reply = NULL;
-        code = cpi_redis_reply(&compare->redis, &reply, err);
-        if (code != CP_OK) {
-            break;
-        }
-        if (is_value(reply)) {
-            judge(&out[i], compare->documents[i].bytes, compare->documents[i].length, reply);
+        struct cpi_result found = target->ops->result(target, i);
+        if (found.answer == CPI_ANSWER_DONE) {
+            classify(&out[i], &compare->documents[i], &found);
         } else {
-            code = not_a_value(compare, reply, err);
+            code = cpi_error(err, CP_ERR_REDIS, found.answer != CPI_ANSWER_REFUSED, "%s", found.message);
         }
-        freeReplyObject(reply);
+    }
+    if (code != CP_OK) {
+        target->ops->close(target); /* with replies under way */
     }
     return code;
 }
 
 /* ---- Postgres' side ---- */
 
-static bool fill_ids(struct cpi_compare *compare, const struct cpi_entity *entity, const union cpi_id *ids, uint32_t n)
-{
-    bool fits = cpi_id_array_clear(&compare->ids, entity->id_type);
-    for (uint32_t i = 0; i < n && fits; i++) {
-        fits = cpi_id_array_add(&compare->ids, &ids[i]);
-    }
-    return fits;
-}
+/* A call of cpi_compare_run(), for the reader's sink. */
+struct comparison {
+    struct cpi_compare *compare;
+    const struct cpi_entity *entity;
+    const union cpi_id *ids;
+    struct cpi_compared *out;
+};
 
-static struct cpi_rows *fetch(struct cpi_compare *compare, uint32_t index, const union cpi_id *ids, uint32_t n,
+static bool compare_documents(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n,
                               cp_error *err)
 {
-    const struct cpi_entity *entity = &compare->env->config->entities[index];
-    if (open_postgres(compare, err) != CP_OK) {
-        return NULL;
-    }
-    if (!compare->prepared[index]) {
-        if (cpi_fetch_prepare(&compare->pg, entity, index, err) != CP_OK) {
-            return NULL;
-        }
-        compare->prepared[index] = true;
-    }
-    if (!fill_ids(compare, entity, ids, n)) {
-        cpi_error_memory(err);
-        return NULL;
-    }
-    return cpi_fetch_run(&compare->pg, index, &compare->ids, err);
+    const struct comparison *comparison = context;
+    comparison->compare->documents = documents;
+    return compare_values(comparison->compare, comparison->entity, comparison->ids + first, n, comparison->out + first,
+                          err) == CP_OK;
 }
 
-/* Finds each row's id. They mostly come in the order of the ids; a row that was not asked for is skipped. */
-static void assign_documents(struct cpi_compare *compare, const struct cpi_entity *entity, const union cpi_id *ids,
-                             uint32_t n, const struct cpi_rows *result)
+static void note_unreadable(void *context, uint32_t position, const cp_error *why)
 {
-    size_t bytes = 0;
-    bool seen[CPI_SLICE] = {false};
-    memset(compare->documents, 0, n * sizeof *compare->documents);
-    uint32_t likely = 0;
-    for (int row = 0; row < cpi_rows_count(result); row++) {
-        union cpi_id id = cpi_fetch_id(entity, result, row, 0);
-        uint32_t tried = 0;
-        while (tried < n && (seen[likely] || !cpi_id_equal(entity->id_type, &ids[likely], &id))) {
-            likely = (likely + 1) % n;
-            tried++;
-        }
-        if (tried == n) {
-            continue;
-        }
-        seen[likely] = true;
-        if (!cpi_rows_is_null(result, row, 1)) {
-            compare->documents[likely].bytes = cpi_rows_value(result, row, 1);
-            compare->documents[likely].length = cpi_rows_length(result, row, 1);
-            bytes += compare->documents[likely].length;
-        }
-    }
-    size_t mean = bytes / n;
-    compare->usual_bytes = mean > compare->usual_bytes ? mean : (3 * compare->usual_bytes + mean) / 4;
+    const struct comparison *comparison = context;
+    comparison->out[position] = (struct cpi_compared){.verdict = CPI_UNREADABLE};
+    comparison->compare->unreadable = *why;
 }
 
-/* Halves what fails by itself until each id that does is alone. */
 cp_code cpi_compare_run(struct cpi_compare *compare, uint32_t index, const union cpi_id *ids, uint32_t n,
                         struct cpi_compared *out, cp_error *err)
 {
-    const struct cpi_entity *entity = &compare->env->config->entities[index];
-    if (n == 0) {
-        return CP_OK;
-    }
-    struct cpi_rows *result = fetch(compare, index, ids, n, err);
-    if (result != NULL) {
-        assign_documents(compare, entity, ids, n, result);
-        cp_code code = compare_values(compare, entity, ids, n, out, err);
-        cpi_rows_free(result);
-        return code;
-    }
-    bool failed_by_itself = cpi_pg_is_open(&compare->pg) && compare->prepared[index] && err->code == CP_ERR_POSTGRES;
-    if (!failed_by_itself) {
-        return err->code;
-    }
-    if (n == 1) {
-        out[0] = (struct cpi_compared){.verdict = CPI_UNREADABLE};
-        compare->unreadable = *err;
-        return CP_OK;
-    }
-    cp_code code = cpi_compare_run(compare, index, ids, n / 2, out, err);
-    return code == CP_OK ? cpi_compare_run(compare, index, ids + n / 2, n - n / 2, out + n / 2, err) : code;
+    struct comparison comparison = {
+        .compare = compare, .entity = &compare->env->config->entities[index], .ids = ids, .out = out};
+    const struct cpi_reader_sink sink = {
+        .context = &comparison, .documents = compare_documents, .failed = note_unreadable};
+    bool read = cpi_compare_open_postgres(compare, err) == CP_OK &&
+                cpi_reader_read(compare->reader, index, ids, n, &sink, CPI_READER_NO_LIMIT, err) == CPI_FAILURE_NONE;
+    return read ? CP_OK : err->code;
 }
 
 cp_code cpi_compare_drop_listed(struct cpi_compare *compare, struct cpi_slice *slice, cp_error *err)
 {
-    const struct cpi_entity *entities = compare->env->config->entities;
-    const struct cpi_entity *entity = &entities[slice->entity];
     if (slice->count == 0) {
         return CP_OK;
     }
-    if (open_postgres(compare, err) != CP_OK) {
-        return err->code;
-    }
-    if (!fill_ids(compare, entity, slice->ids, slice->count)) {
-        return cpi_error_memory(err);
-    }
-    struct cpi_rows *missing = cpi_listing_missing(&compare->pg, entity, &compare->ids, err);
-    if (missing == NULL) {
-        return err->code;
-    }
-    struct cpi_slice kept = {.entity = slice->entity};
-    cp_code code = CP_OK;
-    for (int row = 0; row < cpi_rows_count(missing) && code == CP_OK; row++) {
-        union cpi_id id = cpi_fetch_id(entity, missing, row, 0);
-        code = cpi_slice_add(&kept, entity, &id) ? CP_OK : cpi_error_memory(err);
-    }
-    cpi_rows_free(missing);
-    if (code != CP_OK) {
-        cpi_slice_clear(&kept, entities);
-        return code;
-    }
-    cpi_slice_clear(slice, entities);
-    *slice = kept;
-    return CP_OK;
+    cp_code code = cpi_compare_open_postgres(compare, err);
+    return code == CP_OK ? cpi_slice_drop_listed(slice, compare->env->config->entities, &compare->fetch.pg,
+                                                 &compare->fetch.ids, err)
+                         : err->code;
 }

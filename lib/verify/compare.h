@@ -8,24 +8,10 @@
 #define CPI_COMPARE_H
 
 #include "env.h"
-#include "postgres/fetch.h"
-#include "redis/redis.h"
+#include "scan/slice.h"
 
-enum {
-    CPI_SLICE = 256, /* ids to a comparison at most */
-    CPI_EXCERPT = 64 /* bytes of an excerpt, its end included */
-};
-
-/* Some ids of one entity, their texts owned. Zero is a valid empty one. */
-struct cpi_slice {
-    uint32_t entity;
-    uint32_t count;
-    union cpi_id ids[CPI_SLICE];
-};
-
-/* Copies the id. False: out of memory, or the slice is full. */
-bool cpi_slice_add(struct cpi_slice *slice, const struct cpi_entity *entity, const union cpi_id *id);
-void cpi_slice_clear(struct cpi_slice *slice, const struct cpi_entity *entities);
+/* Bytes of an excerpt, its end included. */
+enum { CPI_EXCERPT = 64 };
 
 enum cpi_verdict {
     CPI_EQUAL,      /* byte for byte, or neither has anything */
@@ -43,30 +29,27 @@ struct cpi_compared {
     /* Of what is different: the first byte that is, and both sides around it. Strings. */
     size_t at;
     char document[CPI_EXCERPT];
-    char held[CPI_EXCERPT];
+    char redis_value[CPI_EXCERPT];
 };
 
 /* Owns a connection to either server, makes them when needed, and belongs to one thread at a time. */
 struct cpi_compare {
     const struct cpi_env *env;
-    struct cpi_pg pg;
-    struct cpi_redis redis;
-    struct cpi_id_array ids;
-    bool *prepared;     /* by entity: its statement, on this connection */
-    size_t usual_bytes; /* of a document: up at once, down slowly */
-    struct {
-        const char *bytes; /* NULL: there is none. Points into a result */
-        size_t length;
-    } documents[CPI_SLICE];
-    cp_error unreadable; /* why the last unreadable document was */
+    struct cpi_fetch fetch;
+    struct cpi_reader *reader; /* through fetch */
+    struct cpi_target *target;
+    const struct cpi_document *documents; /* of the ids that are being compared */
+    cp_error unreadable;                  /* why the last unreadable document was */
 };
 
-/* name tells connections apart on the servers: "verify". It and env have to outlive it. Messages about a lost server
- * are the caller's. */
+/* The roles name its connections on the servers. They and env have to outlive it. */
 cp_code cpi_compare_init(struct cpi_compare *compare, const struct cpi_env *env, const char *pg_role,
                          const char *redis_role, cp_error *err);
 void cpi_compare_fini(struct cpi_compare *compare);
 void cpi_compare_close(struct cpi_compare *compare);
+
+/* Opens the Postgres connection, fetch.pg, unless it is open: for a statement of the caller's own. */
+cp_code cpi_compare_open_postgres(struct cpi_compare *compare, cp_error *err);
 
 /* How many ids to compare at once: fewer while documents are large. */
 uint32_t cpi_compare_limit(const struct cpi_compare *compare);

@@ -27,13 +27,9 @@ static struct cpi_suspect *append(struct cpi_suspects *suspects)
 
 bool cpi_suspects_add(struct cpi_suspects *suspects, uint32_t entity, const union cpi_id *id)
 {
-    union cpi_id copy = *id;
-    bool is_text = cpi_id_is_text(suspects->entities[entity].id_type);
-    if (is_text) {
-        copy.text = strdup(id->text);
-        if (copy.text == NULL) {
-            return false;
-        }
+    union cpi_id copy;
+    if (!cpi_id_copy(suspects->entities[entity].id_type, id, &copy)) {
+        return false;
     }
     struct cpi_suspect *suspect = append(suspects);
     if (suspect == NULL) {

@@ -94,9 +94,9 @@ static void compare_all(struct cpi_checker *checker)
 static void estimate(struct cpi_checker *checker)
 {
     struct cpi_verify *verify = checker->verify;
-    struct cpi_pg *pg = &checker->compare.pg;
+    struct cpi_pg *pg = &checker->compare.fetch.pg;
     uint64_t sum = 0;
-    if (!cpi_pg_is_open(pg) && cpi_pg_open(pg, NULL) != CP_OK) {
+    if (cpi_compare_open_postgres(&checker->compare, NULL) != CP_OK) {
         return;
     }
     for (uint32_t e = 0; e < verify->env->config->entity_count && cpi_pg_is_open(pg); e++) {
@@ -112,8 +112,7 @@ static void estimate(struct cpi_checker *checker)
 /* From Postgres, or from Redis. */
 static void begin_scan(struct cpi_verify *verify, enum cpi_scan_kind kind)
 {
-    cpi_scan_restart(&verify->scan);
-    verify->scan.kind = kind;
+    cpi_scan_begin(&verify->scan, kind);
 }
 
 static bool look_at_all(struct cpi_verify *verify)
@@ -201,7 +200,7 @@ static void tell_difference(struct cpi_verify *verify, const struct cpi_suspect 
                                                                            .key = key,
                                                                            .at = compared->at,
                                                                            .document = compared->document,
-                                                                           .held = compared->held});
+                                                                           .held = compared->redis_value});
     free(key);
 }
 
@@ -324,13 +323,13 @@ static void announce(struct cpi_checker *checker)
 {
     struct cpi_verify *verify = checker->verify;
     const struct cpi_suspects *suspects = &verify->suspects;
-    struct cpi_pg *pg = &checker->compare.pg;
+    struct cpi_pg *pg = &checker->compare.fetch.pg;
     cp_error err = {0};
     unsigned tries = 0;
     if (suspects->count == 0) {
         return;
     }
-    while ((!cpi_pg_is_open(pg) && cpi_pg_open(pg, &err) != CP_OK) ||
+    while (cpi_compare_open_postgres(&checker->compare, &err) != CP_OK ||
            verify->env->announcer->ids(pg, verify->env->config->entities, &suspects->items[0].event,
                                        sizeof *suspects->items, suspects->count, &err) != CP_OK) {
         if (!cpi_checker_retry(checker, &tries, &err)) {

@@ -8,7 +8,7 @@
 #define CPI_VERIFY_INTERNAL_H
 
 #include "base/backoff.h"
-#include "verify/scan.h"
+#include "scan/scan.h"
 #include "verify/suspects.h"
 #include "base/thread.h"
 #include "verify/verify.h"

@@ -210,10 +210,10 @@ cp_code cpi_verify_init(struct cpi_verify *verify, const struct cpi_env *env, co
     pthread_condattr_destroy(&monotonic);
     pthread_mutex_init(&verify->mutex, NULL);
     pthread_mutex_init(&verify->scan_mutex, NULL);
-    cpi_scan_init(&verify->scan, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE);
 
     verify->checkers = calloc(env->config->threads, sizeof *verify->checkers);
     cp_code code = verify->checkers != NULL ? CP_OK : cpi_error_memory(err);
+    code = code == CP_OK ? cpi_scan_init(&verify->scan, CPI_FROM_POSTGRES, env, PG_ROLE, REDIS_ROLE, err) : code;
     for (unsigned i = 0; i < env->config->threads && code == CP_OK; i++) {
         struct cpi_checker *checker = &verify->checkers[i];
         checker->verify = verify;

@@ -2,14 +2,10 @@
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "lease/admission.h"
-#include "postgres/fetch.h"
 #include "queue/recent.h"
-#include "redis/redis.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 enum {
     /* How long the search for the ids that fail may keep those of other entities, and newer ones, waiting. */
@@ -17,9 +13,6 @@ enum {
     /* After this many connections in a row that were lost over one single id it is parked, too. */
     LOSSES_IN_A_ROW = 3
 };
-
-/* What a batch should not exceed: 256 documents of 32 KiB. */
-enum { BATCH_BYTES = 8 * 1024 * 1024 };
 
 /* A command under way in Redis. */
 struct sent {
@@ -32,23 +25,25 @@ struct sent {
 struct cpi_applier {
     const struct cpi_env *env;
     struct cpi_idset *set;
-    struct cpi_pg pg;
-    uint64_t term; /* of the lease when pg was opened */
-    struct cpi_redis redis;
-    struct cpi_id_array ids;
-    bool *prepared;  /* by entity: its statement, on this connection */
-    uint32_t *group; /* those of the batch that belong to one entity */
+    struct cpi_servers *servers;
+    struct cpi_reader *reader; /* the servers' */
+    struct cpi_target *target; /* the servers' */
+    uint64_t term;             /* of the lease when the reader was opened */
+
+    /* Those of the batch that belong to one entity. */
+    uint32_t group_entity;
+    uint32_t *group;   /* handles */
+    union cpi_id *ids; /* the set's */
+
     struct sent *sent;
     uint32_t sent_count;
-    size_t sent_bytes;
-    int64_t search_until_ms; /* of one group */
-    bool has_put_off;        /* some of this batch */
-    size_t usual_bytes;      /* of a document: up at once, down slowly */
-    uint32_t limit;  /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
-    unsigned losses; /* in a row, of a connection over a single id */
+    cp_error refusal; /* of the round: why something is parked */
+    bool has_put_off; /* some of this batch */
+    uint32_t limit;   /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
+    unsigned losses;  /* in a row, of a connection over a single id */
     struct cpi_log_limit parking;
     bool pg_connected; /* has been, once */
-    bool redis_connected;
+    bool target_connected;
 };
 
 static const struct cpi_entity *entity_of(const struct cpi_applier *applier, uint32_t index)
@@ -85,124 +80,86 @@ static bool append_command(struct cpi_applier *applier, const struct cpi_entity 
     const char *id = cpi_id_text(entity->id_type, &event.id, digits);
     applier->sent[applier->sent_count++] =
         (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
-    applier->sent_bytes += length;
-    return (document != NULL
-                ? cpi_redis_append_set(&applier->redis, &entity->key, id, document, length, entity->ttl_s, err)
-                : cpi_redis_append_del(&applier->redis, &entity->key, id, err)) == CP_OK;
+    struct cpi_target *target = applier->target;
+    return (document != NULL ? target->ops->set(target, &entity->key, id, document, length, entity->ttl_s, err)
+                             : target->ops->del(target, &entity->key, id, err)) == CP_OK;
 }
 
-/* The member that a row is about. A scalar function's rows come in the order of the ids. */
-static uint32_t find_handle(struct cpi_applier *applier, uint32_t entity, const union cpi_id *id, uint32_t likely)
+static void count_statement(void *context)
 {
-    struct cpi_event event = cpi_idset_get(applier->set, likely);
-    return cpi_id_equal(entity_of(applier, entity)->id_type, &event.id, id) ? likely
-                                                                            : cpi_idset_find(applier->set, entity, id);
+    count(context, CPI_STAT_FETCHES, 1);
 }
 
-/* A mark on a member means: its row is still expected. A row for an id that was not asked for, or a second one for the
- * same id, changes nothing; an id that gets no row does not exist. */
-static bool append_documents(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
-                             const struct cpi_rows *result, cp_error *err)
+static bool append_documents(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n,
+                             cp_error *err)
 {
-    const struct cpi_entity *entity = entity_of(applier, entity_index);
-    bool appended = true;
+    struct cpi_applier *applier = context;
+    const struct cpi_entity *entity = entity_of(applier, applier->group_entity);
     for (uint32_t i = 0; i < n; i++) {
-        cpi_idset_mark(applier->set, handles[i], true);
-    }
-    for (int row = 0; row < cpi_rows_count(result) && appended; row++) {
-        union cpi_id id = cpi_fetch_id(entity, result, row, 0);
-        uint32_t handle = find_handle(applier, entity_index, &id, handles[(uint32_t)row < n ? (uint32_t)row : 0]);
-        if (handle == 0 || !cpi_idset_mark(applier->set, handle, false)) {
-            continue;
-        }
-        const char *document = cpi_rows_is_null(result, row, 1) ? NULL : cpi_rows_value(result, row, 1);
-        appended = append_command(applier, entity, handle, document, cpi_rows_length(result, row, 1), err);
-    }
-    for (uint32_t i = 0; i < n; i++) {
-        if (cpi_idset_mark(applier->set, handles[i], false) && appended) {
-            appended = append_command(applier, entity, handles[i], NULL, 0, err);
+        if (!append_command(applier, entity, applier->group[first + i], documents[i].bytes, documents[i].length, err)) {
+            return false;
         }
     }
-    return appended;
+    return true;
 }
 
-/* NULL: the connection is lost, or the statement failed by itself and the connection is still open. */
-static struct cpi_rows *fetch(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
-                              cp_error *err)
+static void park_culprit(void *context, uint32_t position, const cp_error *why)
 {
-    const struct cpi_entity *entity = entity_of(applier, entity_index);
-    if (!applier->prepared[entity_index]) {
-        if (cpi_fetch_prepare(&applier->pg, entity, entity_index, err) != CP_OK) {
-            return NULL;
-        }
-        applier->prepared[entity_index] = true;
-    }
-    bool fits = cpi_id_array_clear(&applier->ids, entity->id_type);
-    for (uint32_t i = 0; i < n && fits; i++) {
-        struct cpi_event event = cpi_idset_get(applier->set, handles[i]);
-        fits = cpi_id_array_add(&applier->ids, &event.id);
-    }
-    if (!fits) {
-        cpi_error_memory(err);
-        return NULL;
-    }
-    count(applier, CPI_STAT_FETCHES, 1);
-    return cpi_fetch_run(&applier->pg, entity_index, &applier->ids, err);
+    struct cpi_applier *applier = context;
+    park(applier, applier->group[position], why->message);
 }
 
 /* To the end of their own queue: they have not been tried and are not parked. Smaller batches are searched sooner. */
-static void put_off(struct cpi_applier *applier, const uint32_t *handles, uint32_t n)
+static void put_off(void *context, uint32_t first, uint32_t n)
 {
-    for (uint32_t i = 0; i < n; i++) {
-        cpi_idset_move(applier->set, handles[i], cpi_idset_queue(applier->set, handles[i]));
+    struct cpi_applier *applier = context;
+    for (uint32_t i = first; i < first + n; i++) {
+        cpi_idset_move(applier->set, applier->group[i], cpi_idset_queue(applier->set, applier->group[i]));
     }
     applier->has_put_off = true;
     applier->limit = n;
 }
 
-/* Reads the documents of one entity's ids and appends the commands. When the statement itself fails, halves the ids
- * until each that makes it fail is alone, so that its neighbours are served; at least one is found each time, the rest
- * is put off when it takes long. False: a connection is lost. */
-static bool read_group(struct cpi_applier *applier, uint32_t entity_index, const uint32_t *handles, uint32_t n,
-                       cp_error *err)
+/* Reads the documents of the group and appends the commands. False: a connection is lost, or memory is short. */
+static bool read_group(struct cpi_applier *applier, uint32_t n, cp_error *err)
 {
-    struct cpi_rows *result = fetch(applier, entity_index, handles, n, err);
-    if (result != NULL) {
-        bool appended = append_documents(applier, entity_index, handles, n, result, err);
-        cpi_rows_free(result);
-        return appended;
+    const struct cpi_reader_sink sink = {.context = applier,
+                                         .statement = count_statement,
+                                         .documents = append_documents,
+                                         .failed = park_culprit,
+                                         .untried = put_off};
+    enum cpi_failure failure =
+        cpi_reader_read(applier->reader, applier->group_entity, applier->ids, n, &sink, cpi_now_ms() + SEARCH_MS, err);
+    if (failure != CPI_FAILURE_STATEMENT) {
+        return failure == CPI_FAILURE_NONE;
     }
-    if (!cpi_pg_is_open(&applier->pg) || err->code != CP_ERR_POSTGRES) {
-        return false;
+    for (uint32_t i = 0; i < n; i++) { /* the entity's statement is broken for all of them */
+        park_culprit(applier, i, err);
     }
-    if (n == 1) {
-        park(applier, handles[0], err->message);
-        return true;
+    return true;
+}
+
+static uint32_t gather_group(struct cpi_applier *applier, uint32_t entity, const uint32_t *handles, uint32_t n)
+{
+    uint32_t size = 0;
+    applier->group_entity = entity;
+    for (uint32_t i = 0; i < n; i++) {
+        struct cpi_event event = cpi_idset_get(applier->set, handles[i]);
+        if (event.entity == entity) {
+            applier->group[size] = handles[i];
+            applier->ids[size++] = event.id;
+        }
     }
-    if (!read_group(applier, entity_index, handles, n / 2, err)) {
-        return false;
-    }
-    if (cpi_now_ms() > applier->search_until_ms) {
-        put_off(applier, handles + n / 2, n - n / 2);
-        return true;
-    }
-    return read_group(applier, entity_index, handles + n / 2, n - n / 2, err);
+    return size;
 }
 
 static bool read_batch(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err)
 {
     applier->sent_count = 0;
-    applier->sent_bytes = 0;
     applier->has_put_off = false;
     for (uint32_t e = 0; e < applier->env->config->entity_count; e++) {
-        uint32_t size = 0;
-        for (uint32_t i = 0; i < n; i++) {
-            if (cpi_idset_get(applier->set, handles[i]).entity == e) {
-                applier->group[size++] = handles[i];
-            }
-        }
-        applier->search_until_ms = cpi_now_ms() + SEARCH_MS;
-        if (size > 0 && !read_group(applier, e, applier->group, size, err)) {
+        uint32_t size = gather_group(applier, e, handles, n);
+        if (size > 0 && !read_group(applier, size, err)) {
             return false;
         }
     }
@@ -239,33 +196,34 @@ static void tell_auditor(struct cpi_applier *applier, const struct sent *sent)
     }
 }
 
-/* Reads one reply. False: the connection is lost. */
-static bool read_answer(struct cpi_applier *applier, struct sent *sent, cp_error *err)
+/* Takes the result of the i-th command. err: why something is neither done nor refused. */
+static void take_result(struct cpi_applier *applier, uint32_t i, cp_error *err)
 {
-    redisReply *reply = NULL;
-    if (cpi_redis_reply(&applier->redis, &reply, err) != CP_OK) {
-        return false;
-    }
-    bool in_sync = true;
-    const char *command = sent->exists ? "SET" : "DEL";
-    if (reply->type == (sent->exists ? REDIS_REPLY_STATUS : REDIS_REPLY_INTEGER)) {
+    struct sent *sent = &applier->sent[i];
+    struct cpi_result result = applier->target->ops->result(applier->target, i);
+    switch (result.answer) {
+    case CPI_ANSWER_DONE:
         sent->answer = ACKNOWLEDGED;
-    } else if (reply->type == REDIS_REPLY_ERROR) {
-        enum cpi_reply_error what = cpi_reply_error(reply->str);
-        sent->answer = what == CPI_REPLY_OPERATOR ? REFUSED : PUT_OFF;
-        in_sync = what != CPI_REPLY_RECONNECT;
-        cpi_error(err, CP_ERR_REDIS, true, "Redis: %s: %s", command, reply->str);
-    } else {
-        in_sync = false;
-        cpi_error(err, CP_ERR_REDIS, true, "Redis: %s: not the reply this command has", command);
+        return;
+    case CPI_ANSWER_REFUSED:
+        sent->answer = REFUSED;
+        cpi_error(&applier->refusal, CP_ERR_REDIS, false, "%s", result.message);
+        return;
+    case CPI_ANSWER_WAIT:
+    case CPI_ANSWER_RECONNECT:
+    case CPI_ANSWER_NONSENSE:
+        sent->answer = PUT_OFF;
+        break;
+    case CPI_ANSWER_NONE:
+        sent->answer = UNANSWERED;
+        break;
     }
-    freeReplyObject(reply);
-    return in_sync;
+    cpi_error(err, CP_ERR_REDIS, true, "%s", result.message);
 }
 
 /* Takes what was acknowledged out of the set and parks what was refused; everything else stays where it is. True: there
  * is nothing else. */
-static bool settle(struct cpi_applier *applier, const cp_error *why)
+static bool settle(struct cpi_applier *applier)
 {
     uint32_t stored = 0;
     uint32_t deleted = 0;
@@ -281,7 +239,7 @@ static bool settle(struct cpi_applier *applier, const cp_error *why)
             deleted += !sent->exists;
             bytes += sent->bytes;
         } else if (sent->answer == REFUSED) {
-            park(applier, sent->handle, why->message);
+            park(applier, sent->handle, applier->refusal.message);
             refused++;
         }
     }
@@ -293,23 +251,18 @@ static bool settle(struct cpi_applier *applier, const cp_error *why)
     return left == 0;
 }
 
-/* Sends what has been appended and reads every reply. False: something is neither done nor parked. */
+/* Sends what has been appended and takes every result. False: something is neither done nor parked. */
 static bool push(struct cpi_applier *applier, cp_error *err)
 {
     if (applier->sent_count == 0) {
         return true;
     }
-    size_t mean = applier->sent_bytes / applier->sent_count;
-    applier->usual_bytes = mean > applier->usual_bytes ? mean : (3 * applier->usual_bytes + mean) / 4;
-
-    bool alive = cpi_redis_is_open(&applier->redis) && cpi_redis_flush(&applier->redis, err) == CP_OK;
-    for (uint32_t i = 0; i < applier->sent_count && alive; i++) {
-        alive = read_answer(applier, &applier->sent[i], err);
+    if (applier->target->ops->is_open(applier->target) && applier->target->ops->flush(applier->target, err) == CP_OK) {
+        for (uint32_t i = 0; i < applier->sent_count; i++) {
+            take_result(applier, i, err);
+        }
     }
-    if (!alive) {
-        cpi_redis_close(&applier->redis);
-    }
-    return settle(applier, err);
+    return settle(applier);
 }
 
 /* ---- connections ---- */
@@ -323,36 +276,35 @@ static bool is_current_term(void *context)
 
 static bool open_postgres(struct cpi_applier *applier, cp_error *err)
 {
-    if (cpi_pg_is_open(&applier->pg) && is_current_term(applier)) {
+    if (cpi_reader_is_open(applier->reader) && is_current_term(applier)) {
         return true;
     }
     applier->term = cpi_lease_term(applier->env->lease);
-    if (cpi_pg_open(&applier->pg, err) != CP_OK) {
+    if (cpi_reader_open(applier->reader, err) != CPI_FAILURE_NONE) {
         return false;
     }
-    memset(applier->prepared, 0, applier->env->config->entity_count * sizeof *applier->prepared);
     count(applier, CPI_STAT_RECONNECTS, applier->pg_connected);
     applier->pg_connected = true;
     return true;
 }
 
-static bool open_redis(struct cpi_applier *applier, cp_error *err)
+static bool open_target(struct cpi_applier *applier, cp_error *err)
 {
-    if (cpi_redis_is_open(&applier->redis)) {
+    if (applier->target->ops->is_open(applier->target)) {
         return true;
     }
-    if (cpi_redis_open(&applier->redis, err) != CP_OK) {
+    if (applier->target->ops->open(applier->target, err) != CP_OK) {
         return false;
     }
-    count(applier, CPI_STAT_RECONNECTS, applier->redis_connected);
-    applier->redis_connected = true;
+    count(applier, CPI_STAT_RECONNECTS, applier->target_connected);
+    applier->target_connected = true;
     return true;
 }
 
 static bool is_admitted(struct cpi_applier *applier, cp_error *err)
 {
-    return applier->redis.may_write ||
-           cpi_lease_admit(applier->env->lease, &applier->pg, &applier->redis, err) == CP_OK;
+    return applier->target->ops->is_admitted(applier->target) ||
+           applier->servers->admit(applier->servers, err) == CP_OK;
 }
 
 /* ---- the public part ---- */
@@ -378,7 +330,7 @@ static void learn_from_success(struct cpi_applier *applier)
 bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err)
 {
     /* Redis first: a document that cannot be stored need not be read. */
-    if (!open_redis(applier, err) || !open_postgres(applier, err) || !is_admitted(applier, err)) {
+    if (!open_target(applier, err) || !open_postgres(applier, err) || !is_admitted(applier, err)) {
         return false;
     }
     uint32_t before = cpi_idset_total(applier->set) - cpi_idset_count(applier->set, CPI_PARKED);
@@ -392,7 +344,7 @@ bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint
     if (read && pushed && !applier->has_put_off) {
         learn_from_success(applier);
     } else if (!(read && pushed) && !advanced &&
-               !(cpi_pg_is_open(&applier->pg) && cpi_redis_is_open(&applier->redis))) {
+               !(cpi_reader_is_open(applier->reader) && applier->target->ops->is_open(applier->target))) {
         learn_from_loss(applier, handles, n, err);
     }
     return read && pushed;
@@ -400,18 +352,16 @@ bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint
 
 uint32_t cpi_applier_batch(const struct cpi_applier *applier)
 {
-    size_t fitting = BATCH_BYTES / (applier->usual_bytes + 1);
-    size_t limit = applier->limit;
-    return (uint32_t)(fitting < 1 ? 1 : fitting < limit ? fitting : limit);
+    return cpi_reader_limit(applier->reader, applier->limit);
 }
 
 void cpi_applier_close(struct cpi_applier *applier)
 {
-    cpi_pg_close(&applier->pg);
-    cpi_redis_close(&applier->redis);
+    cpi_reader_close(applier->reader);
+    applier->target->ops->close(applier->target);
 }
 
-struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_idset *set)
+struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_servers *servers, struct cpi_idset *set)
 {
     const struct cp_config *config = env->config;
     struct cpi_applier *applier = calloc(1, sizeof *applier);
@@ -420,18 +370,18 @@ struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_ids
     }
     applier->env = env;
     applier->set = set;
-    applier->pg = cpi_env_pg(env, "cachepusher worker", env->stop->grace_fd, config->fetch_timeout_ms);
-    applier->pg.watch = is_current_term;
-    applier->pg.watch_context = applier;
-    applier->redis = cpi_env_redis(env, "cachepusher-worker", env->stop->grace_fd);
+    applier->servers = servers;
+    applier->reader = servers->reader;
+    applier->target = servers->target;
     applier->limit = config->batch;
-    applier->prepared = calloc(config->entity_count, sizeof *applier->prepared);
+    applier->ids = calloc(config->batch, sizeof *applier->ids);
     applier->group = calloc(config->batch, sizeof *applier->group);
     applier->sent = calloc(config->batch, sizeof *applier->sent);
-    if (applier->prepared == NULL || applier->group == NULL || applier->sent == NULL) {
+    if (applier->ids == NULL || applier->group == NULL || applier->sent == NULL) {
         cpi_applier_destroy(applier);
         return NULL;
     }
+    cpi_reader_watch(applier->reader, is_current_term, applier);
     return applier;
 }
 
@@ -440,9 +390,7 @@ void cpi_applier_destroy(struct cpi_applier *applier)
     if (applier == NULL) {
         return;
     }
-    cpi_applier_close(applier);
-    cpi_id_array_fini(&applier->ids);
-    free(applier->prepared);
+    free(applier->ids);
     free(applier->group);
     free(applier->sent);
     free(applier);

@@ -3,18 +3,19 @@
  * for each in one pipeline, reads every reply, and removes from the set what was acknowledged. What was not stays in
  * the set, where it was: that is how an id is put back.
  *
- * Owns a worker's two connections, makes them when needed, and belongs to the worker's thread.
+ * Opens the worker's two connections when needed, and belongs to the worker's thread.
  */
 #ifndef CPI_APPLIER_H
 #define CPI_APPLIER_H
 
 #include "env.h"
 #include "queue/idset.h"
+#include "worker/servers.h"
 
 struct cpi_applier;
 
-/* Both arguments have to outlive the applier. NULL: out of memory. */
-struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_idset *set);
+/* All arguments have to outlive the applier. NULL: out of memory. */
+struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_servers *servers, struct cpi_idset *set);
 
 /* Works on n members of the set, config->batch at most. True: go on with the next. False: a server is away or
  * everything fails; wait before the next try, err says why. A single id that fails is parked, and that alone is no

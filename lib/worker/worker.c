@@ -33,6 +33,7 @@ struct cpi_worker {
 
     /* All below belongs to the worker's thread. */
     struct cpi_idset *set;
+    struct cpi_servers *servers;
     struct cpi_applier *applier;
     uint32_t *batch;             /* config->batch handles */
     unsigned live_batches;       /* in a row */
@@ -185,7 +186,7 @@ static void note_success(struct cpi_worker *worker)
     }
 }
 
-/* ---- the turn ---- */
+/* ---- the cycle ---- */
 
 static void work_on(struct cpi_worker *worker, uint32_t n)
 {
@@ -319,24 +320,30 @@ static void rest(struct cpi_worker *worker)
     cpi_bell_disarm(&worker->lane->bell);
 }
 
+void cpi_worker_cycle(struct cpi_worker *worker)
+{
+    drain(worker);
+    acknowledge_barriers(worker);
+    report_levels(worker);
+    if (cpi_now_ms() < worker->retry_at_ms || is_standing_by(worker)) {
+        return;
+    }
+    uint32_t n = choose_batch(worker);
+    if (n > 0) {
+        work_on(worker, n);
+    }
+    retry_parked(worker, n > 0 ? 1 : PARKED_PER_ROUND);
+    bound_parked(worker);
+    cpi_idset_compact(worker->set);
+    acknowledge_barriers(worker);
+    report_levels(worker);
+}
+
 static void *run(void *context)
 {
     struct cpi_worker *worker = context;
     while (!is_finished(worker)) {
-        drain(worker);
-        acknowledge_barriers(worker);
-        report_levels(worker);
-        if (cpi_now_ms() >= worker->retry_at_ms && !is_standing_by(worker)) {
-            uint32_t n = choose_batch(worker);
-            if (n > 0) {
-                work_on(worker, n);
-            }
-            retry_parked(worker, n > 0 ? 1 : PARKED_PER_ROUND);
-            bound_parked(worker);
-            cpi_idset_compact(worker->set);
-            acknowledge_barriers(worker);
-            report_levels(worker);
-        }
+        cpi_worker_cycle(worker);
         rest(worker);
     }
     cpi_applier_close(worker->applier);
@@ -345,14 +352,18 @@ static void *run(void *context)
 
 /* ---- lifecycle ---- */
 
-struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, cp_error *err)
+struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, struct cpi_servers *servers,
+                                     cp_error *err)
 {
     const struct cp_config *config = env->config;
     struct cpi_worker *worker = calloc(1, sizeof *worker);
-    if (worker == NULL) {
+    if (worker == NULL || servers == NULL) {
+        cpi_servers_destroy(servers);
+        free(worker);
         cpi_error_memory(err);
         return NULL;
     }
+    worker->servers = servers;
     worker->env = env;
     worker->lane = &env->lanes.items[index];
     worker->index = index;
@@ -361,7 +372,7 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
     cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, env->seed + 128 + index);
     worker->set = cpi_idset_create(config->entities);
     worker->batch = calloc(config->batch, sizeof *worker->batch);
-    worker->applier = cpi_applier_create(env, worker->set);
+    worker->applier = cpi_applier_create(env, servers, worker->set);
     if (worker->set == NULL || worker->batch == NULL || worker->applier == NULL) {
         cpi_worker_destroy(worker);
         cpi_error_memory(err);
@@ -395,6 +406,7 @@ void cpi_worker_destroy(struct cpi_worker *worker)
     }
     cpi_idset_destroy(worker->set);
     cpi_applier_destroy(worker->applier);
+    cpi_servers_destroy(worker->servers);
     free(worker->batch);
     free(worker);
 }

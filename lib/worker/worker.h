@@ -1,7 +1,7 @@
 /*
  * A worker: takes ids from its lane, reads their documents from Postgres and stores them in Redis.
  *
- * One turn: drain the rings into the coalescing set; read a batch of the oldest ids in one statement; send SET or DEL
+ * One cycle: drain the rings into the coalescing set; read a batch of the oldest ids in one statement; send SET or DEL
  * for each in one pipeline; read every reply; take what was acknowledged out of the set. What failed was never taken
  * out. There are no timers in it: one event is worked on at once, and while a batch is under way the next one gathers.
  */
@@ -9,12 +9,18 @@
 #define CPI_WORKER_H
 
 #include "env.h"
+#include "worker/servers.h"
 
 struct cpi_worker;
 
-/* Worker number index of env->config->threads, for env->lanes[index]. env has to outlive it. */
-struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, cp_error *err);
+/* Worker number index of env->config->threads, for env->lanes[index]. env has to outlive it. Takes over the servers,
+ * also on failure; NULL ones count as out of memory. */
+struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, struct cpi_servers *servers,
+                                     cp_error *err);
 cp_code cpi_worker_start(struct cpi_worker *worker, cp_error *err);
+
+/* One cycle, without the sleep after it: what the thread does over and over. For tests, which start none. */
+void cpi_worker_cycle(struct cpi_worker *worker);
 
 /* Returns when the thread has ended: cpi_stop_close() and the lane's bell bring that about. */
 void cpi_worker_join(struct cpi_worker *worker);

@@ -22,6 +22,7 @@ static const struct {
     {"key", key_suite},
     {"lane", lane_suite},
     {"orphans", orphans_suite},
+    {"reader", reader_suite},
     {"redis_address", redis_address_suite},
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},

@@ -17,6 +17,7 @@ Suite *inbox_suite(void);
 Suite *key_suite(void);
 Suite *lane_suite(void);
 Suite *orphans_suite(void);
+Suite *reader_suite(void);
 Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *ring_suite(void);

@@ -244,6 +244,22 @@ START_TEST(hash_tells_entities_apart)
 }
 END_TEST
 
+START_TEST(a_copy_has_its_own_text)
+{
+    char text[] = "a";
+    union cpi_id id = {.text = text};
+    union cpi_id copy;
+    ck_assert(cpi_id_copy(CPI_ID_TEXT, &id, &copy));
+    text[0] = 'b';
+    ck_assert_str_eq(copy.text, "a");
+    cpi_id_fini(CPI_ID_TEXT, &copy);
+
+    union cpi_id number = {.number = 17};
+    ck_assert(cpi_id_copy(CPI_ID_BIGINT, &number, &copy));
+    ck_assert_int_eq(copy.number, 17);
+}
+END_TEST
+
 Suite *id_suite(void)
 {
     Suite *suite = suite_create("id");
@@ -257,6 +273,7 @@ Suite *id_suite(void)
     tcase_add_test(tcase, hash_spreads_consecutive_numbers);
     tcase_add_test(tcase, hash_spreads_consecutive_text);
     tcase_add_test(tcase, hash_tells_entities_apart);
+    tcase_add_test(tcase, a_copy_has_its_own_text);
     suite_add_tcase(suite, tcase);
     return suite;
 }

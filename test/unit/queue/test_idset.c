@@ -177,21 +177,6 @@ START_TEST(take_hands_over_and_remove_frees)
 }
 END_TEST
 
-START_TEST(a_new_member_has_no_mark)
-{
-    add(0, 1, CPI_LIVE);
-    uint32_t handle = find(0, 1);
-    ck_assert(!cpi_idset_mark(set, handle, true));
-    ck_assert(cpi_idset_mark(set, handle, true));
-    ck_assert(cpi_idset_mark(set, handle, false));
-    ck_assert(!cpi_idset_mark(set, handle, true));
-    cpi_idset_remove(set, handle);
-    add(0, 2, CPI_LIVE);
-    ck_assert_uint_eq(find(0, 2), handle); /* the same memory */
-    ck_assert(!cpi_idset_mark(set, handle, false));
-}
-END_TEST
-
 /* ---- fences ---- */
 
 static void assert_left(uint32_t first, uint32_t second)
@@ -335,7 +320,6 @@ enum { NUMBERS = 60, KEYS = ENTITIES * NUMBERS, OPERATIONS = UNDER_TSAN ? 40000 
 struct known {
     int queue;    /* or ABSENT */
     int64_t rank; /* orders a queue */
-    bool marked;
     bool fenced[BARRIERS];
 };
 
@@ -420,10 +404,6 @@ static void step(struct model *model, int operation)
         model_add(model, key, choice % 2 == 0 ? CPI_LIVE : CPI_BULK);
     } else if (present && choice < 75) {
         model_move(model, key, handle);
-    } else if (present && choice < 80) {
-        bool mark = choice % 2 == 0;
-        EXPECT(cpi_idset_mark(set, handle, mark) == model->keys[key].marked);
-        model->keys[key].marked = mark;
     } else if (present) {
         model_remove(model, key, handle);
     }
@@ -531,7 +511,6 @@ Suite *idset_suite(void)
     tcase_add_test(tcase, a_move_goes_to_the_end);
     tcase_add_test(tcase, entities_do_not_share_ids);
     tcase_add_test(tcase, take_hands_over_and_remove_frees);
-    tcase_add_test(tcase, a_new_member_has_no_mark);
     tcase_add_test(tcase, a_fence_waits_for_live_and_bulk_of_its_moment);
     tcase_add_test(tcase, a_fence_set_again_starts_anew);
     tcase_add_test(tcase, grows_to_many_and_gives_back);

@@ -1,6 +1,6 @@
 /*
- * A scan: every id there is, of all entities one after the other, in slices. One kind asks Postgres, page by page of
- * each listing; the other asks Redis, by SCAN for the keys that can be documents.
+ * A scan: every id there is, of one entity or of all of them one after the other, in slices. One kind asks Postgres,
+ * page by page of each listing; the other asks Redis, by SCAN for the keys that can be documents.
  *
  * Owns its connection. A failed call may be made again and goes on where it was, except that a lost SCAN starts over
  * with its entity: keys come again, as SCAN may have them do anyway. Belongs to one thread at a time.
@@ -8,35 +8,39 @@
 #ifndef CPI_SCAN_H
 #define CPI_SCAN_H
 
-#include "verify/compare.h"
-#include "redis/keyspace.h"
+#include "env.h"
+#include "scan/slice.h"
 
 enum cpi_scan_kind { CPI_FROM_POSTGRES, CPI_FROM_REDIS };
 
 struct cpi_scan {
     const struct cpi_env *env;
     enum cpi_scan_kind kind;
-    uint32_t entity;    /* the one under way; the number of entities: all are through */
+    uint32_t end;       /* the entity after the last */
+    uint32_t entity;    /* the one under way; end: all are through */
     uint64_t unmanaged; /* keys under an entity's prefix that are no documents of it, in entities that are through */
 
     struct cpi_pg pg;
     struct cpi_rows *page; /* under way; NULL: none */
     int row;               /* the next of it */
 
-    struct cpi_redis redis;
+    struct cpi_target *target;
     struct cpi_cursor cursor; /* without a pattern: not begun */
-    redisReply *keys;         /* under way; NULL: none */
-    size_t key;               /* the next of them */
+    struct cpi_keys keys;     /* under way */
+    bool has_keys;
+    size_t key; /* the next of these */
     uint64_t unmanaged_here;
 };
 
-void cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct cpi_env *env, const char *pg_role,
-                   const char *redis_role);
+/* Of every entity, to begin with. Statements have no timeout; scan->pg may be changed before it is opened. */
+cp_code cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct cpi_env *env, const char *pg_role,
+                      const char *redis_role, cp_error *err);
 void cpi_scan_fini(struct cpi_scan *scan);
 void cpi_scan_close(struct cpi_scan *scan);
 
-/* Begins again with the first entity. */
-void cpi_scan_restart(struct cpi_scan *scan);
+/* Begins anew, with every entity or with one alone. Connections that are open stay so. */
+void cpi_scan_begin(struct cpi_scan *scan, enum cpi_scan_kind kind);
+void cpi_scan_begin_entity(struct cpi_scan *scan, enum cpi_scan_kind kind, uint32_t entity);
 
 /* Goes on with the next entity: something is wrong with this one. */
 void cpi_scan_skip(struct cpi_scan *scan);
@@ -45,5 +49,8 @@ void cpi_scan_skip(struct cpi_scan *scan);
  * slice is to be cleared. */
 cp_code cpi_scan_next(struct cpi_scan *scan, uint32_t limit, struct cpi_slice *slice, cp_error *err);
 bool cpi_scan_is_done(const struct cpi_scan *scan);
+
+/* Whether the next call has ids at hand, and asks no server. */
+bool cpi_scan_has_more(const struct cpi_scan *scan);
 
 #endif

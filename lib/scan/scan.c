@@ -1,22 +1,21 @@
-#include "verify/scan.h"
+#include "scan/scan.h"
 
 #include "base/error.h"
 #include "postgres/listing.h"
 
-void cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct cpi_env *env, const char *pg_role,
-                   const char *redis_role)
+cp_code cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct cpi_env *env, const char *pg_role,
+                      const char *redis_role, cp_error *err)
 {
-    *scan = (struct cpi_scan){.env = env, .kind = kind};
+    *scan = (struct cpi_scan){.env = env, .kind = kind, .end = (uint32_t)env->config->entity_count};
     scan->pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, 0);
-    scan->redis = cpi_env_redis(env, redis_role, env->stop->drain_fd);
+    scan->target = cpi_env_target(env, redis_role, env->stop->drain_fd);
+    return scan->target != NULL ? CP_OK : cpi_error_memory(err);
 }
 
 static void forget_keys(struct cpi_scan *scan)
 {
-    if (scan->keys != NULL) {
-        freeReplyObject(scan->keys);
-        scan->keys = NULL;
-    }
+    cpi_keys_clear(&scan->keys);
+    scan->has_keys = false;
 }
 
 static void forget_place(struct cpi_scan *scan)
@@ -31,25 +30,45 @@ static void forget_place(struct cpi_scan *scan)
 void cpi_scan_close(struct cpi_scan *scan)
 {
     cpi_pg_close(&scan->pg);
-    cpi_redis_close(&scan->redis);
+    scan->target->ops->close(scan->target);
 }
 
 void cpi_scan_fini(struct cpi_scan *scan)
 {
     forget_place(scan);
-    cpi_scan_close(scan);
+    cpi_keys_fini(&scan->keys);
+    cpi_pg_close(&scan->pg);
+    cpi_target_destroy(scan->target);
+    scan->target = NULL;
 }
 
-void cpi_scan_restart(struct cpi_scan *scan)
+static void begin(struct cpi_scan *scan, enum cpi_scan_kind kind, uint32_t first, uint32_t end)
 {
     forget_place(scan);
-    scan->entity = 0;
+    scan->kind = kind;
+    scan->end = end;
+    scan->entity = first;
     scan->unmanaged = 0;
+}
+
+void cpi_scan_begin(struct cpi_scan *scan, enum cpi_scan_kind kind)
+{
+    begin(scan, kind, 0, (uint32_t)scan->env->config->entity_count);
+}
+
+void cpi_scan_begin_entity(struct cpi_scan *scan, enum cpi_scan_kind kind, uint32_t entity)
+{
+    begin(scan, kind, entity, entity + 1);
 }
 
 bool cpi_scan_is_done(const struct cpi_scan *scan)
 {
-    return scan->entity == scan->env->config->entity_count;
+    return scan->entity == scan->end;
+}
+
+bool cpi_scan_has_more(const struct cpi_scan *scan)
+{
+    return scan->has_keys || (scan->page != NULL && scan->row < cpi_rows_count(scan->page));
 }
 
 static void next_entity(struct cpi_scan *scan)
@@ -113,10 +132,10 @@ static cp_code next_listed(struct cpi_scan *scan, const struct cpi_entity *entit
 
 static cp_code scan_on(struct cpi_scan *scan, const struct cpi_entity *entity, cp_error *err)
 {
-    if (!cpi_redis_is_open(&scan->redis)) {
+    if (!scan->target->ops->is_open(scan->target)) {
         cpi_cursor_fini(&scan->cursor); /* a cursor is good for the process that gave it */
         scan->unmanaged_here = 0;
-        if (cpi_redis_open(&scan->redis, err) != CP_OK) {
+        if (scan->target->ops->open(scan->target, err) != CP_OK) {
             return err->code;
         }
     }
@@ -124,28 +143,29 @@ static cp_code scan_on(struct cpi_scan *scan, const struct cpi_entity *entity, c
         return err->code;
     }
     forget_keys(scan);
-    scan->keys = cpi_cursor_next(&scan->redis, &scan->cursor, err);
     scan->key = 0;
-    return scan->keys != NULL ? CP_OK : err->code;
+    scan->has_keys = scan->target->ops->scan(scan->target, &scan->cursor, &scan->keys, err) == CP_OK;
+    return scan->has_keys ? CP_OK : err->code;
 }
 
 static cp_code next_found(struct cpi_scan *scan, const struct cpi_entity *entity, uint32_t limit,
                           struct cpi_slice *slice, cp_error *err)
 {
-    if (scan->keys == NULL && scan_on(scan, entity, err) != CP_OK) {
+    if (!scan->has_keys && scan_on(scan, entity, err) != CP_OK) {
         return err->code;
     }
-    const redisReply *keys = scan->keys->element[1];
+    const struct cpi_keys *keys = &scan->keys;
     uint64_t unmanaged = 0;
     size_t key = scan->key;
-    for (; key < keys->elements && slice->count < limit; key++) {
+    for (; key < keys->count && slice->count < limit; key++) {
         union cpi_id id;
         bool out_of_memory = false;
-        if (!cpi_keyspace_id(entity, keys->element[key], &id, &out_of_memory)) {
+        size_t length;
+        const char *text = cpi_keys_at(keys, key, &length);
+        if (!cpi_keyspace_id(entity, text, length, &id, &out_of_memory)) {
             unmanaged++;
         } else {
-            out_of_memory = !cpi_slice_add(slice, entity, &id);
-            cpi_id_fini(entity->id_type, &id);
+            slice->ids[slice->count++] = id;
         }
         if (out_of_memory) {
             return cpi_error_memory(err); /* the same keys again the next time */
@@ -153,7 +173,7 @@ static cp_code next_found(struct cpi_scan *scan, const struct cpi_entity *entity
     }
     scan->key = key;
     scan->unmanaged_here += unmanaged;
-    if (key == keys->elements) {
+    if (key == keys->count) {
         forget_keys(scan);
         if (scan->cursor.done) {
             next_entity(scan);

@@ -1,0 +1,93 @@
+/*
+ * Reading documents by their ids, some hundred in one statement.
+ *
+ * The reader owns nothing but its memory: it works through a connection that it is given, prepares the statement of
+ * each entity when that is first needed, matches rows to ids, keeps batches small while documents are large, and finds
+ * the ids that make a statement fail. It belongs to one thread.
+ *
+ * The connection comes as a struct of functions, of which fetch.h has the real ones; tests have their own.
+ */
+#ifndef CPI_READER_H
+#define CPI_READER_H
+
+#include "model/entity.h"
+#include "postgres/pg.h"
+
+/* A document of Postgres. Its bytes point into the result. */
+struct cpi_document {
+    const char *bytes; /* NULL: there is no such document */
+    size_t length;
+};
+
+struct cpi_fetched_row {
+    union cpi_id id; /* a text points into the result */
+    struct cpi_document document;
+};
+
+/* Every function gets the connection that the reader was created with. */
+struct cpi_reader_ops {
+    /* Opens the connection, once more if it is open. */
+    enum cpi_failure (*open)(void *connection, cp_error *err);
+    bool (*is_open)(const void *connection);
+    void (*close)(void *connection);
+    /* Called every little while during a wait; see cpi_pg. */
+    void (*watch)(void *connection, bool (*watch)(void *context), void *context);
+    /* Makes the statement of an entity: once for each connection and entity, before run. */
+    enum cpi_failure (*prepare)(void *connection, uint32_t entity, cp_error *err);
+    /* Runs it for n ids. The rows stay until clear; row is called with numbers below *rows, each once, in order. */
+    enum cpi_failure (*run)(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, uint32_t *rows,
+                            cp_error *err);
+    struct cpi_fetched_row (*row)(const void *connection, uint32_t entity, uint32_t row);
+    void (*clear)(void *connection);
+};
+
+/* Where documents go. Positions are those in the ids that were asked for; each is reported exactly once, unless reading
+ * ends early. */
+struct cpi_reader_sink {
+    void *context;
+    /* A statement is about to be run. May be NULL. */
+    void (*statement)(void *context);
+    /* The documents of ids[first] to ids[first + n - 1], valid during the call. False ends the reading, err says why.
+     */
+    bool (*documents)(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n, cp_error *err);
+    /* The statement fails whenever this id is in it, and fails for it alone. */
+    void (*failed)(void *context, uint32_t position, const cp_error *why);
+    /* Time was up before these had been tried by themselves. May be NULL if until_ms is CPI_READER_NO_LIMIT. */
+    void (*untried)(void *context, uint32_t first, uint32_t n);
+};
+
+#define CPI_READER_NO_LIMIT INT64_MAX
+
+struct cpi_reader;
+
+/* For up to `most` ids at once. ops, connection and entities have to outlive it. NULL: out of memory. */
+struct cpi_reader *cpi_reader_create(const struct cpi_reader_ops *ops, void *connection,
+                                     const struct cpi_entity *entities, size_t entity_count, uint32_t most);
+
+/* Closes the connection. NULL is allowed. */
+void cpi_reader_destroy(struct cpi_reader *reader);
+
+/* Opens a new connection, in place of the old one if there is one. */
+enum cpi_failure cpi_reader_open(struct cpi_reader *reader, cp_error *err);
+bool cpi_reader_is_open(const struct cpi_reader *reader);
+void cpi_reader_close(struct cpi_reader *reader);
+
+/* Called every little while during a wait; false gives up the connection. */
+void cpi_reader_watch(struct cpi_reader *reader, bool (*watch)(void *context), void *context);
+
+/* How many ids to read at once: `most`, or fewer while documents are large, since they are all held in memory. */
+uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most);
+
+/* Reads the documents of n ids of one entity; the connection has to be open. A statement that fails by itself is tried
+ * again with half of its ids, until each culprit is alone and the others are served. Once it is later than until_ms
+ * what has not been tried yet is reported as such; at least one id is found or served before.
+ *
+ * Equal ids may stand in the list, and each gets the document. A row that was not asked for, or a second one of the
+ * same id, is ignored; an id without a row has no document.
+ *
+ * CPI_FAILURE_NONE: every id has been reported. STATEMENT: the entity's statement cannot even be prepared, and no id
+ * has been reported. SINK: the sink ended it. CONNECTION, MEMORY: some may have been reported. err is never NULL. */
+enum cpi_failure cpi_reader_read(struct cpi_reader *reader, uint32_t entity, const union cpi_id *ids, uint32_t n,
+                                 const struct cpi_reader_sink *sink, int64_t until_ms, cp_error *err);
+
+#endif

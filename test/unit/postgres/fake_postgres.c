@@ -1,0 +1,125 @@
+#include "postgres/fake_postgres.h"
+
+#include "base/error.h"
+
+#include <check.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+static bool contains(const struct fake_ids *ids, int64_t number)
+{
+    for (uint32_t i = 0; i < ids->count; i++) {
+        if (ids->numbers[i] == number) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum cpi_failure end_in(struct fake_postgres *postgres, enum cpi_failure failure, cp_error *err)
+{
+    static const char *const messages[] = {[CPI_FAILURE_CONNECTION] = "connection lost",
+                                           [CPI_FAILURE_STATEMENT] = "division by zero",
+                                           [CPI_FAILURE_MEMORY] = "out of memory",
+                                           [CPI_FAILURE_REFUSED] = "the server is a standby"};
+    if (failure == CPI_FAILURE_CONNECTION || failure == CPI_FAILURE_REFUSED) {
+        postgres->open = false;
+    }
+    if (failure != CPI_FAILURE_NONE) {
+        cpi_error(err, failure == CPI_FAILURE_MEMORY ? CP_ERR_SYSTEM : CP_ERR_POSTGRES,
+                  failure != CPI_FAILURE_STATEMENT, "Postgres: %s", messages[failure]);
+    }
+    return failure;
+}
+
+static enum cpi_failure fake_open(void *connection, cp_error *err)
+{
+    struct fake_postgres *postgres = connection;
+    postgres->open = postgres->open_failure == CPI_FAILURE_NONE;
+    postgres->opened++;
+    return end_in(postgres, postgres->open_failure, err);
+}
+
+static bool fake_is_open(const void *connection)
+{
+    return ((const struct fake_postgres *)connection)->open;
+}
+
+static void fake_close(void *connection)
+{
+    ((struct fake_postgres *)connection)->open = false;
+}
+
+static void fake_watch(void *connection, bool (*watch)(void *context), void *context)
+{
+    (void)connection;
+    (void)watch;
+    (void)context;
+}
+
+static enum cpi_failure fake_prepare(void *connection, uint32_t entity, cp_error *err)
+{
+    struct fake_postgres *postgres = connection;
+    (void)entity;
+    ck_assert(postgres->open);
+    postgres->prepared++;
+    return end_in(postgres, postgres->prepare_failure, err);
+}
+
+static void add_row(struct fake_postgres *postgres, int64_t number)
+{
+    char *text = postgres->texts[postgres->count];
+    int length = snprintf(text, sizeof *postgres->texts, "{\"id\":%" PRId64 "}", number);
+    size_t bytes = postgres->document_bytes > 0 ? postgres->document_bytes : (size_t)length;
+    postgres->rows[postgres->count++] =
+        (struct cpi_fetched_row){.id = {.number = number}, .document = {.bytes = text, .length = bytes}};
+}
+
+static enum cpi_failure fake_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, uint32_t *rows,
+                                 cp_error *err)
+{
+    struct fake_postgres *postgres = connection;
+    (void)entity;
+    ck_assert(postgres->open);
+    ck_assert_uint_le(n, FAKE_ROWS);
+    ck_assert_uint_eq(postgres->prepared > 0, 1);
+    postgres->first_read = postgres->runs == 0 ? ids[0].number : postgres->first_read;
+    postgres->runs++;
+    postgres->last_n = n;
+    postgres->count = 0;
+    enum cpi_failure failure = postgres->run_failure;
+    for (uint32_t i = 0; i < n; i++) {
+        failure = contains(&postgres->broken, ids[i].number) ? CPI_FAILURE_STATEMENT : failure;
+        failure = contains(&postgres->lethal, ids[i].number) ? CPI_FAILURE_CONNECTION : failure;
+        if (!contains(&postgres->absent, ids[i].number)) {
+            add_row(postgres, ids[i].number);
+        }
+    }
+    if (postgres->arrange != NULL) {
+        postgres->arrange(postgres);
+    }
+    *rows = postgres->count;
+    return end_in(postgres, failure, err);
+}
+
+static struct cpi_fetched_row fake_row(const void *connection, uint32_t entity, uint32_t row)
+{
+    const struct fake_postgres *postgres = connection;
+    (void)entity;
+    ck_assert_uint_lt(row, postgres->count);
+    return postgres->rows[row];
+}
+
+static void fake_clear(void *connection)
+{
+    ((struct fake_postgres *)connection)->cleared++;
+}
+
+const struct cpi_reader_ops fake_postgres_ops = {.open = fake_open,
+                                                 .is_open = fake_is_open,
+                                                 .close = fake_close,
+                                                 .watch = fake_watch,
+                                                 .prepare = fake_prepare,
+                                                 .run = fake_run,
+                                                 .row = fake_row,
+                                                 .clear = fake_clear};
