@@ -16,8 +16,7 @@ void samples_fini(struct samples *samples);
 
 /* The nearest rank; NAN without samples. quantile: 0.5 is the median, 1 the maximum. */
 double samples_quantile(const struct samples *samples, double quantile);
-double
-samples_median(const struct samples *samples); /* for an even number of samples, the mean of the two in the middle */
+double samples_median(const struct samples *samples); /* of an even number, the mean of the two in the middle */
 
 /* The median of a[i] / b[i]. The two were measured in turns, so each pair had the same conditions. */
 double samples_ratio(const struct samples *a, const struct samples *b);
