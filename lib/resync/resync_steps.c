@@ -130,7 +130,7 @@ static bool stage_rows(struct cpi_steps *steps, uint32_t index, const struct cpi
     return true;
 }
 
-/* The next ids, unless some of the last are left. What Postgres lists is no orphan. */
+/* The next ids, unless some of the last are left. What Postgres lists is not an orphan. */
 static bool take_listed(struct cpi_steps *steps, cp_error *err)
 {
     if (steps->slice.count > 0) {
@@ -258,7 +258,7 @@ static bool keep_slice(struct cpi_steps *steps, const struct cpi_entity *entity,
     return kept;
 }
 
-/* The ids of one SCAN, or some of them; what comes of them is seen to at its end. */
+/* Some of the ids of one SCAN. At the end of the SCAN they are looked up and pushed. */
 static bool sweep_slice(struct cpi_steps *steps, uint32_t index, bool will_list, cp_error *err)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
@@ -270,7 +270,7 @@ static bool sweep_slice(struct cpi_steps *steps, uint32_t index, bool will_list,
     return cpi_scan_has_more(&steps->scan) || (stage_missing(steps, index, err) && push_staged(steps));
 }
 
-/* All keys of the entity. False with err set: to be done again from the start, which does no harm. */
+/* All keys of the entity. False with err set: start over, which does no harm. */
 static bool sweep_once(struct cpi_steps *steps, uint32_t index, bool will_list, cp_error *err)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
@@ -339,8 +339,7 @@ static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *e
     struct cpi_pg untimed = steps->scan.pg;
     untimed.connection = NULL;
     untimed.statement_timeout_ms = 0;
-    untimed.watch =
-        NULL; /* a procedure given up here would go on in the server, and the next one would wait for its locks */
+    untimed.watch = NULL; /* given up here, it would go on in the server and keep its locks */
     struct cpi_rows *result =
         cpi_pg_open(&untimed, err) == CP_OK ? cpi_pg_query(&untimed, sql, NULL, 0, false, err) : NULL;
     free(sql);
