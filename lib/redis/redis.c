@@ -84,21 +84,12 @@ static cp_code append_head(struct cpi_redis *redis, const char *head, const stru
     return append_raw(redis, key->after, key->after_length, err);
 }
 
-/* The same of a command that writes. */
-static cp_code append_write(struct cpi_redis *redis, const char *head, const struct cpi_key *key, const char *id,
-                            cp_error *err)
-{
-    return redis->may_write
-               ? append_head(redis, head, key, id, err)
-               : cpi_error(err, CP_ERR_REDIS, true, "Redis: this connection has not been admitted to write");
-}
-
 cp_code cpi_redis_append_set(struct cpi_redis *redis, const struct cpi_key *key, const char *id, const char *value,
                              size_t length, int64_t ttl_s, cp_error *err)
 {
     char size[32];
     int size_length = snprintf(size, sizeof size, "\r\n$%zu\r\n", length);
-    if (append_write(redis, ttl_s > 0 ? "*5\r\n$3\r\nSET\r\n" : "*3\r\n$3\r\nSET\r\n", key, id, err) != CP_OK ||
+    if (append_head(redis, ttl_s > 0 ? "*5\r\n$3\r\nSET\r\n" : "*3\r\n$3\r\nSET\r\n", key, id, err) != CP_OK ||
         append_raw(redis, size, (size_t)size_length, err) != CP_OK || append_raw(redis, value, length, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
@@ -114,7 +105,7 @@ cp_code cpi_redis_append_set(struct cpi_redis *redis, const struct cpi_key *key,
 
 cp_code cpi_redis_append_del(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err)
 {
-    if (append_write(redis, "*2\r\n$3\r\nDEL\r\n", key, id, err) != CP_OK) {
+    if (append_head(redis, "*2\r\n$3\r\nDEL\r\n", key, id, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
     return append_raw(redis, "\r\n", 2, err);
@@ -130,6 +121,9 @@ cp_code cpi_redis_append_get(struct cpi_redis *redis, const struct cpi_key *key,
 
 cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths, cp_error *err)
 {
+    if (!cpi_redis_is_open(redis)) {
+        return cpi_error(err, CP_ERR_REDIS, true, "Redis: the connection is closed");
+    }
     redis->unanswered++;
     if (redisAppendCommandArgv(redis->context, argc, argv, lengths) != REDIS_OK) {
         return context_lost(redis, err);
@@ -350,7 +344,6 @@ static cp_code take_over(struct cpi_redis *redis, cp_error *err)
 cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
 {
     cpi_redis_close(redis);
-    redis->may_write = false;
 
     const struct cpi_redis_address *address = redis->address;
     int timeout_ms = redis->connect_timeout_ms;

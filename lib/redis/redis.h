@@ -21,7 +21,6 @@ struct cpi_redis {
     int cancel_fd;       /* readable: give up whatever is waited for */
     int unanswered;      /* commands appended since the last reply that was read */
     int64_t deadline_ms; /* for the pipeline under way, set when it is flushed */
-    bool may_write;      /* has been admitted since it was opened (lease.h): SET and DEL are refused before */
 
     /* Of the connection before this one, to find out what has become of it. */
     char run_id[41];      /* of the server process; "" when unknown */

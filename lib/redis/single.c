@@ -13,10 +13,12 @@
 static const char SCAN_COUNT[] = "1000";
 
 enum command { COMMAND_SET, COMMAND_DEL, COMMAND_GET };
+static const char *const command_names[] = {[COMMAND_SET] = "SET", [COMMAND_DEL] = "DEL", [COMMAND_GET] = "GET"};
 
 struct single {
     struct cpi_target target; /* first: the two are cast into each other */
     struct cpi_redis redis;
+    bool is_admitted;        /* since it was opened */
     unsigned char *commands; /* of the round, an enum command each */
     uint32_t count;
     uint32_t capacity;
@@ -61,6 +63,7 @@ static cp_code single_open(struct cpi_target *target, cp_error *err)
     forget_reply(single);
     single->count = 0;
     single->is_sent = false;
+    single->is_admitted = false;
     return cpi_redis_open(&single->redis, err);
 }
 
@@ -76,12 +79,12 @@ static void single_destroy(struct cpi_target *target)
 static void single_admit(struct cpi_target *target)
 {
     struct single *single = single_of(target);
-    single->redis.may_write = cpi_redis_is_open(&single->redis);
+    single->is_admitted = cpi_redis_is_open(&single->redis);
 }
 
 static bool single_is_admitted(const struct cpi_target *target)
 {
-    return cpi_redis_is_open(redis_of(target)) && redis_of(target)->may_write;
+    return cpi_redis_is_open(redis_of(target)) && ((const struct single *)target)->is_admitted;
 }
 
 static cp_code single_fence(struct cpi_target *target, const char *group, const char *token, cp_error *err)
@@ -111,8 +114,27 @@ static bool single_data_may_differ(struct cpi_target *target, bool peek)
 
 /* ---- a round ---- */
 
+/* A command that is refused here is not part of the round. */
+static cp_code check_usable(const struct single *single, bool writes, cp_error *err)
+{
+    if (!cpi_redis_is_open(&single->redis)) {
+        return cpi_error(err, CP_ERR_REDIS, true, "Redis: the connection is closed");
+    }
+    return writes && !single->is_admitted
+               ? cpi_error(err, CP_ERR_REDIS, true, "Redis: this connection has not been admitted to write")
+               : CP_OK;
+}
+
+/* Begins a round, too, where the one before has been sent. Its results have to have been taken: they would count as
+ * those of this one. */
 static cp_code begin_command(struct single *single, enum command command, cp_error *err)
 {
+    if (single->is_sent && single->redis.unanswered > 0) {
+        cpi_redis_close(&single->redis);
+    }
+    if (check_usable(single, command != COMMAND_GET, err) != CP_OK) {
+        return CP_ERR_REDIS;
+    }
     if (single->is_sent) {
         forget_reply(single);
         single->count = 0;
@@ -122,6 +144,7 @@ static cp_code begin_command(struct single *single, enum command command, cp_err
         uint32_t capacity = 2 * single->capacity + 256;
         unsigned char *commands = realloc(single->commands, capacity);
         if (commands == NULL) {
+            cpi_redis_close(&single->redis); /* as hiredis does when it has no memory: half a round is not to be sent */
             return cpi_error_memory(err);
         }
         single->commands = commands;
@@ -157,8 +180,7 @@ static cp_code single_flush(struct cpi_target *target, cp_error *err)
 {
     struct single *single = single_of(target);
     single->is_sent = true;
-    cpi_error(&single->lost, CP_ERR_REDIS, true, "Redis: the connection is closed");
-    if (!cpi_redis_is_open(&single->redis)) {
+    if (check_usable(single, false, &single->lost) != CP_OK) {
         return cpi_error(err, CP_ERR_REDIS, true, "%s", single->lost.message);
     }
     cp_code code = cpi_redis_flush(&single->redis, &single->lost);
@@ -181,12 +203,11 @@ static struct cpi_result error_result(struct single *single, enum command comman
     static const enum cpi_answer answers[] = {[CPI_REPLY_WAIT] = CPI_ANSWER_WAIT,
                                               [CPI_REPLY_RECONNECT] = CPI_ANSWER_RECONNECT,
                                               [CPI_REPLY_OPERATOR] = CPI_ANSWER_REFUSED};
-    static const char *const names[] = {[COMMAND_SET] = "SET", [COMMAND_DEL] = "DEL", [COMMAND_GET] = "GET"};
     const char *text = single->reply->str != NULL ? single->reply->str : "";
     if (command == COMMAND_GET && strncmp(text, "WRONGTYPE ", 10) == 0) {
         return (struct cpi_result){.answer = CPI_ANSWER_DONE, .kind = CPI_VALUE_OTHER_TYPE};
     }
-    cpi_error(&single->lost, CP_ERR_REDIS, true, "Redis: %s: %s", names[command], text);
+    cpi_error(&single->lost, CP_ERR_REDIS, true, "Redis: %s: %s", command_names[command], text);
     return failed(single, answers[cpi_reply_error(text)]);
 }
 
@@ -220,7 +241,7 @@ static struct cpi_result read_reply(struct single *single, enum command command)
     default:
         break;
     }
-    cpi_error(&single->lost, CP_ERR_REDIS, true, "Redis: not a reply that the command has");
+    cpi_error(&single->lost, CP_ERR_REDIS, true, "Redis: %s: not the reply this command has", command_names[command]);
     return failed(single, CPI_ANSWER_NONSENSE);
 }
 
@@ -228,7 +249,8 @@ static struct cpi_result single_result(struct cpi_target *target, uint32_t i)
 {
     struct single *single = single_of(target);
     forget_reply(single);
-    if (!cpi_redis_is_open(&single->redis) || cpi_redis_reply(&single->redis, &single->reply, &single->lost) != CP_OK) {
+    if (!cpi_redis_is_open(&single->redis) || i >= single->count ||
+        cpi_redis_reply(&single->redis, &single->reply, &single->lost) != CP_OK) {
         return failed(single, CPI_ANSWER_NONE);
     }
     return read_reply(single, (enum command)single->commands[i]);
@@ -292,8 +314,8 @@ static cp_code single_unlink(struct cpi_target *target, const struct cpi_key *ke
                              uint64_t *count, cp_error *err)
 {
     struct cpi_redis *redis = &single_of(target)->redis;
-    if (!redis->may_write) {
-        return cpi_error(err, CP_ERR_REDIS, true, "Redis: this connection has not been admitted to write");
+    if (check_usable(single_of(target), true, err) != CP_OK) {
+        return CP_ERR_REDIS;
     }
     const char **arguments = calloc(keys->count + 1, sizeof *arguments);
     size_t *lengths = calloc(keys->count + 1, sizeof *lengths);
@@ -328,8 +350,8 @@ static cp_code single_read_marker(struct cpi_target *target, const char *key, ch
 static cp_code single_write_marker(struct cpi_target *target, const char *key, const char *value, cp_error *err)
 {
     struct cpi_redis *redis = &single_of(target)->redis;
-    if (!redis->may_write) {
-        return cpi_error(err, CP_ERR_REDIS, true, "Redis: this connection has not been admitted to write");
+    if (check_usable(single_of(target), true, err) != CP_OK) {
+        return CP_ERR_REDIS;
     }
     const char *set[] = {"SET", key, value, "NX"};
     redisReply *reply = cpi_redis_command(redis, 4, set, NULL, err);

@@ -78,11 +78,14 @@ static bool append_command(struct cpi_applier *applier, const struct cpi_entity 
     struct cpi_event event = cpi_idset_get(applier->set, handle);
     char digits[CPI_ID_NUMBER_BYTES];
     const char *id = cpi_id_text(entity->id_type, &event.id, digits);
-    applier->sent[applier->sent_count++] =
-        (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
     struct cpi_target *target = applier->target;
-    return (document != NULL ? target->ops->set(target, &entity->key, id, document, length, entity->ttl_s, err)
-                             : target->ops->del(target, &entity->key, id, err)) == CP_OK;
+    cp_code code = document != NULL ? target->ops->set(target, &entity->key, id, document, length, entity->ttl_s, err)
+                                    : target->ops->del(target, &entity->key, id, err);
+    if (code == CP_OK) {
+        applier->sent[applier->sent_count++] =
+            (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
+    }
+    return code == CP_OK;
 }
 
 static void count_statement(void *context)

@@ -11,15 +11,18 @@ static const struct {
     const char *name;
     Suite *(*create)(void);
 } suites[] = {
+    {"applier", applier_suite},
     {"backoff", backoff_suite},
     {"bell", bell_suite},
     {"config", config_suite},
     {"error", error_suite},
     {"event", event_suite},
+    {"fence", fence_suite},
     {"id", id_suite},
     {"idset", idset_suite},
     {"inbox", inbox_suite},
     {"key", key_suite},
+    {"keyspace", keyspace_suite},
     {"lane", lane_suite},
     {"orphans", orphans_suite},
     {"reader", reader_suite},
@@ -27,7 +30,10 @@ static const struct {
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
+    {"single", single_suite},
+    {"single_keys", single_keys_suite},
     {"suspects", suspects_suite},
+    {"worker", worker_suite},
 };
 
 int main(int argc, char **argv)

@@ -6,15 +6,18 @@
 
 #include <check.h>
 
+Suite *applier_suite(void);
 Suite *backoff_suite(void);
 Suite *bell_suite(void);
 Suite *config_suite(void);
 Suite *error_suite(void);
 Suite *event_suite(void);
+Suite *fence_suite(void);
 Suite *id_suite(void);
 Suite *idset_suite(void);
 Suite *inbox_suite(void);
 Suite *key_suite(void);
+Suite *keyspace_suite(void);
 Suite *lane_suite(void);
 Suite *orphans_suite(void);
 Suite *reader_suite(void);
@@ -22,7 +25,10 @@ Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
+Suite *single_suite(void);
+Suite *single_keys_suite(void);
 Suite *suspects_suite(void);
+Suite *worker_suite(void);
 
 /* How much of a stress test is done where ThreadSanitizer makes each step cost twenty times as much. */
 #if defined(__SANITIZE_THREAD__)

@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <inttypes.h>
+#include <poll.h>
 #include <stdio.h>
 
 static bool contains(const struct fake_ids *ids, int64_t number)
@@ -87,6 +88,7 @@ static enum cpi_failure fake_run(void *connection, uint32_t entity, const union 
     postgres->runs++;
     postgres->last_n = n;
     postgres->count = 0;
+    poll(NULL, 0, postgres->run_ms);
     enum cpi_failure failure = postgres->run_failure;
     for (uint32_t i = 0; i < n; i++) {
         failure = contains(&postgres->broken, ids[i].number) ? CPI_FAILURE_STATEMENT : failure;

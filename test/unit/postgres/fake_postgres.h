@@ -26,6 +26,7 @@ struct fake_postgres {
     struct fake_ids absent;       /* they have no row */
     /* Called when a run has made its rows, unless NULL: may change them. */
     void (*arrange)(struct fake_postgres *postgres);
+    int run_ms;            /* how long a run takes */
     size_t document_bytes; /* documents are filled up to this length; 0: not */
 
     /* What has been done to it. */

@@ -1,0 +1,225 @@
+#include "worker/fakes.h"
+
+#include "base/error.h"
+
+#include <check.h>
+#include <stdlib.h>
+
+/* ---- Redis ---- */
+
+static struct fake_target *fake_of(struct cpi_target *target)
+{
+    return (struct fake_target *)target;
+}
+
+static cp_code fake_open(struct cpi_target *target, cp_error *err)
+{
+    struct fake_target *fake = fake_of(target);
+    fake->opened++;
+    fake->open = !fake->away;
+    fake->admitted = false;
+    fake->appended = 0;
+    return fake->open ? CP_OK : cpi_error(err, CP_ERR_REDIS, true, "Redis: connection refused");
+}
+
+static bool fake_is_open(const struct cpi_target *target)
+{
+    return ((const struct fake_target *)target)->open;
+}
+
+static void fake_close(struct cpi_target *target)
+{
+    fake_of(target)->open = false;
+}
+
+static bool fake_is_admitted(const struct cpi_target *target)
+{
+    const struct fake_target *fake = (const struct fake_target *)target;
+    return fake->open && fake->admitted;
+}
+
+static cp_code append(struct cpi_target *target, const char *id, bool exists, size_t length, cp_error *err)
+{
+    struct fake_target *fake = fake_of(target);
+    ck_assert(fake_is_admitted(target));
+    fake->appended = fake->sent ? 0 : fake->appended;
+    fake->sent = false;
+    ck_assert_uint_lt(fake->appended, FAKE_BATCH);
+    if (fake->full) {
+        fake->open = false;
+        return cpi_error_memory(err);
+    }
+    fake->commands[fake->appended++] =
+        (struct fake_command){.id = strtoll(id, NULL, 10), .exists = exists, .length = length};
+    return CP_OK;
+}
+
+static cp_code fake_set(struct cpi_target *target, const struct cpi_key *key, const char *id, const char *value,
+                        size_t length, int64_t ttl_s, cp_error *err)
+{
+    (void)key;
+    (void)ttl_s;
+    ck_assert_ptr_nonnull(value);
+    return append(target, id, true, length, err);
+}
+
+static cp_code fake_del(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err)
+{
+    (void)key;
+    return append(target, id, false, 0, err);
+}
+
+static enum cpi_answer answer_to(const struct fake_target *fake, int64_t id)
+{
+    bool is_odd = fake->odd.count == 0;
+    for (uint32_t i = 0; i < fake->odd.count; i++) {
+        is_odd = is_odd || fake->odd.numbers[i] == id;
+    }
+    return is_odd ? fake->answer : CPI_ANSWER_DONE;
+}
+
+static enum cpi_answer execute(struct fake_target *fake, const struct fake_command *command)
+{
+    enum cpi_answer answer = fake->open ? answer_to(fake, command->id) : CPI_ANSWER_NONE;
+    if (answer == CPI_ANSWER_DONE) {
+        ck_assert_uint_lt(fake->count, FAKE_DOCUMENTS);
+        fake->acknowledged[fake->count++] = *command;
+    }
+    fake->open = fake->open && (answer == CPI_ANSWER_DONE || answer == CPI_ANSWER_WAIT || answer == CPI_ANSWER_REFUSED);
+    return answer;
+}
+
+static cp_code fake_flush(struct cpi_target *target, cp_error *err)
+{
+    struct fake_target *fake = fake_of(target);
+    (void)err;
+    ck_assert(fake->open);
+    fake->flushed++;
+    fake->sent = true;
+    for (uint32_t i = 0; i < fake->appended; i++) {
+        fake->answers[i] = execute(fake, &fake->commands[i]);
+    }
+    return CP_OK;
+}
+
+static struct cpi_result fake_result(struct cpi_target *target, uint32_t i)
+{
+    const struct fake_target *fake = fake_of(target);
+    ck_assert_uint_lt(i, fake->appended);
+    return (struct cpi_result){.answer = fake->answers[i],
+                               .message = fake->answers[i] == CPI_ANSWER_DONE ? NULL : "Redis: not now"};
+}
+
+/* Without what neither an applier nor a worker asks for. */
+static const struct cpi_target_ops fake_target_ops = {.open = fake_open,
+                                                      .is_open = fake_is_open,
+                                                      .close = fake_close,
+                                                      .set = fake_set,
+                                                      .del = fake_del,
+                                                      .flush = fake_flush,
+                                                      .result = fake_result,
+                                                      .is_admitted = fake_is_admitted};
+
+static unsigned count_acknowledged(const struct fakes *fakes, int64_t id, bool exists)
+{
+    unsigned n = 0;
+    for (uint32_t i = 0; i < fakes->target.count; i++) {
+        n += fakes->target.acknowledged[i].id == id && fakes->target.acknowledged[i].exists == exists;
+    }
+    return n;
+}
+
+unsigned fakes_stored(const struct fakes *fakes, int64_t id)
+{
+    return count_acknowledged(fakes, id, true);
+}
+
+unsigned fakes_deleted(const struct fakes *fakes, int64_t id)
+{
+    return count_acknowledged(fakes, id, false);
+}
+
+/* ---- the servers ---- */
+
+struct fake_servers {
+    struct cpi_servers servers; /* first: what is handed out */
+    struct fakes *fakes;
+};
+
+static cp_code admit(struct cpi_servers *servers, cp_error *err)
+{
+    struct fakes *fakes = ((struct fake_servers *)servers)->fakes;
+    ck_assert(fakes->target.open && fakes->postgres.open);
+    fakes->target.admitted = !fakes->target.not_admitted;
+    return fakes->target.admitted ? CP_OK : cpi_error(err, CP_ERR_POSTGRES, true, "another cachepusher is the writer");
+}
+
+static void destroy(struct cpi_servers *servers)
+{
+    cpi_reader_destroy(servers->reader);
+    free(servers);
+}
+
+struct cpi_servers *fakes_servers(struct fakes *fakes)
+{
+    struct fake_servers *fake = calloc(1, sizeof *fake);
+    ck_assert_ptr_nonnull(fake);
+    fake->fakes = fakes;
+    fake->servers = (struct cpi_servers){
+        .reader = cpi_reader_create(&fake_postgres_ops, &fakes->postgres, &fakes->entity, 1, FAKE_BATCH),
+        .target = &fakes->target.target,
+        .admit = admit,
+        .destroy = destroy};
+    ck_assert_ptr_nonnull(fake->servers.reader);
+    return &fake->servers;
+}
+
+/* ---- the rest of a syncer ---- */
+
+static void ignore_change(void *context)
+{
+    (void)context;
+}
+
+void fakes_begin_term(struct fakes *fakes)
+{
+    const struct cpi_lease_session session = {.token = "session", .group = "0123456789abcdef"};
+    cpi_lease_begin_term(&fakes->lease, &session);
+}
+
+void fakes_init(struct fakes *fakes)
+{
+    static char name[] = "customer";
+    static char before[] = "customer:";
+    static char after[] = "";
+    cp_error err;
+    *fakes = (struct fakes){.entity = {.name = name,
+                                       .id_type = CPI_ID_BIGINT,
+                                       .key = {.before = before, .after = after, .before_length = sizeof before - 1}}};
+    fakes->config = (struct cp_config){
+        .threads = 1, .batch = FAKE_BATCH, .max_pending = 1024, .entities = &fakes->entity, .entity_count = 1};
+    fakes->target.target.ops = &fake_target_ops;
+    fakes->target.answer = CPI_ANSWER_DONE;
+    cpi_stats_init(&fakes->stats);
+    ck_assert_int_eq(cpi_stop_init(&fakes->stop, &err), CP_OK);
+    ck_assert_int_eq(cpi_requests_init(&fakes->requests, 1, &err), CP_OK);
+    ck_assert_int_eq(cpi_lane_init(&fakes->lane, &err), CP_OK);
+    cpi_lease_init(&fakes->lease, "test", "token", ignore_change, NULL);
+    fakes_begin_term(fakes);
+    fakes->env = (struct cpi_env){
+        .config = &fakes->config,
+        .stats = &fakes->stats,
+        .lease = &fakes->lease,
+        .requests = &fakes->requests,
+        .stop = &fakes->stop,
+        .lanes = {
+            .items = &fakes->lane, .count = 1, .capacity = 1024, .entities = &fakes->entity, .stats = &fakes->stats}};
+}
+
+void fakes_fini(struct fakes *fakes)
+{
+    cpi_lane_fini(&fakes->lane, &fakes->entity);
+    cpi_lease_fini(&fakes->lease);
+    cpi_requests_fini(&fakes->requests);
+    cpi_stop_fini(&fakes->stop);
+}

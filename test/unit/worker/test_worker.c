@@ -1,0 +1,262 @@
+/* The worker between a Postgres and a Redis in memory. Its cycles are run by the test, without a thread. */
+#include "suites.h"
+
+#include "base/clock.h"
+#include "worker/fakes.h"
+#include "worker/worker.h"
+
+#include <poll.h>
+
+enum { DEADLINE_MS = 20000, LIVE_BATCHES = 16 };
+
+static struct fakes fakes;
+static struct cpi_worker *worker;
+
+static void setup(void)
+{
+    cp_error err;
+    fakes_init(&fakes);
+    worker = cpi_worker_create(&fakes.env, 0, fakes_servers(&fakes), &err);
+    ck_assert_ptr_nonnull(worker);
+}
+
+static void teardown(void)
+{
+    cpi_worker_destroy(worker);
+    fakes_fini(&fakes);
+}
+
+static void put(int64_t id, enum cpi_ring_kind kind)
+{
+    const struct cpi_event event = {.id = {.number = id}};
+    ck_assert_uint_eq(cpi_lane_put(&fakes.lane, kind, &event, 1), 1);
+}
+
+static void put_many(int64_t first, int64_t n, enum cpi_ring_kind kind)
+{
+    for (int64_t id = first; id < first + n; id++) {
+        put(id, kind);
+    }
+}
+
+static bool has_passed(enum cpi_ring_kind kind, int64_t number)
+{
+    return cpi_lane_has_passed(&fakes.lane, kind, number);
+}
+
+/* Cycles, with the short waits that a worker makes between tries, until it is so. */
+#define CYCLE_UNTIL(condition)                                                                                         \
+    for (int64_t until_ms = cpi_now_ms() + DEADLINE_MS; !(condition); poll(NULL, 0, 1)) {                              \
+        ck_assert_msg(cpi_now_ms() < until_ms, "not in time: %s", #condition);                                         \
+        cpi_worker_cycle(worker);                                                                                      \
+    }
+
+/* ---- what is worked on first ---- */
+
+START_TEST(many_events_of_an_id_are_one_read)
+{
+    for (int i = 0; i < 5; i++) {
+        put(1, CPI_RING_LIVE);
+    }
+    put(1, CPI_RING_BULK);
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(fakes_stored(&fakes, 1), 1);
+    ck_assert_uint_eq(fakes.postgres.runs, 1);
+    ck_assert_uint_eq(cpi_stats_get(&fakes.stats, CPI_STAT_COALESCED), 5);
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 0);
+}
+END_TEST
+
+START_TEST(live_goes_before_bulk)
+{
+    put_many(100, FAKE_BATCH, CPI_RING_BULK);
+    put(1, CPI_RING_LIVE);
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(fakes.target.count, 1);
+    ck_assert_uint_eq(fakes_stored(&fakes, 1), 1);
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(fakes.target.count, 1 + FAKE_BATCH);
+}
+END_TEST
+
+START_TEST(live_that_never_ends_lets_bulk_through)
+{
+    put_many(1, (LIVE_BATCHES + 2) * FAKE_BATCH, CPI_RING_LIVE);
+    put(1000, CPI_RING_BULK);
+    for (int i = 0; i < LIVE_BATCHES; i++) {
+        cpi_worker_cycle(worker);
+        ck_assert_uint_eq(fakes_stored(&fakes, 1000), 0);
+    }
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(fakes_stored(&fakes, 1000), 1);
+}
+END_TEST
+
+START_TEST(a_worker_that_stands_by_reads_nothing)
+{
+    cpi_lease_set(&fakes.lease, CPI_LEASE_TAKEN);
+    put(1, CPI_RING_LIVE);
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(fakes.postgres.runs, 0);
+    ck_assert_uint_eq(fakes.target.opened, 0);
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 1);
+
+    fakes_begin_term(&fakes);
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(fakes_stored(&fakes, 1), 1);
+}
+END_TEST
+
+/* ---- barriers ---- */
+
+START_TEST(a_barrier_is_passed_when_what_was_before_it_has_settled)
+{
+    enum cpi_ring_kind kind = (enum cpi_ring_kind)_i;
+    fakes.target.answer = CPI_ANSWER_WAIT;
+    put_many(1, 2 * FAKE_BATCH, kind);
+    ck_assert(cpi_lane_put_barrier(&fakes.lane, kind, 7));
+    CYCLE_UNTIL(cpi_stats_get(&fakes.stats, CPI_STAT_RETRIES) >= 3);
+    ck_assert(!has_passed(kind, 7));
+
+    fakes.target.odd = (struct fake_ids){.numbers = {3}, .count = 1};
+    CYCLE_UNTIL(fakes.target.count >= 2 * FAKE_BATCH - 1);
+    ck_assert(!has_passed(kind, 7)); /* one is left */
+
+    put(500, kind); /* after the barrier: does not count */
+    fakes.target.odd = (struct fake_ids){.numbers = {500}, .count = 1};
+    CYCLE_UNTIL(has_passed(kind, 7));
+    ck_assert_uint_eq(fakes_stored(&fakes, 3), 1);
+}
+END_TEST
+
+START_TEST(a_parked_id_does_not_hold_a_barrier_up)
+{
+    fakes.postgres.broken = (struct fake_ids){.numbers = {1}, .count = 1};
+    put_many(1, 3, CPI_RING_BULK);
+    ck_assert(cpi_lane_put_barrier(&fakes.lane, CPI_RING_BULK, 7));
+    CYCLE_UNTIL(has_passed(CPI_RING_BULK, 7));
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 1);
+    ck_assert_uint_eq(cpi_stats_get(&fakes.stats, CPI_STAT_FAILING), 1);
+}
+END_TEST
+
+START_TEST(quiesce_is_answered_between_two_batches_whatever_waits)
+{
+    fakes.target.away = true;
+    put(1, CPI_RING_BULK);
+    cpi_worker_cycle(worker);
+    ck_assert(cpi_lane_put_quiesce(&fakes.lane, CPI_RING_BULK, 7));
+    ck_assert(!has_passed(CPI_RING_BULK, 7));
+    cpi_worker_cycle(worker);
+    ck_assert(has_passed(CPI_RING_BULK, 7));
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 1);
+}
+END_TEST
+
+/* ---- failing ---- */
+
+START_TEST(a_server_that_is_away_is_waited_for)
+{
+    fakes.target.away = _i == 0;
+    fakes.postgres.open_failure = _i == 0 ? CPI_FAILURE_NONE : CPI_FAILURE_CONNECTION;
+    put_many(1, 3, CPI_RING_LIVE);
+    CYCLE_UNTIL(cpi_stats_get(&fakes.stats, CPI_STAT_RETRIES) >= 3);
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 3);
+    ck_assert_uint_eq(cpi_stats_get(&fakes.stats, CPI_STAT_FAILING), 0);
+
+    fakes.target.away = false;
+    fakes.postgres.open_failure = CPI_FAILURE_NONE;
+    CYCLE_UNTIL(cpi_worker_unsettled(worker) == 0);
+    ck_assert_uint_eq(fakes.target.count, 3);
+}
+END_TEST
+
+START_TEST(parked_ids_are_retried_until_they_work)
+{
+    fakes.postgres.broken = (struct fake_ids){.numbers = {1, 2}, .count = 2};
+    put_many(1, 4, CPI_RING_LIVE);
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 2);
+    unsigned runs = fakes.postgres.runs;
+    CYCLE_UNTIL(fakes.postgres.runs >= runs + 4);
+    ck_assert_uint_eq(fakes.postgres.last_n, 1); /* each by itself */
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 2);
+
+    fakes.postgres.broken.count = 0;
+    CYCLE_UNTIL(cpi_worker_unsettled(worker) == 0);
+    for (int64_t id = 1; id <= 4; id++) {
+        ck_assert_uint_eq(fakes_stored(&fakes, id), 1);
+    }
+}
+END_TEST
+
+START_TEST(a_new_event_takes_an_id_out_of_the_parked_ones_at_once)
+{
+    fakes.target.answer = CPI_ANSWER_REFUSED;
+    put(1, CPI_RING_LIVE);
+    unsigned retried = 0;
+    CYCLE_UNTIL((retried = fakes.target.flushed) >= 5); /* the next retry is some time away */
+    fakes.target.answer = CPI_ANSWER_DONE;
+    put(1, CPI_RING_LIVE);
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(fakes.target.flushed, retried + 1);
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 0);
+}
+END_TEST
+
+START_TEST(an_id_that_fails_holds_no_other_up)
+{
+    fakes.postgres.broken = (struct fake_ids){.numbers = {1}, .count = 1};
+    put_many(1, 3 * FAKE_BATCH, CPI_RING_LIVE);
+    for (int i = 0; i < 3; i++) {
+        cpi_worker_cycle(worker);
+    }
+    ck_assert_uint_eq(fakes.target.count, 3 * FAKE_BATCH - 1);
+    ck_assert_uint_eq(cpi_stats_get(&fakes.stats, CPI_STAT_RETRIES), 0);
+}
+END_TEST
+
+/* ---- the thread ---- */
+
+START_TEST(the_thread_works_until_it_is_told_to_end)
+{
+    cp_error err;
+    ck_assert_int_eq(cpi_worker_start(worker, &err), CP_OK);
+    put_many(1, 3 * FAKE_BATCH, CPI_RING_LIVE);
+    ck_assert(cpi_lane_put_barrier(&fakes.lane, CPI_RING_LIVE, 7));
+    cpi_bell_ring(&fakes.lane.bell);
+    for (int64_t until_ms = cpi_now_ms() + DEADLINE_MS; !has_passed(CPI_RING_LIVE, 7); poll(NULL, 0, 1)) {
+        ck_assert(cpi_now_ms() < until_ms);
+    }
+    put(1000, CPI_RING_LIVE); /* settled before it ends */
+    cpi_stop_close(&fakes.stop);
+    cpi_bell_ring(&fakes.lane.bell);
+    cpi_worker_join(worker);
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 0);
+    ck_assert_uint_eq(fakes.target.count, 3 * FAKE_BATCH + 1);
+    ck_assert(!fakes.target.open);
+    ck_assert(!fakes.postgres.open);
+}
+END_TEST
+
+Suite *worker_suite(void)
+{
+    Suite *suite = suite_create("worker");
+    TCase *tcase = tcase_create("worker");
+    tcase_add_checked_fixture(tcase, setup, teardown);
+    tcase_set_timeout(tcase, 60);
+    tcase_add_test(tcase, many_events_of_an_id_are_one_read);
+    tcase_add_test(tcase, live_goes_before_bulk);
+    tcase_add_test(tcase, live_that_never_ends_lets_bulk_through);
+    tcase_add_test(tcase, a_worker_that_stands_by_reads_nothing);
+    tcase_add_loop_test(tcase, a_barrier_is_passed_when_what_was_before_it_has_settled, 0, CPI_RINGS);
+    tcase_add_test(tcase, a_parked_id_does_not_hold_a_barrier_up);
+    tcase_add_test(tcase, quiesce_is_answered_between_two_batches_whatever_waits);
+    tcase_add_loop_test(tcase, a_server_that_is_away_is_waited_for, 0, 2);
+    tcase_add_test(tcase, parked_ids_are_retried_until_they_work);
+    tcase_add_test(tcase, a_new_event_takes_an_id_out_of_the_parked_ones_at_once);
+    tcase_add_test(tcase, an_id_that_fails_holds_no_other_up);
+    tcase_add_test(tcase, the_thread_works_until_it_is_told_to_end);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
