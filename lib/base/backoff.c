@@ -1,5 +1,7 @@
 #include "base/backoff.h"
 
+#include "base/random.h"
+
 void cpi_backoff_init(struct cpi_backoff *backoff, int base_ms, int cap_ms, uint64_t seed)
 {
     backoff->base_ms = base_ms;
@@ -8,20 +10,11 @@ void cpi_backoff_init(struct cpi_backoff *backoff, int base_ms, int cap_ms, uint
     backoff->random = seed;
 }
 
-/* splitmix64 */
-static uint64_t draw(struct cpi_backoff *backoff)
-{
-    uint64_t z = backoff->random += UINT64_C(0x9E3779B97F4A7C15);
-    z = (z ^ (z >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return z ^ (z >> 31);
-}
-
 int cpi_backoff_next(struct cpi_backoff *backoff)
 {
     int64_t last = backoff->last_ms > 0 ? backoff->last_ms : backoff->base_ms;
     int64_t span = last * 3 - backoff->base_ms;
-    int64_t wait = backoff->base_ms + (int64_t)(draw(backoff) % (uint64_t)(span + 1));
+    int64_t wait = backoff->base_ms + (int64_t)(cpi_random_next(&backoff->random) % (uint64_t)(span + 1));
     backoff->last_ms = wait > backoff->cap_ms ? backoff->cap_ms : (int)wait;
     return backoff->last_ms;
 }

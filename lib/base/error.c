@@ -1,6 +1,6 @@
 #include "base/error.h"
 
-#include "model/id.h"
+#include "base/utf8.h"
 
 #include <stdarg.h>
 #include <stdio.h>

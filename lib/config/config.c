@@ -2,6 +2,7 @@
 
 #include "config/config_internal.h"
 #include "base/error.h"
+#include "base/utf8.h"
 #include "postgres/conninfo.h"
 #include "redis/redis_address.h"
 

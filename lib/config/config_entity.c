@@ -302,6 +302,10 @@ cp_code cpi_read_entities(struct cpi_reader *reader, json_t *array, struct cp_co
     if (count == 0) {
         return cpi_reader_reject(reader, "expected at least one entity");
     }
+    if (count > CPI_ENTITIES_MAX) {
+        return cpi_reader_reject(reader, "%zu are more than the %d entities that are possible", count,
+                                 CPI_ENTITIES_MAX);
+    }
     draft->entities = calloc(count, sizeof *draft->entities);
     if (draft->entities == NULL) {
         return cpi_error_memory(reader->err);

@@ -4,6 +4,10 @@
 
 #include "model/key.h"
 
+/* Each notification is held against the channels of all entities, and each connection prepares a statement for each: a
+ * thousand is more than any schema needs and keeps both cheap. The coalescing set has 16 bits for it (idset.c). */
+enum { CPI_ENTITIES_MAX = 1000 };
+
 /* One kind of document. Every string is owned by the entity and never NULL unless said otherwise. */
 struct cpi_entity {
     char *name;

@@ -17,6 +17,9 @@ struct cpi_event {
 #define CPI_BARRIER UINT32_MAX
 #define CPI_QUIESCE (UINT32_MAX - 1)
 
+_Static_assert(sizeof(struct cpi_event) == 16, "four events to a cache line");
+_Static_assert(CPI_ENTITIES_MAX < CPI_QUIESCE, "an entity is not a question");
+
 static inline bool cpi_event_is_id(const struct cpi_event *event)
 {
     return event->entity < CPI_QUIESCE;

@@ -1,5 +1,7 @@
 #include "model/id.h"
 
+#include "base/utf8.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,39 +71,6 @@ static bool parse_uuid(const char *text, size_t length, char canonical[UUID_LENG
     return true;
 }
 
-/* The length of the well-formed character at the start of text; 0: there is none. */
-static size_t character_length(const unsigned char *text, size_t length)
-{
-    unsigned lead = text[0];
-    size_t bytes;
-    if (lead < 0x80) {
-        return 1;
-    } else if (lead >= 0xC2 && lead <= 0xDF) {
-        bytes = 2;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-        bytes = 3;
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-        bytes = 4;
-    } else {
-        return 0;
-    }
-    if (bytes > length) {
-        return 0;
-    }
-    for (size_t i = 1; i < bytes; i++) {
-        if ((text[i] & 0xC0) != 0x80) {
-            return 0;
-        }
-    }
-    /* The second byte shows overlong forms, surrogates and values above U+10FFFF. */
-    unsigned second = text[1];
-    if ((lead == 0xE0 && second < 0xA0) || (lead == 0xED && second > 0x9F) || (lead == 0xF0 && second < 0x90) ||
-        (lead == 0xF4 && second > 0x8F)) {
-        return 0;
-    }
-    return bytes;
-}
-
 /* splitmix64's finaliser: every bit of the input reaches every bit of the result. */
 static uint64_t mix(uint64_t value)
 {
@@ -143,20 +112,6 @@ bool cpi_id_type_parse(const char *name, enum cpi_id_type *type)
 bool cpi_id_is_text(enum cpi_id_type type)
 {
     return type == CPI_ID_UUID || type == CPI_ID_TEXT;
-}
-
-bool cpi_utf8_valid(const char *text, size_t length)
-{
-    const unsigned char *at = (const unsigned char *)text;
-    const unsigned char *end = at + length;
-    while (at < end) {
-        size_t bytes = *at == '\0' ? 0 : character_length(at, (size_t)(end - at));
-        if (bytes == 0) {
-            return false;
-        }
-        at += bytes;
-    }
-    return true;
 }
 
 bool cpi_id_parse(enum cpi_id_type type, const char *text, size_t length, union cpi_id *id, bool *out_of_memory)

@@ -25,9 +25,6 @@ const char *cpi_id_type_name(enum cpi_id_type type);
 bool cpi_id_type_parse(const char *name, enum cpi_id_type *type);
 bool cpi_id_is_text(enum cpi_id_type type);
 
-/* Strict: no overlong forms, no surrogates, nothing above U+10FFFF, and no NUL either. */
-bool cpi_utf8_valid(const char *text, size_t length);
-
 /* Parses an id of the type from `length` bytes, which may have any value. False if it is not one: not a number, out of
  * the type's range, not a uuid, not UTF-8, a NUL inside. On success *id owns its text, if the type is a text type. If
  * false is returned because memory ran out, *out_of_memory is set; otherwise it is left alone. */

@@ -1,5 +1,6 @@
 #include "queue/bulk_feed.h"
 
+#include "base/assert.h"
 #include "base/error.h"
 
 #include <stdlib.h>
@@ -59,7 +60,8 @@ static bool ask(struct cpi_bulk_feed *feed, bool (*put)(struct cpi_lane *lane, e
     }
     feed->barrier++;
     for (uint32_t i = 0; i < feed->lanes->count; i++) {
-        put(&feed->lanes->items[i], CPI_RING_BULK, feed->barrier);
+        bool fits = put(&feed->lanes->items[i], CPI_RING_BULK, feed->barrier);
+        CPI_ASSERT(fits);
         cpi_bell_ring(&feed->lanes->items[i].bell);
     }
     return true;

@@ -12,7 +12,7 @@
 struct cpi_bulk_feed {
     const struct cpi_lanes *lanes;
     struct cpi_events *staged; /* by lane; not in its ring yet */
-    int64_t barrier;           /* the number of the last one */
+    int64_t barrier;           /* the number of the last one; they only grow */
 };
 
 cp_code cpi_bulk_feed_init(struct cpi_bulk_feed *feed, const struct cpi_lanes *lanes, cp_error *err);

@@ -1,14 +1,20 @@
 #include "queue/idset.h"
 
+#include "base/assert.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     NONE = 0,
-    BARRIERS = 2,
+    ENTITY_BITS = 16,
+    QUEUE_BITS = 2,
     FIRST_CAPACITY = 1024,              /* of members; the table has twice as many places */
     KEPT_CAPACITY = 16 * FIRST_CAPACITY /* below half a megabyte it is not worth it */
 };
+
+/* What a member's queue says while it is in none: free. */
+enum { FREE = CPI_QUEUES };
 
 /* 24 bytes. A million ids that wait for a server to come back are the largest data this library holds. */
 struct member {
@@ -16,10 +22,14 @@ struct member {
     uint32_t next; /* in its queue, or in the list of free members */
     uint32_t previous;
     uint32_t hash;
-    unsigned entity : 16;
-    unsigned queue : 2;
-    unsigned barriers : BARRIERS; /* bit f: barrier f waits for it */
+    unsigned entity : ENTITY_BITS;
+    unsigned queue : QUEUE_BITS;
+    unsigned barriers : CPI_IDSET_BARRIERS; /* bit f: barrier f waits for it */
 };
+
+_Static_assert(sizeof(struct member) == 24, "memory is reckoned with 24 bytes an id");
+_Static_assert(CPI_ENTITIES_MAX <= 1 << ENTITY_BITS, "an entity's number has to come out as it went in");
+_Static_assert(FREE < 1 << QUEUE_BITS, "the queues and FREE have to differ");
 
 struct queue {
     uint32_t first;
@@ -28,6 +38,7 @@ struct queue {
 };
 
 struct cpi_idset {
+    struct cpi_owner owner;
     const struct cpi_entity *entities;
     struct member *members; /* [0] is not used: handle 0 means none */
     uint32_t capacity;      /* of members, a power of two */
@@ -35,12 +46,19 @@ struct cpi_idset {
     uint32_t free;          /* the first free member below used */
     uint32_t *table;        /* 2 * capacity places, open addressing, each a handle or NONE */
     struct queue queues[CPI_QUEUES];
-    uint32_t barrier_left[BARRIERS];
+    uint32_t barrier_left[CPI_IDSET_BARRIERS];
 };
 
 static enum cpi_id_type type_of(const struct cpi_idset *set, uint32_t entity)
 {
     return set->entities[entity].id_type;
+}
+
+/* The member of a handle that is valid. */
+static struct member *member_of(const struct cpi_idset *set, uint32_t handle)
+{
+    CPI_ASSERT(handle != NONE && handle < set->used && set->members[handle].queue != FREE);
+    return &set->members[handle];
 }
 
 /* Gives the set room for `capacity` members and an empty table. A failure changes nothing. */
@@ -119,6 +137,7 @@ static uint32_t place_of(const struct cpi_idset *set, uint32_t handle)
 {
     uint32_t place = set->members[handle].hash & place_mask(set);
     while (set->table[place] != handle) {
+        CPI_ASSERT(set->table[place] != NONE);
         place = (place + 1) & place_mask(set);
     }
     return place;
@@ -172,6 +191,7 @@ static uint32_t fitting_capacity(const struct cpi_idset *set)
 
 void cpi_idset_compact(struct cpi_idset *set)
 {
+    cpi_owner_check(&set->owner);
     uint32_t capacity = fitting_capacity(set);
     if (capacity == set->capacity || set->capacity <= KEPT_CAPACITY) {
         return;
@@ -215,6 +235,7 @@ static void unlink_member(struct cpi_idset *set, uint32_t handle)
 {
     struct member *member = &set->members[handle];
     struct queue *queue = &set->queues[member->queue];
+    CPI_ASSERT(queue->count > 0);
     *(member->previous != NONE ? &set->members[member->previous].next : &queue->first) = member->next;
     *(member->next != NONE ? &set->members[member->next].previous : &queue->last) = member->previous;
     queue->count--;
@@ -234,8 +255,9 @@ static void link_member(struct cpi_idset *set, uint32_t handle, enum cpi_queue t
 
 static void leave_barriers(struct cpi_idset *set, struct member *member)
 {
-    for (unsigned f = 0; f < BARRIERS; f++) {
+    for (unsigned f = 0; f < CPI_IDSET_BARRIERS; f++) {
         if ((member->barriers & (1u << f)) != 0) {
+            CPI_ASSERT(set->barrier_left[f] > 0);
             set->barrier_left[f]--;
         }
     }
@@ -244,6 +266,8 @@ static void leave_barriers(struct cpi_idset *set, struct member *member)
 
 enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *event, enum cpi_queue queue)
 {
+    cpi_owner_check(&set->owner);
+    CPI_ASSERT(event->entity < CPI_ENTITIES_MAX && (queue == CPI_LIVE || queue == CPI_BULK));
     uint32_t hash = table_hash(set, event->entity, &event->id);
     uint32_t place = find_place(set, event->entity, &event->id, hash);
     if (set->table[place] != NONE) {
@@ -294,12 +318,13 @@ uint32_t cpi_idset_peek(const struct cpi_idset *set, enum cpi_queue queue, uint3
 
 struct cpi_event cpi_idset_get(const struct cpi_idset *set, uint32_t handle)
 {
-    return (struct cpi_event){.id = set->members[handle].id, .entity = set->members[handle].entity};
+    const struct member *member = member_of(set, handle);
+    return (struct cpi_event){.id = member->id, .entity = member->entity};
 }
 
 enum cpi_queue cpi_idset_queue(const struct cpi_idset *set, uint32_t handle)
 {
-    return (enum cpi_queue)set->members[handle].queue;
+    return (enum cpi_queue)member_of(set, handle)->queue;
 }
 
 uint32_t cpi_idset_find(const struct cpi_idset *set, uint32_t entity, const union cpi_id *id)
@@ -309,20 +334,23 @@ uint32_t cpi_idset_find(const struct cpi_idset *set, uint32_t entity, const unio
 
 void cpi_idset_move(struct cpi_idset *set, uint32_t handle, enum cpi_queue queue)
 {
+    struct member *member = member_of(set, handle);
     unlink_member(set, handle);
     link_member(set, handle, queue);
     if (queue == CPI_PARKED) {
-        leave_barriers(set, &set->members[handle]);
+        leave_barriers(set, member);
     }
 }
 
 struct cpi_event cpi_idset_take(struct cpi_idset *set, uint32_t handle)
 {
     struct cpi_event event = cpi_idset_get(set, handle);
+    struct member *member = &set->members[handle];
     close_gap(set, place_of(set, handle));
     unlink_member(set, handle);
-    leave_barriers(set, &set->members[handle]);
-    set->members[handle].next = set->free;
+    leave_barriers(set, member);
+    member->queue = FREE;
+    member->next = set->free;
     set->free = handle;
     return event;
 }
@@ -335,10 +363,12 @@ void cpi_idset_remove(struct cpi_idset *set, uint32_t handle)
 
 void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier)
 {
+    cpi_owner_check(&set->owner);
+    CPI_ASSERT(barrier < CPI_IDSET_BARRIERS);
     for (unsigned q = CPI_LIVE; q <= CPI_BULK; q++) {
         for (uint32_t handle = set->queues[q].first; handle != NONE; handle = set->members[handle].next) {
             struct member *member = &set->members[handle];
-            member->barriers = (member->barriers | (1u << barrier)) & ((1u << BARRIERS) - 1);
+            member->barriers = (member->barriers | (1u << barrier)) & ((1u << CPI_IDSET_BARRIERS) - 1);
         }
     }
     set->barrier_left[barrier] = set->queues[CPI_LIVE].count + set->queues[CPI_BULK].count;

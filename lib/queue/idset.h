@@ -21,6 +21,9 @@ enum cpi_added {
     CPI_NO_MEMORY  /* not added; the caller still owns the id */
 };
 
+/* Barriers that may be open at once: one for each ring of a lane (lane.h). */
+enum { CPI_IDSET_BARRIERS = 2 };
+
 struct cpi_idset;
 
 /* The entities say how ids are hashed and freed; they have to outlive the set. NULL: out of memory. */
@@ -60,8 +63,8 @@ void cpi_idset_compact(struct cpi_idset *set);
 struct cpi_event cpi_idset_take(struct cpi_idset *set, uint32_t handle);
 void cpi_idset_remove(struct cpi_idset *set, uint32_t handle);
 
-/* Barriers: two independent ones (0 and 1). Setting one remembers every live and bulk member of this moment; left says
- * how many of these have been neither removed nor parked since. Setting it again starts over. */
+/* Barriers: independent ones, from 0 to CPI_IDSET_BARRIERS - 1. Setting one remembers every live and bulk member of
+ * this moment; left says how many of these have been neither removed nor parked since. Setting it again starts over. */
 void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier);
 uint32_t cpi_idset_barrier_left(const struct cpi_idset *set, unsigned barrier);
 

@@ -5,15 +5,18 @@
 /* Slots of 16 bytes. A live ring holds a burst of notifications while its worker is busy with one batch, for one to ten
  * milliseconds; after that the listener has to coalesce. A bulk ring only holds the resync thread's lead. */
 enum { LIVE_CAPACITY = 8192, BULK_CAPACITY = 4096 };
+_Static_assert(sizeof(struct cpi_event) == 16, "slots of 16 bytes");
 
 cp_code cpi_lane_init(struct cpi_lane *lane, cp_error *err)
 {
     atomic_init(&lane->queued, 0);
+    lane->consumer = (struct cpi_owner){0};
     lane->bell.fd = -1;
     lane->rings[CPI_RING_LIVE] = cpi_ring_create(LIVE_CAPACITY);
     lane->rings[CPI_RING_BULK] = cpi_ring_create(BULK_CAPACITY);
     for (int kind = 0; kind < CPI_RINGS; kind++) {
         atomic_init(&lane->barriers_passed[kind], 0);
+        lane->producers[kind] = (struct cpi_owner){0};
         if (lane->rings[kind] == NULL) {
             return cpi_error_memory(err);
         }
@@ -44,6 +47,7 @@ uint32_t cpi_lane_of(const struct cpi_lanes *lanes, const struct cpi_event *even
 
 uint32_t cpi_lane_put(struct cpi_lane *lane, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n)
 {
+    cpi_owner_check(&lane->producers[kind]);
     return cpi_ring_enqueue(lane->rings[kind], events, n);
 }
 
@@ -54,6 +58,7 @@ bool cpi_lane_has_room(const struct cpi_lane *lane, enum cpi_ring_kind kind)
 
 static bool put_question(struct cpi_lane *lane, enum cpi_ring_kind kind, uint32_t question, int64_t number)
 {
+    cpi_owner_check(&lane->producers[kind]);
     struct cpi_event event = {.id.number = number, .entity = question};
     return cpi_ring_enqueue(lane->rings[kind], &event, 1) == 1;
 }
@@ -70,6 +75,7 @@ bool cpi_lane_put_quiesce(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_
 
 uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n)
 {
+    cpi_owner_check(&lane->consumer);
     return cpi_ring_dequeue(lane->rings[kind], events, n);
 }
 
@@ -80,6 +86,10 @@ bool cpi_lane_is_empty(const struct cpi_lane *lane)
 
 void cpi_lane_acknowledge(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number)
 {
+    cpi_owner_check(&lane->consumer);
+    /* relaxed: only this thread writes it. */
+    CPI_ASSERT(kind != CPI_RING_BULK ||
+               number > atomic_load_explicit(&lane->barriers_passed[kind], memory_order_relaxed));
     /* release, pairs with the acquire in cpi_lane_has_passed(): after "ready", everything the worker did before is
      * visible, its settled callbacks included. */
     atomic_store_explicit(&lane->barriers_passed[kind], number, memory_order_release);

@@ -16,11 +16,15 @@
 #ifndef CPI_LANE_H
 #define CPI_LANE_H
 
+#include "base/assert.h"
 #include "base/bell.h"
 #include "base/stats.h"
+#include "queue/idset.h"
 #include "queue/ring.h"
 
 enum cpi_ring_kind { CPI_RING_LIVE, CPI_RING_BULK, CPI_RINGS };
+
+_Static_assert(CPI_IDSET_BARRIERS == (int)CPI_RINGS, "the worker's set keeps one barrier for each ring");
 
 struct cpi_lane {
     struct cpi_ring *rings[CPI_RINGS];
@@ -29,6 +33,9 @@ struct cpi_lane {
     _Atomic int64_t barriers_passed[CPI_RINGS];
     /* Ids in the worker's set when it last counted. Written by the worker. */
     _Atomic uint32_t queued;
+    /* The threads at either end, each checked and kept by itself. */
+    struct cpi_owner producers[CPI_RINGS];
+    struct cpi_owner consumer;
 };
 
 /* All lanes of a syncer. Wired up by its creator and constant from then on. */
@@ -56,7 +63,8 @@ bool cpi_lane_has_room(const struct cpi_lane *lane, enum cpi_ring_kind kind);
 bool cpi_lane_put_barrier(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
 bool cpi_lane_put_quiesce(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);
 
-/* The worker. */
+/* The worker. The bulk ring's numbers come from the resync thread's counter and only grow: acknowledging an older one
+ * is a mistake. Those of the live ring have been outside, in a notification, and may be anything. */
 uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n);
 bool cpi_lane_is_empty(const struct cpi_lane *lane);
 void cpi_lane_acknowledge(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_t number);

@@ -4,6 +4,7 @@
 
 struct cpi_ring *cpi_ring_create(uint32_t capacity)
 {
+    CPI_ASSERT(capacity > 0 && (capacity & (capacity - 1)) == 0 && capacity <= CPI_RING_CAPACITY_MAX);
     /* C11 wants a multiple of the alignment. */
     size_t slots_bytes = capacity * sizeof(struct cpi_event);
     size_t slots_lines = (slots_bytes + CPI_CACHE_LINE - 1) / CPI_CACHE_LINE;

@@ -15,10 +15,12 @@
 #ifndef CPI_RING_H
 #define CPI_RING_H
 
+#include "base/assert.h"
 #include "model/event.h"
 
 #include <stdalign.h>
 #include <stdatomic.h>
+#include <stddef.h>
 
 enum { CPI_CACHE_LINE = 64 };
 
@@ -37,7 +39,15 @@ struct cpi_ring {
     alignas(CPI_CACHE_LINE) struct cpi_event slots[];
 };
 
-/* capacity: a power of two, 2^28 at most. NULL: out of memory. */
+_Static_assert(offsetof(struct cpi_ring, head) == CPI_CACHE_LINE, "the two sides write to lines of their own");
+_Static_assert(offsetof(struct cpi_ring, slots) % CPI_CACHE_LINE == 0, "the slots begin a line");
+_Static_assert(CPI_CACHE_LINE % sizeof(struct cpi_event) == 0, "no slot is on two lines");
+
+enum { CPI_RING_CAPACITY_MAX = 1 << 28 };
+
+_Static_assert(CPI_RING_CAPACITY_MAX <= UINT32_MAX / sizeof(struct cpi_event) + 1, "a slot's offset has 32 bits");
+
+/* capacity: a power of two, CPI_RING_CAPACITY_MAX at most. NULL when out of memory. */
 struct cpi_ring *cpi_ring_create(uint32_t capacity);
 
 /* Frees the ring, but not what ids in it own: dequeue them first. NULL is allowed. */
@@ -64,6 +74,7 @@ static inline uint32_t cpi_ring_enqueue(struct cpi_ring *ring, const struct cpi_
          * head, so they may be written over. */
         ring->limit = atomic_load_explicit(&ring->head, memory_order_acquire) + ring->mask + 1;
         uint32_t space = ring->limit - tail;
+        CPI_ASSERT(space <= ring->mask + 1);
         if (space == 0) {
             return 0;
         }
@@ -89,6 +100,7 @@ static inline uint32_t cpi_ring_dequeue(struct cpi_ring *ring, struct cpi_event 
         /* acquire, pairs with the release of tail in cpi_ring_enqueue(): the slots up to tail have been written. */
         ring->seen_tail = atomic_load_explicit(&ring->tail, memory_order_acquire);
         uint32_t filled = ring->seen_tail - head;
+        CPI_ASSERT(filled <= ring->mask + 1);
         if (filled == 0) {
             return 0;
         }

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/random.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -19,11 +20,7 @@ static const char REDIS_ROLE[] = "cachepusher-verify";
 
 uint64_t cpi_verify_random(struct cpi_verify *verify)
 {
-    /* splitmix64 */
-    uint64_t value = verify->random += UINT64_C(0x9E3779B97F4A7C15);
-    value = (value ^ (value >> 30)) * UINT64_C(0xBF58476D1CE4E5B9);
-    value = (value ^ (value >> 27)) * UINT64_C(0x94D049BB133111EB);
-    return value ^ (value >> 31);
+    return cpi_random_next(&verify->random);
 }
 
 /* ---- failing ---- */

@@ -6,7 +6,7 @@
 #define FUZZ_H
 
 #include "cachepusher.h"
-#include "model/id.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -12,6 +12,7 @@ static const struct {
     Suite *(*create)(void);
 } suites[] = {
     {"applier", applier_suite},
+    {"assert", assert_suite},
     {"backoff", backoff_suite},
     {"bell", bell_suite},
     {"config", config_suite},
@@ -26,6 +27,7 @@ static const struct {
     {"lane", lane_suite},
     {"orphans", orphans_suite},
     {"reader", reader_suite},
+    {"random", random_suite},
     {"redis_address", redis_address_suite},
     {"redis_reply", redis_reply_suite},
     {"ring", ring_suite},

@@ -7,6 +7,7 @@
 #include <check.h>
 
 Suite *applier_suite(void);
+Suite *assert_suite(void);
 Suite *backoff_suite(void);
 Suite *bell_suite(void);
 Suite *config_suite(void);
@@ -21,6 +22,7 @@ Suite *keyspace_suite(void);
 Suite *lane_suite(void);
 Suite *orphans_suite(void);
 Suite *reader_suite(void);
+Suite *random_suite(void);
 Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *ring_suite(void);

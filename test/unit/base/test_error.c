@@ -1,7 +1,7 @@
 #include "suites.h"
 
 #include "base/error.h"
-#include "model/id.h"
+#include "base/utf8.h"
 
 #include <stdio.h>
 #include <string.h>

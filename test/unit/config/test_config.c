@@ -1,5 +1,6 @@
 #include "suites.h"
 
+#include "base/utf8.h"
 #include "config/config.h"
 
 #include <stdio.h>
@@ -334,6 +335,32 @@ START_TEST(refuses_a_wrong_file)
 }
 END_TEST
 
+/* Parses a file of so many entities. */
+static cp_code parse_entities(int count)
+{
+    const size_t size = 160;
+    char *json = malloc((size_t)count * size + 64);
+    ck_assert_ptr_nonnull(json);
+    size_t length = (size_t)sprintf(json, "{\"entities\": [");
+    for (int i = 0; i < count; i++) {
+        length += (size_t)snprintf(json + length, size, "%s" ENTITY("e%d", "e%d:{id}", ""), i > 0 ? ", " : "", i, i);
+    }
+    strcpy(json + length, "]}");
+    cp_code code = cp_config_parse(config, json, "test.json", &err);
+    free(json);
+    return code;
+}
+
+START_TEST(entities_have_a_bound)
+{
+    assert_refused(parse_entities(CPI_ENTITIES_MAX + 1),
+                   "test.json: entities: 1001 are more than the 1000 entities that are possible");
+    assert_defaults();
+    assert_ok(parse_entities(CPI_ENTITIES_MAX));
+    ck_assert_uint_eq(config->entity_count, CPI_ENTITIES_MAX);
+}
+END_TEST
+
 START_TEST(a_file_that_fails_at_its_end_changes_nothing)
 {
     assert_refused(parse("{\"postgres\": \"dbname=x\", \"redis\": \"h\", \"prefix\": \"p\", "
@@ -606,6 +633,7 @@ Suite *config_suite(void)
     tcase_add_test(tcase, shows_no_more_of_a_value_than_fits);
     tcase_add_test(tcase, nothing_may_be_destroyed);
     tcase_add_loop_test(tcase, refuses_a_wrong_file, 0, LENGTH(refused_files));
+    tcase_add_test(tcase, entities_have_a_bound);
     tcase_add_test(tcase, a_file_that_fails_at_its_end_changes_nothing);
     tcase_add_test(tcase, a_file_leaves_what_it_does_not_name);
     tcase_add_test(tcase, entities_of_a_file_replace_those_before);

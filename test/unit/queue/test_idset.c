@@ -13,7 +13,7 @@ static const struct cpi_entity entities[] = {
     {.id_type = CPI_ID_TEXT},
 };
 
-enum { ENTITIES = 4, TEXTS = 3, BARRIERS = 2 };
+enum { ENTITIES = 4, TEXTS = 3, BARRIERS = CPI_IDSET_BARRIERS };
 
 static struct cpi_idset *set;
 
@@ -159,6 +159,26 @@ START_TEST(entities_do_not_share_ids)
         ck_assert_uint_eq(cpi_idset_get(set, find(entity, 7)).entity, entity);
         ck_assert_uint_eq(find(entity, 8), 0);
     }
+}
+END_TEST
+
+START_TEST(the_first_and_the_last_entity_come_out_as_they_went_in)
+{
+    static const struct cpi_entity most[CPI_ENTITIES_MAX]; /* of integer ids */
+    const uint32_t last = CPI_ENTITIES_MAX - 1;
+    struct cpi_idset *wide = cpi_idset_create(most);
+    ck_assert_ptr_nonnull(wide);
+    const struct cpi_event events[] = {{.id.number = 17, .entity = 0}, {.id.number = 17, .entity = last}};
+    ck_assert_int_eq(cpi_idset_add(wide, &events[0], CPI_LIVE), CPI_ADDED);
+    ck_assert_int_eq(cpi_idset_add(wide, &events[1], CPI_LIVE), CPI_ADDED);
+    ck_assert_int_eq(cpi_idset_add(wide, &events[1], CPI_LIVE), CPI_COALESCED);
+
+    uint32_t handles[2];
+    ck_assert_uint_eq(cpi_idset_peek(wide, CPI_LIVE, handles, 2), 2);
+    ck_assert_uint_eq(cpi_idset_get(wide, handles[0]).entity, 0);
+    ck_assert_uint_eq(cpi_idset_get(wide, handles[1]).entity, last);
+    ck_assert_uint_eq(cpi_idset_find(wide, last, &events[1].id), handles[1]);
+    cpi_idset_destroy(wide);
 }
 END_TEST
 
@@ -510,6 +530,7 @@ Suite *idset_suite(void)
     tcase_add_test(tcase, a_live_event_lifts_out_of_parked);
     tcase_add_test(tcase, a_move_goes_to_the_end);
     tcase_add_test(tcase, entities_do_not_share_ids);
+    tcase_add_test(tcase, the_first_and_the_last_entity_come_out_as_they_went_in);
     tcase_add_test(tcase, take_hands_over_and_remove_frees);
     tcase_add_test(tcase, a_fence_waits_for_live_and_bulk_of_its_moment);
     tcase_add_test(tcase, a_fence_set_again_starts_anew);
