@@ -260,7 +260,8 @@ typedef struct cp_stats {
     uint64_t failing;         /* of these, ids set aside since their own fetch or store fails; retried for ever */
     uint64_t resync_estimate; /* documents that the running or last resync expects to list; the planner's estimate */
     bool ready;               /* what cp_syncer_wait_ready() waits for */
-    bool writer;              /* false: not connected, or another syncer of this name writes and this one stands by */
+    bool writer;    /* false: the lease is not held, or another syncer of this name writes and this one stands by */
+    bool listening; /* changes are listened for; false: not the writer, or not connected */
 } cp_stats;
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */

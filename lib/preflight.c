@@ -24,7 +24,7 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
     const struct cp_config *config = env->config;
     struct cpi_pg pg = cpi_env_pg(env, "cachepusher start", env->stop->drain_fd, config->fetch_timeout_ms);
     cp_code code = cpi_pg_open(&pg, err);
-    /* A flush when another one's turn has ended, in the middle of the night, is not what was asked for. */
+    /* With `flush` another writer is an error: the flush is meant for now, not for when that writer's term ends. */
     if (code == CP_OK) {
         code = cpi_lock_check(&pg, cpi_config_name(config), config->flush || !config->standby, err);
     }

@@ -2,63 +2,25 @@
 
 #include "base/abi.h"
 #include "base/error.h"
+#include "base/random.h"
 #include "base/thread.h"
-#include "env.h"
-#include "lease/keeper.h"
 #include "preflight.h"
-#include "queue/inbox.h"
-#include "queue/recent.h"
-#include "resync/resync.h"
-#include "source/listener.h"
 #include "source/source_notify.h"
-#include "verify/audit.h"
-#include "verify/verify.h"
-#include "worker/worker.h"
+#include "syncer_internal.h"
 
-#include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 /* For one statement of the lease's session. */
 enum { LEASE_TIMEOUT_MS = 5000 };
-
-struct cp_syncer {
-    struct cp_config *config; /* owned */
-    struct cpi_env env;
-    struct cpi_stats stats;
-    struct cpi_stop stop;
-    struct cpi_lease lease;
-    struct cpi_requests requests;
-    struct cpi_inbox inbox;
-    struct cpi_lane *lanes;
-    struct cpi_worker **workers;
-    struct cpi_keeper *keeper; /* of the lease */
-    struct cpi_listener *listener;
-    struct cpi_marker marker;
-    struct cpi_resync *resync;
-    struct cpi_recent recent; /* of use only to the auditor */
-    struct cpi_audit *audit;  /* NULL: off */
-    char token[20];           /* random: tells this syncer from every other one */
-    char channel[40];
-
-    /* start and stop against each other, and against callers that need to know which it is. Never held by the library's
-     * own threads. */
-    pthread_mutex_t lifecycle;
-    enum { CREATED, RUNNING, STOPPED } state;
-    uint64_t unsettled;     /* when stopped */
-    bool resync_incomplete; /* when stopped */
-};
 
 /* ---- create, destroy ---- */
 
 static bool choose_token(struct cp_syncer *syncer, cp_error *err)
 {
     unsigned long long random[2] = {0};
-    if (getrandom(random, sizeof random, 0) != (ssize_t)sizeof random) {
-        cpi_error(err, CP_ERR_SYSTEM, true, "getrandom: %s", strerror(errno));
+    if (cpi_random_bytes(random, sizeof random, err) != CP_OK) {
         return false;
     }
     snprintf(syncer->token, sizeof syncer->token, "%016llx", random[0]);
@@ -120,6 +82,7 @@ static bool create_keeper(struct cp_syncer *syncer, cp_error *err)
     struct cpi_keeper_parts parts = {.lease = &syncer->lease,
                                      .log = &syncer->env.log,
                                      .stats = &syncer->stats,
+                                     .stop = &syncer->stop,
                                      .pg = cpi_env_pg(&syncer->env, "cachepusher lease", -1, LEASE_TIMEOUT_MS),
                                      .database = syncer->config->redis_address.database,
                                      .seed = syncer->env.seed};
@@ -278,8 +241,8 @@ static void end_threads(struct cp_syncer *syncer)
     cpi_resync_wake(syncer->resync);
     cpi_bell_ring(&syncer->requests.listener_bell);
     cpi_audit_join(syncer->audit);
-    cpi_marker_join(&syncer->marker);
     cpi_resync_join(syncer->resync);
+    cpi_marker_join(&syncer->marker);
     cpi_listener_join(syncer->listener);
 
     cpi_stop_close(&syncer->stop);
@@ -329,11 +292,12 @@ cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
 
 static uint64_t count_unsettled(const struct cp_syncer *syncer)
 {
-    if (cpi_lease_state(syncer->env.lease) == CPI_LEASE_TAKEN) {
-        /* The syncer that has taken over has read everything else again. */
-        return cpi_listener_unannounced(syncer->listener);
+    bool is_taken = cpi_lease_state(syncer->env.lease) == CPI_LEASE_TAKEN;
+    uint64_t unsettled = cpi_listener_unannounced(syncer->listener, is_taken);
+    if (is_taken) { /* the syncer that has taken over has read everything else again */
+        return unsettled;
     }
-    uint64_t unsettled = cpi_listener_unsettled(syncer->listener);
+    unsettled += cpi_listener_unsettled(syncer->listener);
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         unsettled += cpi_worker_unsettled(syncer->workers[i]);
     }
@@ -365,101 +329,4 @@ cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
     }
     return cpi_error(err, CP_ERR_TIMEOUT, false, "%llu ids had not settled; the next warm-up repairs them",
                      (unsigned long long)unsettled);
-}
-
-/* ---- while it runs ---- */
-
-cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err)
-{
-    if (cpi_resync_wait_ready(syncer->resync, timeout_ms)) {
-        return CP_OK;
-    }
-    if (cpi_stop_phase(&syncer->stop) != CPI_RUNNING) {
-        return cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
-    }
-    return cpi_error(err, CP_ERR_TIMEOUT, true, "not ready after %d ms", timeout_ms);
-}
-
-static cp_code find_entity(const struct cp_syncer *syncer, const char *name, uint32_t *index, cp_error *err)
-{
-    const struct cpi_entity *entity = name != NULL ? cpi_config_entity(syncer->config, name) : NULL;
-    if (entity == NULL) {
-        return cpi_error(err, CP_ERR_ARGUMENT, false, "there is no entity \"%s\"", name != NULL ? name : "");
-    }
-    *index = (uint32_t)(entity - syncer->config->entities);
-    return CP_OK;
-}
-
-static cp_code refuse_when_stopping(const struct cp_syncer *syncer, cp_error *err)
-{
-    return cpi_stop_phase(&syncer->stop) == CPI_RUNNING
-               ? CP_OK
-               : cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
-}
-
-cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err)
-{
-    struct cpi_event event;
-    if (refuse_when_stopping(syncer, err) != CP_OK || find_entity(syncer, entity, &event.entity, err) != CP_OK) {
-        return CP_ERR_ARGUMENT;
-    }
-    enum cpi_id_type type = syncer->config->entities[event.entity].id_type;
-    bool out_of_memory = false;
-    if (id == NULL || !cpi_id_parse(type, id, strlen(id), &event.id, &out_of_memory)) {
-        return out_of_memory ? cpi_error_memory(err)
-                             : cpi_error(err, CP_ERR_ARGUMENT, false, "\"%.*s\" is no %s id",
-                                         cpi_shown(id != NULL ? id : ""), id != NULL ? id : "", cpi_id_type_name(type));
-    }
-    if (!cpi_inbox_put(&syncer->inbox, &event)) {
-        cpi_id_fini(type, &event.id);
-        return refuse_when_stopping(syncer, err) != CP_OK
-                   ? CP_ERR_ARGUMENT
-                   : cpi_error(err, CP_ERR_SYSTEM, true, "too many ids have been enqueued at once; try again");
-    }
-    return CP_OK;
-}
-
-cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
-{
-    uint32_t index = CPI_ALL_ENTITIES;
-    if (refuse_when_stopping(syncer, err) != CP_OK ||
-        (entity != NULL && find_entity(syncer, entity, &index, err) != CP_OK)) {
-        return CP_ERR_ARGUMENT;
-    }
-    cpi_requests_resync(&syncer->requests, index, CP_CAUSE_REQUEST);
-    if (cpi_lease_state(&syncer->lease) == CPI_LEASE_TAKEN) {
-        cpi_requests_relay(&syncer->requests);
-    }
-    return CP_OK;
-}
-
-cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result, cp_error *err)
-{
-    cp_verify_options wanted = {.size = sizeof wanted};
-    cp_verify_result found = {.size = sizeof found};
-    cp_code code = cpi_abi_check(result, "cp_verify_result", err);
-    if (code != CP_OK) {
-        return code;
-    }
-    if (options != NULL) {
-        code = cpi_abi_read(&wanted, sizeof wanted, options, "cp_verify_options", err);
-    }
-    if (code == CP_OK) {
-        code = refuse_when_stopping(syncer, err);
-    }
-    if (code == CP_OK) {
-        code = cpi_verify(&syncer->env, &wanted, &found, err);
-    }
-    cpi_abi_write(result, &found, sizeof found);
-    return code;
-}
-
-cp_code cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats, cp_error *err)
-{
-    return cpi_stats_read(&syncer->stats, stats, err);
-}
-
-uint64_t cp_syncer_stat(const cp_syncer *syncer, size_t index)
-{
-    return index < CPI_STATS ? cpi_stats_get(&syncer->stats, (enum cpi_stat)index) : 0;
 }

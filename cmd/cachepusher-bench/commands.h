@@ -1,4 +1,4 @@
-/* The commands. Each measures, adds its tables to the report and prints them. A file each: warmup.c, latency.c, … */
+/* The commands, each in a folder of its own. Each measures, adds its tables to the report and prints them. */
 #ifndef BENCH_COMMANDS_H
 #define BENCH_COMMANDS_H
 
@@ -12,11 +12,11 @@ void bench_burst(struct servers *servers, const struct options *options, struct 
 void bench_source_cost(struct servers *servers, const struct options *options, struct report *report);
 void bench_ring(const struct options *options, struct report *report); /* needs no server */
 
-/* False, having told which program is missing that a command needs. */
+/* False: a program that the command needs is missing; this has been reported. */
 bool warmup_is_possible(void);
 bool source_cost_is_possible(void);
 
-/* Where --plot is worth it: from the report's tables, with gnuplot. False, having told why. */
+/* For commands with --plot: draws the report's tables with gnuplot. False: failed, and the reason has been reported. */
 bool plot_warmup(const struct report *report, const char *path);
 bool plot_latency(const struct report *report, const char *path);
 

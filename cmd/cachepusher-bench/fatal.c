@@ -8,13 +8,13 @@
 
 enum { LINE = 1024 };
 
-/* Guards what stands in the terminal's last line. */
+/* Protects the last line of the terminal. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static bool has_progress;
 
 static const char clear_line[] = "\r\033[K";
 
-/* libpq's messages have several lines, and end with one's end. */
+/* libpq's messages have several lines and end with a newline. */
 static void make_one_line(char *text)
 {
     char *to = text;
@@ -48,7 +48,7 @@ void fatal(const char *format, ...)
     tell(format, arguments);
     va_end(arguments);
     fflush(stdout);
-    _exit(1); /* and not exit(): other threads go on using what its handlers would take down */
+    _exit(1); /* not exit(): other threads still use what its handlers would destroy */
 }
 
 void complain(const char *format, ...)

@@ -1,7 +1,7 @@
 #ifndef BENCH_HELP_H
 #define BENCH_HELP_H
 
-/* Prints what a command measures and its options; NULL: what commands there are. */
+/* Prints what a command measures and its options; NULL: lists the commands. */
 void help_print(const char *command);
 
 #endif

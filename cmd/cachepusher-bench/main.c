@@ -14,7 +14,7 @@
 
 enum { EXIT_USAGE = 2 };
 
-/* One of the two: the second needs no servers. */
+/* one of the two is set; the second needs no servers */
 static const struct command {
     const char *name;
     void (*with_servers)(struct servers *, const struct options *, struct report *);
@@ -39,7 +39,7 @@ static const struct command *find_command(const char *name)
     return command->name == NULL ? NULL : command;
 }
 
-/* Before minutes are spent on what cannot be written in the end. A file that is not there is none yet. */
+/* Fails before minutes are spent on a report that cannot be written. Removes a file that it has created. */
 static bool can_write(const char *flag, const char *path)
 {
     if (path == NULL || strcmp(path, "-") == 0) {
@@ -96,7 +96,7 @@ int main(int argc, char **argv)
         (options.plot != NULL && !plot_is_possible()) || (command->is_possible != NULL && !command->is_possible())) {
         return EXIT_FAILURE;
     }
-    signal(SIGPIPE, SIG_IGN); /* of a server that has gone away: the error tells more */
+    signal(SIGPIPE, SIG_IGN); /* from a server that is gone: the error message says more */
     bool ok = run(command, &options, argc, argv);
     if (fflush(stdout) == EOF || ferror(stdout) != 0) {
         complain("standard output cannot be written");

@@ -12,7 +12,7 @@
 #include <string.h>
 
 enum flag {
-    FLAG_DSN = 256, /* the order is that of flags[], and that of the bits in struct command */
+    FLAG_DSN = 256, /* in the order of flags[] and of the bits in struct command */
     FLAG_REDIS,
     FLAG_JSON,
     FLAG_PLOT,
@@ -54,10 +54,10 @@ enum { USUAL_ROWS = 100000 };
 #define SERVERS (BIT(FLAG_DSN) | BIT(FLAG_REDIS))
 #define ALWAYS (BIT(FLAG_JSON) | BIT(FLAG_RUNS) | BIT(FLAG_HELP) | BIT(FLAG_VERSION))
 
-/* What a command takes, and its defaults: those that help.c tells. */
+/* What a command accepts, and its defaults: the same as in help.c. */
 static const struct command {
     unsigned flags;
-    unsigned lists; /* of these flags those that take several numbers; elsewhere one will do */
+    unsigned lists; /* of these, the flags that take several numbers instead of one */
     struct options defaults;
 } commands[] = {
     {SERVERS | ALWAYS | BIT(FLAG_PLOT) | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS),
@@ -82,7 +82,7 @@ static const struct command {
 
 /* ---- values ---- */
 
-/* Digits only: strtol() alone would take " +5" too. */
+/* Digits only: strtol() alone would accept " +5". */
 static bool read_number(const char **at, long min, long max, long *number)
 {
     char *end;
@@ -186,13 +186,13 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
-/* Only up to a '=': what follows can be a connection string under a misspelt name. */
+/* Only up to '=': after a misspelt name a connection string may follow. */
 static void complain_of(const char *argument, int answer)
 {
     int length = (int)strcspn(argument, "=");
     if (answer == ':') {
         complain("%.*s: expected a value behind it", length, argument);
-    } else if (optopt > 0 && optopt < FLAG_DSN) { /* one of several letters behind one dash, maybe */
+    } else if (optopt > 0 && optopt < FLAG_DSN) { /* perhaps one of several letters after one dash */
         complain("-%c: not an option; see --help", optopt);
     } else if (optopt >= FLAG_DSN) {
         complain("%.*s: expected no value", length, argument);
@@ -235,7 +235,7 @@ static enum options_verdict parse_flags(int argc, char **argv, const struct comm
     return OPTIONS_RUN;
 }
 
-/* What goes together: told now, and not by a benchmark that has started its servers. */
+/* Checks what goes together now, before servers are started. */
 static bool check_sizes(struct options *options)
 {
     long customers = options->customers.items[0];

@@ -15,10 +15,10 @@ struct options {
     const char *command;
     const char *dsn; /* --dsn and --redis: both, or neither for private servers */
     const char *redis;
-    const char *json;  /* a file, or NULL; "-" is stdout, and then no tables */
+    const char *json;  /* a file, or NULL; "-": stdout, and no tables are printed */
     const char *plot;  /* a file, or NULL */
-    long runs;         /* repeats of each measurement; the median is quoted */
-    double duration_s; /* of each measurement that lasts as long as it is told to */
+    long runs;         /* repetitions of each measurement; the median is reported */
+    double duration_s; /* of each measurement that has a fixed duration */
     struct list customers;
     struct list threads;
     struct list clients;
@@ -30,7 +30,7 @@ struct options {
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_WRONG };
 
-/* OPTIONS_DONE: --help or --version has been printed. OPTIONS_WRONG: what is wrong has been told. Defaults depend on
+/* OPTIONS_DONE: --help or --version has been printed. OPTIONS_WRONG: the mistake has been reported. Defaults depend on
  * the command; a flag that the command does not use is refused. */
 enum options_verdict options_parse(int argc, char **argv, struct options *options);
 

@@ -8,10 +8,10 @@
 #define MAX_ADDRESSES_OF_NEW_CUSTOMER 3
 #define MAX_PARAMS (1 + MAX_ADDRESSES_OF_NEW_CUSTOMER)
 
-/* Other sessions cannot be in the way for ever: after so many tries something is wrong. */
+/* Other sessions cannot be in the way forever: after this many tries something is wrong. */
 #define MAX_TRIES 10
 
-/* The row with the id $1, or the next one, or the first of all: a step or two down an index. */
+/* The row with id $1, or the next one, or the first of all: one or two index lookups. */
 #define ROW_AT_1(table, id)                                                                                            \
     "coalesce((select " id " from " table " where " id " >= $1::int order by " id " limit 1),"                         \
     " (select " id " from " table " order by " id " limit 1))"
@@ -30,8 +30,8 @@ enum statement {
 };
 
 /*
- * Each is a transaction of its own and answers with a customer's and an address's id, either of
- * them null, for each row it has changed.
+ * Each is a transaction of its own and returns a customer's and an address's id, either of which
+ * may be null, for each row it has changed.
  */
 static const struct {
     const char *name;

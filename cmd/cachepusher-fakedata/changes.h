@@ -6,7 +6,7 @@
 
 enum change { CHANGE_INSERT, CHANGE_UPDATE, CHANGE_MOVE, CHANGE_DELETE, CHANGES };
 
-/* Ids to choose from. Gaps are fine: a choice that hits none takes the next one there is. */
+/* Ids to choose from. Gaps are fine: a choice that hits no row takes the next one. */
 struct id_range {
     int first;
     int last;
@@ -25,8 +25,8 @@ void changes_init(struct changes *changes, struct db *db, long seed);
 enum db_status changes_prepare(struct changes *changes);
 
 /*
- * Makes one change in one transaction. `*change` says which kind, and afterwards which kind it
- * became: with no row to update, move or delete it is an insert.
+ * Makes one change in one transaction. `*change` is the kind wanted, and afterwards the kind made:
+ * if there is no row to update, move or delete, it is an insert.
  */
 enum db_status changes_apply(struct changes *changes, enum change *change);
 

@@ -67,7 +67,7 @@ static enum db_status flush(struct copy *copy)
 
 enum db_status copy_end_row(struct copy *copy)
 {
-    /* The tab behind the last field is one too many. */
+    /* Without the tab after the last field. */
     copy->buffer[copy->used - 1] = '\n';
     return copy->used > sizeof(copy->buffer) - LONGEST_ROW ? flush(copy) : DB_OK;
 }

@@ -48,7 +48,7 @@ void db_fini(struct db *db)
     memset(db, 0, sizeof(*db));
 }
 
-/* libpq's texts run over several lines: the first one says it, the others give advice. */
+/* libpq's messages have several lines: the first has the error, the others advice. */
 static void set_error(struct db *db, const char *text)
 {
     snprintf(db->error, sizeof(db->error), "%.*s", (int)strcspn(text, "\n"), text);
@@ -56,11 +56,11 @@ static void set_error(struct db *db, const char *text)
 
 enum db_status db_connect(struct db *db)
 {
-    /* A later entry beats an earlier one, and what stands inside the string given as dbname. */
+    /* A later entry overrides an earlier one, and one inside the string given as dbname. */
     const char *const names[] = {"fallback_application_name", "dbname", "client_encoding", NULL};
     const char *const values[] = {"cachepusher-fakedata", db->dsn, "UTF8", NULL};
 
-    /* As a default: both the connection string and the user's environment win over it. */
+    /* A default, which the connection string and the user's environment override. */
     setenv("PGCONNECT_TIMEOUT", CONNECT_TIMEOUT_S, 0);
     PQfinish(db->conn);
     db->conn = PQconnectdbParams(names, values, 1);

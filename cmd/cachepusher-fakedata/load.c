@@ -11,7 +11,7 @@
 
 #define ADDRESS_COUNTS 6 /* 0 to 5, so 2.5 on average */
 
-/* A look for signals is a system call: not for each row. */
+/* Checking for signals is a system call, so not for each row. */
 #define ROWS_BETWEEN_LOOKS 1024
 
 struct load {
@@ -37,9 +37,9 @@ struct load {
     " from first"
 
 /*
- * The lock makes sure that nobody draws from the sequences between nextval() and setval(). It is
- * held for a moment only: what sequences hand out needs no transaction to stay handed out, so
- * others go on inserting while the rows are copied.
+ * The lock makes sure that no other session draws from the sequences between nextval() and setval().
+ * It is held only for a moment: drawn numbers stay drawn without a transaction, so others can insert
+ * while the rows are copied.
  */
 static enum db_status reserve_ids(struct load *load)
 {
@@ -141,7 +141,7 @@ static enum db_status run(struct load *load)
         status = copy_customers(load);
     if (status == DB_OK)
         status = copy_addresses(load);
-    /* Else the planner knows nothing of the new rows until autovacuum comes round. */
+    /* Otherwise the planner does not know of the new rows until autovacuum runs. */
     if (status == DB_OK)
         status = db_exec(load->db, "analyze customer, address");
     if (status == DB_OK)

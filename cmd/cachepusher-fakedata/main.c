@@ -44,7 +44,7 @@ int main(int argc, char **argv)
 {
     struct options options;
 
-    /* A line is there for whoever reads our output through a pipe once it is complete. */
+    /* Line by line, so that a reader at the other end of a pipe gets each line when it is complete. */
     setvbuf(stdout, NULL, _IOLBF, 0);
     switch (options_parse(argc, argv, &options)) {
     case OPTIONS_HELP:

@@ -66,7 +66,7 @@ void options_print_help(void)
          "Exit codes: 0 done, 1 failed, 2 bad usage.");
 }
 
-/* Digits only: strtol() alone would take " +5" too. */
+/* Digits only: strtol() alone would accept " +5". */
 static bool parse_long(const char *flag, const char *value, long min, long max, long *number)
 {
     char *end;
@@ -79,7 +79,7 @@ static bool parse_long(const char *flag, const char *value, long min, long max, 
     return false;
 }
 
-/* Digits and a point: strtod() alone would take "nan" and "0x1p3" too. */
+/* Digits and a point: strtod() alone would accept "nan" and "0x1p3". */
 static bool parse_double(const char *flag, const char *value, double min, double max, double *number)
 {
     char *end;
@@ -148,7 +148,7 @@ static bool parse_value(int flag, const char *value, struct options *options)
     }
 }
 
-/* Only up to a '=': what follows can be a connection string under a misspelt name. */
+/* Only up to '=': after a misspelt name a connection string may follow. */
 static void report_unusable(const char *argument, int answer)
 {
     int length = (int)strcspn(argument, "=");

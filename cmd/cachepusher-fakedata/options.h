@@ -18,7 +18,7 @@ struct options {
     bool quiet;
 };
 
-/* What is wrong has been reported when it answers OPTIONS_WRONG. */
+/* OPTIONS_WRONG: the mistake has been reported. */
 enum options_verdict options_parse(int argc, char **argv, struct options *options);
 
 void options_print_help(void);

@@ -113,9 +113,9 @@ static enum db_status connect_again(struct simulation *sim)
 }
 
 /*
- * Whether the lost change was committed cannot be known; it is not counted and not repeated. After
- * more than a hiccup, what fell due meanwhile is not made up for: users do not queue in front of a
- * broken application.
+ * It is not known whether the lost change was committed; it is not counted and not repeated. After
+ * more than a short interruption, the changes due meanwhile are not made up for: users do not queue
+ * up for a broken application.
  */
 static enum db_status recover(struct simulation *sim)
 {

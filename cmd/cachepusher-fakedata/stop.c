@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <time.h>
 
-/* sigtimedwait() refuses absurd times, and a later look at the clock costs nothing. */
+/* sigtimedwait() refuses very long times, and checking the clock again costs nothing. */
 #define LONGEST_SLEEP_S 3600.0
 
 static sigset_t signals;

@@ -39,8 +39,8 @@ extern const struct words words_units;
 extern const struct words words_notes;
 
 /*
- * What real tables hold too, and what JSON has to escape. A name takes one before its family name,
- * an address in front.
+ * Text as in real tables that JSON has to escape. A name gets one before its family name, an address
+ * at its beginning.
  */
 extern const struct words words_awkward_names;
 extern const struct words words_awkward_addresses;

@@ -80,6 +80,8 @@ static const struct row rows[] = {
         "1 once every document that existed at the start has settled"),
     [CPI_STAT_WRITER] = STATE(writer, "cachepusher_writer",
         "1 while this instance is the writer of its name"),
+    [CPI_STAT_LISTENING] = STATE(listening, "cachepusher_listening",
+        "1 while changes are listened for"),
     CAUSE(CP_CAUSE_START, "start"),
     CAUSE(CP_CAUSE_LISTENER, "listener"),
     CAUSE(CP_CAUSE_TRUNCATE, "truncate"),

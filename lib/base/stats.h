@@ -31,6 +31,7 @@ enum cpi_stat {
     CPI_STAT_RESYNC_ESTIMATE, /* set, not added to */
     CPI_STAT_READY,
     CPI_STAT_WRITER,
+    CPI_STAT_LISTENING,
     CPI_STAT_CAUSE, /* the first of CP_CAUSES */
     CPI_STAT_LAST_CAUSE = CPI_STAT_CAUSE + CP_CAUSES - 1,
     CPI_STATS

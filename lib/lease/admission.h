@@ -23,4 +23,8 @@
  * Postgres says no, the keeper learns of it. */
 cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_target *target, cp_error *err);
 
+/* Any thread, for a session of its own: whether the lease is held by the session we know of, in the very database that
+ * pg is connected to. When it is not, the keeper learns of it. */
+cp_code cpi_lease_confirm(struct cpi_lease *lease, struct cpi_pg *pg, cp_error *err);
+
 #endif

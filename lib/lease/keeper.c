@@ -27,7 +27,8 @@ struct cpi_keeper {
     int database;
     struct cpi_thread thread;
     struct cpi_bell bell;
-    struct cpi_stop released; /* draining: the lease is to be let go */
+    const struct cpi_stop *stop; /* the syncer's */
+    struct cpi_stop released;    /* the keeper's own: draining means that the lease is to be let go */
 
     /* All below belongs to the thread. */
     struct cpi_pg pg;
@@ -61,6 +62,7 @@ static void lose(struct cpi_keeper *keeper, const cp_error *why)
     if (cpi_lease_state(keeper->lease) != CPI_LEASE_TAKEN) {
         set_state(keeper, CPI_LEASE_NONE);
     }
+    cpi_stats_set(keeper->stats, CPI_STAT_WRITER, 0);
     cpi_stats_add(keeper->stats, CPI_STAT_RETRIES, 1);
     keeper->due_ms = cpi_now_ms() + cpi_backoff_next(&keeper->backoff);
 }
@@ -179,6 +181,10 @@ static cp_code step(struct cpi_keeper *keeper, cp_error *err)
     if (keeper->holds) {
         return ping(keeper, err);
     }
+    if (cpi_stop_phase(keeper->stop) != CPI_RUNNING && cpi_lease_state(keeper->lease) == CPI_LEASE_TAKEN) {
+        keeper->due_ms = cpi_now_ms() + LOOK_MS; /* a syncer that stops has no use for another term */
+        return CP_OK;
+    }
     if (!cpi_pg_is_open(&keeper->pg) && cpi_pg_open(&keeper->pg, err) != CP_OK) {
         return CP_ERR_POSTGRES;
     }
@@ -226,6 +232,7 @@ struct cpi_keeper *cpi_keeper_create(const struct cpi_keeper_parts *parts, cp_er
     keeper->lease = parts->lease;
     keeper->log = parts->log;
     keeper->stats = parts->stats;
+    keeper->stop = parts->stop;
     keeper->database = parts->database;
     keeper->pg = parts->pg;
     keeper->bell.fd = -1;

@@ -11,6 +11,7 @@
 
 #include "base/log.h"
 #include "base/stats.h"
+#include "base/stop.h"
 #include "lease/lease.h"
 #include "postgres/pg.h"
 
@@ -20,8 +21,9 @@ struct cpi_keeper_parts {
     struct cpi_lease *lease;
     const struct cpi_log *log;
     struct cpi_stats *stats;
-    struct cpi_pg pg; /* closed; whatever its cancel_fd is, the keeper sets its own */
-    int database;     /* of Redis, by number */
+    const struct cpi_stop *stop; /* once draining, a lease that another syncer has is not asked for */
+    struct cpi_pg pg;            /* closed; whatever its cancel_fd is, the keeper sets its own */
+    int database;                /* of Redis, by number */
     uint64_t seed;
 };
 

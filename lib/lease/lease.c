@@ -46,6 +46,14 @@ uint64_t cpi_lease_term(struct cpi_lease *lease)
     return term;
 }
 
+bool cpi_lease_was_taken(struct cpi_lease *lease)
+{
+    pthread_mutex_lock(&lease->mutex);
+    bool was_taken = lease->was_taken;
+    pthread_mutex_unlock(&lease->mutex);
+    return was_taken;
+}
+
 void cpi_lease_begin_term(struct cpi_lease *lease, const struct cpi_lease_session *session)
 {
     pthread_mutex_lock(&lease->mutex);
@@ -61,6 +69,7 @@ void cpi_lease_set(struct cpi_lease *lease, enum cpi_lease_state state)
     pthread_mutex_lock(&lease->mutex);
     bool differs = lease->state != state;
     lease->state = state;
+    lease->was_taken = lease->was_taken || state == CPI_LEASE_TAKEN;
     pthread_mutex_unlock(&lease->mutex);
     if (differs) {
         lease->changed(lease->changed_context);
@@ -73,6 +82,7 @@ void cpi_lease_report_loss(struct cpi_lease *lease, const struct cpi_lease_sessi
     bool is_current = strcmp(lease->session.token, session->token) == 0;
     if (is_current) {
         lease->state = taken ? CPI_LEASE_TAKEN : CPI_LEASE_NONE;
+        lease->was_taken = lease->was_taken || taken;
     }
     pthread_mutex_unlock(&lease->mutex);
     if (is_current) {

@@ -46,7 +46,8 @@ struct cpi_lease {
     pthread_mutex_t mutex; /* over all below; never held while anything is waited for */
     enum cpi_lease_state state;
     struct cpi_lease_session session;
-    uint64_t term; /* only grows */
+    uint64_t term;  /* only grows */
+    bool was_taken; /* at any time */
 };
 
 /* Strings and context have to outlive it. changed is called after every change of the state or the term, by the thread
@@ -65,6 +66,9 @@ bool cpi_lease_is_held(struct cpi_lease *lease);
 /* How many sessions have held the lock; 0: none yet. What made the keeper connect again, a path to Postgres that has
  * gone silent for instance, is likely to be true of every connection that was made in an earlier term. */
 uint64_t cpi_lease_term(struct cpi_lease *lease);
+
+/* Whether another syncer has had it since this one was created, as far as is known: it may have left anything. */
+bool cpi_lease_was_taken(struct cpi_lease *lease);
 
 /* The state, and the session that holds the lock or did last. */
 enum cpi_lease_state cpi_lease_read(struct cpi_lease *lease, struct cpi_lease_session *session);

@@ -6,11 +6,14 @@
 #include <string.h>
 
 /* A lock's number is made of a text. pg_locks shows it in two halves. */
-#define KEY(text) "pg_catalog.hashtextextended('cachepusher ' || " text ", 0)"
-#define IS_LOCK(l, text)                                                                                               \
+#define KEY_OF(text, seed) "pg_catalog.hashtextextended('cachepusher ' || " text ", " seed ")"
+#define KEY(text) KEY_OF(text, "0")
+#define LISTENER_KEY(text) KEY_OF(text, "1")
+#define IS_LOCK_OF(l, key)                                                                                             \
     l ".locktype = 'advisory' and " l ".objsubid = 1 and " l ".granted and " l ".database ="                           \
       " (select oid from pg_catalog.pg_database where datname = current_database()) and"                               \
-      " (" l ".classid::bigint << 32 | " l ".objid::bigint) = " KEY(text)
+      " (" l ".classid::bigint << 32 | " l ".objid::bigint) = " key
+#define IS_LOCK(l, text) IS_LOCK_OF(l, KEY(text))
 
 /* The holder's process, whether it is the session of token $2, whether it is silent, a line for people. What another
  * role does may not be ours to see: then it is not silent. */
@@ -66,6 +69,22 @@ cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *to
     }
     cpi_rows_free(rows);
     return CP_OK;
+}
+
+/* Shared: a former session that cannot be ended now must not keep us from listening. Whether one may be ended is
+ * decided beforehand, since a refusal would fail the statement. */
+static const char claim_sql[] = "select pg_advisory_lock_shared(" LISTENER_KEY(
+    "$1") "), count(pg_terminate_backend(l.pid))"
+          " from (select l.pid from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a using (pid)"
+          " where l.pid <> pg_backend_pid() and pg_has_role(a.usesysid, 'MEMBER') and " IS_LOCK_OF(
+              "l", LISTENER_KEY("$1")) ") as l";
+
+cp_code cpi_lock_claim_listening(struct cpi_pg *pg, const char *name, cp_error *err)
+{
+    struct cpi_pg_parameter parameter = {.value = name};
+    struct cpi_rows *claimed = cpi_pg_query(pg, claim_sql, &parameter, 1, false, err);
+    cpi_rows_free(claimed);
+    return claimed != NULL ? CP_OK : CP_ERR_POSTGRES;
 }
 
 cp_code cpi_lock_end_session(struct cpi_pg *pg, const char *pid, cp_error *err)

@@ -28,6 +28,11 @@ cp_code cpi_lock_try(struct cpi_pg *pg, const char *name, int database, struct c
 cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *token, struct cpi_lock_holder *holder,
                              cp_error *err);
 
+/* Marks pg's session as the one that listens, and ends every other session of the name that does: one whose client is
+ * gone or frozen would keep Postgres' notification queue from being emptied, until the application's commits fail. To
+ * be called by whoever holds the lease. Where another role's session is not ours to end it stays. */
+cp_code cpi_lock_claim_listening(struct cpi_pg *pg, const char *name, cp_error *err);
+
 /* Ends a session by its process' id. */
 cp_code cpi_lock_end_session(struct cpi_pg *pg, const char *pid, cp_error *err);
 

@@ -1,8 +1,8 @@
 /*
- * Announcing ids, so that whoever follows Postgres reads them again: this process or another. Nobody needs to know
- * which of several syncers is the writer.
+ * Announcing ids, so that the writer reads them again, in this process or another. The caller need not know which
+ * syncer is the writer.
  *
- * How an announcement travels belongs to the source that is configured, which has to hear it.
+ * How an announcement travels depends on the configured source, which has to receive it.
  */
 #ifndef CPI_ANNOUNCE_H
 #define CPI_ANNOUNCE_H
@@ -11,13 +11,13 @@
 #include "postgres/pg.h"
 
 struct cpi_announcer {
-    /* Announces `count` events, each `stride` bytes behind the one before it; in few messages when those of an entity
-     * stand together. In place of an id whose text is too long for a message its whole entity is announced. The
-     * connection is open. After a failure some may have been announced. */
+    /* Announces `count` events, each `stride` bytes after the one before. It takes few messages if events of one entity
+     * are adjacent. If an id is too long for a message, its whole entity is announced instead. The connection is open.
+     * After a failure some may have been announced. */
     cp_code (*ids)(struct cpi_pg *pg, const struct cpi_entity *entities, const struct cpi_event *first, size_t stride,
                    size_t count, cp_error *err);
 
-    /* Announces that everything is to be read again. */
+    /* Announces that everything has to be read again. */
     cp_code (*everything)(struct cpi_pg *pg, const struct cpi_entity *entities, size_t count, cp_error *err);
 };
 

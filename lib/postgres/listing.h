@@ -1,8 +1,8 @@
 /*
- * Which documents there are, says Postgres: statements around an entity's listing query.
+ * Which documents exist according to Postgres: statements around an entity's listing query.
  *
- * The query is taken as a subselect, which the planner sees through: the pages below become range scans of the id's
- * index, and the look for missing ids a probe of it for each.
+ * The query becomes a subselect that the planner flattens. So pages become range scans of the id's index, and looking
+ * for missing ids becomes one index probe each.
  */
 #ifndef CPI_LISTING_H
 #define CPI_LISTING_H
@@ -12,13 +12,13 @@
 /* Ids to a page. */
 enum { CPI_LISTING_PAGE = 8192 };
 
-/* The first ids after `after` (NULL: from the start), in order; one column, binary. The page that has fewer than
- * CPI_LISTING_PAGE rows is the last. Keyset paging: no transaction stays open between pages, and a page can be asked
- * for again on another connection. */
+/* The first ids after `after` (NULL: from the start), in order; one column, binary. A page with fewer than
+ * CPI_LISTING_PAGE rows is the last. This is keyset paging: no transaction stays open between pages, and a page can be
+ * requested again on another connection. */
 struct cpi_rows *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *entity, const union cpi_id *after,
                                   cp_error *err);
 
-/* Those of the ids in the array that the query does not list. */
+/* The ids of the array that the query does not list. */
 struct cpi_rows *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
                                      cp_error *err);
 

@@ -35,8 +35,8 @@ struct cpi_pg {
     int cancel_fd;              /* readable: give up whatever is waited for */
     int connect_timeout_ms;
     int statement_timeout_ms; /* 0: none. Enforced by the server, and here with a margin in case it is gone */
-    /* Called every little while during a wait, unless NULL: does what has to be done meanwhile, and false gives up the
-     * connection, which the caller has come to know is dead. */
+    /* Called often during a wait, unless NULL. It only answers a question: false means that the connection is known to
+     * be dead and has to be given up. */
     bool (*watch)(void *context);
     void *watch_context;
 };

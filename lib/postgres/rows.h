@@ -10,19 +10,19 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Never defined: it is libpq's PGresult, which nobody outside this room and source/ is to know. */
+/* Never defined: it is libpq's PGresult, which only this room and source/ may know. */
 struct cpi_rows;
 
 /* NULL is allowed, and has no rows. */
 int cpi_rows_count(const struct cpi_rows *rows);
 void cpi_rows_free(struct cpi_rows *rows);
 
-/* row and column have to be there. */
+/* The row and column have to exist. */
 char *cpi_rows_value(const struct cpi_rows *rows, int row, int column);
 size_t cpi_rows_length(const struct cpi_rows *rows, int row, int column);
 bool cpi_rows_is_null(const struct cpi_rows *rows, int row, int column);
 
-/* Whether the first row has "t" in a column of a text result. False when there is no row. */
+/* Whether the first row has "t" in a column of a text result. False if there is no row. */
 bool cpi_rows_is_true(const struct cpi_rows *rows, int column);
 
 #endif

@@ -40,7 +40,7 @@ void cpi_requests_resync(struct cpi_requests *requests, uint32_t entity, cp_caus
 bool cpi_requests_is_idle(struct cpi_requests *requests)
 {
     pthread_mutex_lock(&requests->mutex);
-    bool idle = requests->started && !requests->busy && requests->causes == 0;
+    bool idle = requests->started && requests->listening && !requests->busy && requests->causes == 0;
     pthread_mutex_unlock(&requests->mutex);
     return idle;
 }
@@ -74,7 +74,7 @@ bool cpi_requests_has_any(struct cpi_requests *requests)
 bool cpi_requests_may_begin(struct cpi_requests *requests)
 {
     pthread_mutex_lock(&requests->mutex);
-    bool may = requests->started && requests->causes != 0;
+    bool may = requests->started && requests->listening && requests->causes != 0;
     pthread_mutex_unlock(&requests->mutex);
     return may;
 }
@@ -109,6 +109,14 @@ void cpi_requests_end_run(struct cpi_requests *requests)
 }
 
 /* ---- the listener ---- */
+
+void cpi_requests_set_listening(struct cpi_requests *requests, bool listening)
+{
+    pthread_mutex_lock(&requests->mutex);
+    requests->listening = listening;
+    pthread_mutex_unlock(&requests->mutex);
+    cpi_bell_ring(&requests->resync_bell);
+}
 
 bool cpi_requests_has_for_listener(struct cpi_requests *requests)
 {

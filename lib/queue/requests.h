@@ -22,6 +22,7 @@ struct cpi_requests {
     bool *wanted;          /* by entity */
     unsigned causes;       /* of the next run, one bit each */
     bool started;          /* CP_CAUSE_START has been requested */
+    bool listening;        /* the listener listens */
     bool busy;             /* a run is under way */
     int64_t barrier;       /* the newest requested; 0: none */
     bool relay;            /* the writer, another syncer, is to make a resync */
@@ -32,11 +33,11 @@ void cpi_requests_fini(struct cpi_requests *requests);
 
 /* ---- any thread ---- */
 
-/* Requests a resync of one entity or of CPI_ALL_ENTITIES. CP_CAUSE_START requests the configured warm-up and lets runs
- * begin; requests made before it are kept until then. */
+/* Requests a resync of one entity or of CPI_ALL_ENTITIES. CP_CAUSE_START requests the configured warm-up. Runs begin
+ * only after it has been requested and while the listener listens; requests are kept until then. */
 void cpi_requests_resync(struct cpi_requests *requests, uint32_t entity, cp_cause cause);
 
-/* Whether the warm-up has been requested, no run is under way and none is requested. */
+/* Whether the warm-up has been requested, the listener listens, no run is under way and none is requested. */
 bool cpi_requests_is_idle(struct cpi_requests *requests);
 
 /* Requests a barrier with this number behind everything announced so far. */
@@ -57,6 +58,9 @@ unsigned cpi_requests_take(struct cpi_requests *requests, bool *wanted);
 void cpi_requests_end_run(struct cpi_requests *requests);
 
 /* ---- the listener ---- */
+
+/* Whether it listens: false at first. */
+void cpi_requests_set_listening(struct cpi_requests *requests, bool listening);
 
 bool cpi_requests_has_for_listener(struct cpi_requests *requests);
 

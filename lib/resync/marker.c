@@ -1,12 +1,11 @@
 #include "resync/marker.h"
 
 #include "base/error.h"
+#include "base/random.h"
 #include "lease/admission.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/random.h>
 
 enum { LOOK_EVERY_MS = 1000 };
 
@@ -62,8 +61,8 @@ static cp_code read_epoch(struct cpi_marker *marker, char epoch[24], cp_error *e
 static cp_code write_epoch(struct cpi_marker *marker, cp_error *err)
 {
     unsigned long long random = 0;
-    if (getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random) {
-        return cpi_error(err, CP_ERR_SYSTEM, true, "getrandom: %s", strerror(errno));
+    if (cpi_random_bytes(&random, sizeof random, err) != CP_OK) {
+        return CP_ERR_SYSTEM;
     }
     char epoch[24];
     snprintf(epoch, sizeof epoch, "%016llx", random);
@@ -156,4 +155,5 @@ cp_code cpi_marker_start(struct cpi_marker *marker, cp_error *err)
 void cpi_marker_join(struct cpi_marker *marker)
 {
     cpi_thread_join(&marker->thread);
+    marker->target->ops->close(marker->target);
 }

@@ -39,7 +39,8 @@ void cpi_marker_fini(struct cpi_marker *marker);
 /* The thread that looks: once a second, as soon as one is planted. */
 cp_code cpi_marker_start(struct cpi_marker *marker, cp_error *err);
 
-/* Returns when the thread has ended, which draining brings about. */
+/* Once the resync thread has ended: returns when this one has, too, which draining brings about, and closes the
+ * connection. */
 void cpi_marker_join(struct cpi_marker *marker);
 
 /* The resync thread. Plants one unless there is one; pg is open, and asked whether we may write. False: Redis is away,

@@ -1,8 +1,8 @@
 /*
- * What a sweep looks for: ids that have a key in Redis while Postgres lists no such document. The ids found in Redis
- * are gathered, sorted, and those that the listing names are struck out; what is left has lost its row.
+ * Orphans: ids that have a key in Redis although Postgres lists no such document. The ids found in Redis are gathered
+ * and sorted; those that the listing names are struck out, and the rest are orphans.
  *
- * 8 bytes an integer id, so that a million costs less than the library holds anyway; Postgres is asked nothing.
+ * An integer id takes 8 bytes, so a million cost less than the library holds anyway. Postgres needs no extra query.
  */
 #ifndef CPI_ORPHANS_H
 #define CPI_ORPHANS_H
@@ -25,16 +25,16 @@ struct cpi_orphans {
 /* Empties it, for ids of a type. */
 void cpi_orphans_clear(struct cpi_orphans *orphans, enum cpi_id_type type);
 
-/* Takes over the id, on success only; the same one may come twice. False, like sort: out of memory. */
+/* Takes over the id, on success only. The same id may be added twice. False: out of memory; also from sort. */
 bool cpi_orphans_add(struct cpi_orphans *orphans, const union cpi_id *id);
 
 /* After the last add, and before anything is struck. */
 bool cpi_orphans_sort(struct cpi_orphans *orphans);
 
-/* Strikes an id out, if it is there. */
+/* Strikes an id out, if it was added. */
 void cpi_orphans_strike(struct cpi_orphans *orphans, const union cpi_id *id);
 
-/* One that is left, NULL when there is none; the same one until it is struck. */
+/* One that is not struck; NULL: none. Returns the same one until it is struck. */
 const union cpi_id *cpi_orphans_first(struct cpi_orphans *orphans);
 
 #endif

@@ -27,19 +27,19 @@ struct cpi_resync {
     struct cpi_steps steps;
     bool *running; /* by entity: to be listed and swept */
     bool touching; /* every entity's warm-up procedure is called, and all are swept */
-    bool *failed;  /* by entity: in this run; to be done again at retry_at_ms */
+    bool *failed;  /* by entity: failed in this run; repeated at retry_at_ms */
     bool any_failed;
     int64_t retry_at_ms;
     struct cpi_backoff backoff; /* between such runs */
     int64_t began_ms;
     int64_t reported_ms;
     uint64_t settled_before;
-    unsigned taken; /* causes of runs since the last that was completed */
+    unsigned taken; /* causes of runs since the last completed one */
 
     /* What waiters wait for. */
     pthread_mutex_t mutex;
     pthread_cond_t became_ready;
-    bool ready; /* written by the thread alone, which may thus read it without */
+    bool ready; /* only written by the thread, which may therefore read it without the mutex */
 };
 
 /* ---- requests ---- */
@@ -57,14 +57,14 @@ static bool is_writer(struct cpi_resync *resync)
     return cpi_lease_is_held(resync->env->lease);
 }
 
-/* Nothing is listed before the listener has listened for the first time; nor while another syncer writes, whose resyncs
- * are then what counts. */
+/* Nothing is listed before the listener has listened for the first time, nor while another syncer is the writer, since
+ * then its resyncs count. */
 static bool can_run(struct cpi_resync *resync)
 {
     return cpi_requests_may_begin(resync->env->requests) && is_writer(resync);
 }
 
-/* Takes over what has been asked for. The warm-up is what it is configured to be. */
+/* Takes the requests. What the warm-up does is configured. */
 static unsigned take_requests(struct cpi_resync *resync)
 {
     enum cpi_warmup warmup = resync->env->config->warmup;
@@ -125,8 +125,8 @@ static bool note_step(struct cpi_resync *resync, uint32_t entity, enum cpi_step 
     return step != CPI_STEP_STOPPING;
 }
 
-/* Has the triggers announce every document and waits until these have settled. An entity whose procedure fails is
- * listed instead. False: stopping. */
+/* Makes the triggers announce every document and waits until these have settled. If an entity's procedure fails, the
+ * entity is listed instead. False: stopping. */
 static bool touch(struct cpi_resync *resync)
 {
     for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
@@ -137,7 +137,7 @@ static bool touch(struct cpi_resync *resync)
         resync->running[e] = resync->running[e] || step == CPI_STEP_FAILED;
     }
     int64_t barrier = cpi_steps_announce_barrier(&resync->steps);
-    /* A request may mean that announcements were lost, and the barrier with them: what was to be touched is listed. */
+    /* A request may mean that announcements were lost, and the barrier with them. Then everything is listed instead. */
     for (int look_ms = CPI_LOOK_FIRST_MS;
          !cpi_steps_announced_settled(&resync->steps, barrier) && !cpi_requests_has_any(resync->env->requests);) {
         if (!cpi_steps_wait(&resync->steps, &look_ms)) {
@@ -150,7 +150,8 @@ static bool touch(struct cpi_resync *resync)
     return true;
 }
 
-/* Waits while the lease is held by nobody we know of: no new term need come of that, and no new request. */
+/* Keeps trying while it is unknown who holds the lease, since no new term or request need follow. False: stopping, or
+ * another syncer is the writer. */
 static bool plant_marker(struct cpi_resync *resync)
 {
     bool lost = false;
@@ -163,7 +164,7 @@ static bool plant_marker(struct cpi_resync *resync)
             return false;
         }
     }
-    if (lost) { /* of all entities, while this run may be about one */
+    if (lost) { /* of all entities, but this run may be for one only */
         cpi_requests_resync(resync->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
     }
     return true;
@@ -185,15 +186,15 @@ static bool go_through_all(struct cpi_resync *resync)
             return false;
         }
     }
-    if (!resync->touching) { /* what was estimated is known now */
+    if (!resync->touching) { /* the number is known now */
         cpi_stats_set(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE,
                       cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_IDS) - before);
     }
     return true;
 }
 
-/* What has been read before the listener listened (again) is to be in Redis before the sweep looks there, and not to
- * come after it: it may be the document of a row that has been deleted since, without an announcement. */
+/* A document read before the listener listened (again) has to reach Redis before the sweep looks there: its row may
+ * have been deleted since, without an announcement. So the workers finish their batches first. */
 static bool run_steps(struct cpi_resync *resync)
 {
     return plant_marker(resync) && cpi_steps_quiesce(&resync->steps) == CPI_STEP_DONE &&
@@ -210,29 +211,29 @@ static void report_ready(struct cpi_resync *resync)
             resync->ready ? "resync done" : "ready", (unsigned long long)settled, seconds,
             seconds > 0 ? (double)settled / seconds : (double)settled);
     if (failing > 0) {
-        cpi_log(&resync->env->log, CP_LOG_WARN, "%llu documents fail and are tried again and again",
+        cpi_log(&resync->env->log, CP_LOG_WARN, "%llu documents fail and are being retried",
                 (unsigned long long)failing);
     }
     cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, 1);
 
     resync->taken = 0;
     pthread_mutex_lock(&resync->mutex);
-    /* An id of this very run may have been forgotten for want of memory: then the next one makes ready. */
+    /* If an id of this run was dropped because memory ran out, only the next run makes ready. */
     resync->ready = resync->ready || !cpi_requests_has(resync->env->requests, CP_CAUSE_OVERFLOW);
     cpi_stats_set(resync->env->stats, CPI_STAT_READY, resync->ready);
     pthread_cond_broadcast(&resync->became_ready);
     pthread_mutex_unlock(&resync->mutex);
 }
 
-/* What has failed is to be done again after a while; until then nothing is ready. */
+/* What failed is repeated after a while; until then the syncer is not ready. */
 static void schedule_retry(struct cpi_resync *resync)
 {
     int wait_ms = cpi_backoff_next(&resync->backoff);
     resync->retry_at_ms = cpi_now_ms() + wait_ms;
-    cpi_log(&resync->env->log, CP_LOG_WARN, "resync incomplete: trying again what failed in %.1f s", wait_ms / 1000.0);
+    cpi_log(&resync->env->log, CP_LOG_WARN, "resync incomplete: retrying what failed in %.1f s", wait_ms / 1000.0);
 }
 
-/* Milliseconds until something is due by itself; -1: never. */
+/* Milliseconds until there is something to do without being woken; -1: never. */
 static int due_ms(const struct cpi_resync *resync)
 {
     return resync->any_failed ? cpi_left_ms(resync->retry_at_ms) : -1;

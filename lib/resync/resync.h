@@ -1,11 +1,11 @@
 /*
  * Resync: puts every id of an entity through the lanes, those that Postgres lists and those that only Redis still has.
  *
- * It is the one answer to doubt: at start (the warm-up), after a connection on which events may have been missed, after
- * TRUNCATE, after an overflow, or because somebody asks. It enqueues ids and never values, so that it runs beside live
- * changes and cannot overwrite anything newer; and it never empties the cache first.
+ * It repairs whatever may be missing: at start (the warm-up), after events may have been missed, after TRUNCATE, after
+ * an overflow, or on request. It enqueues ids and never values, so it runs beside live changes and cannot overwrite
+ * anything newer. It never empties the cache first.
  *
- * One thread, idle most of the time, which is the only producer of the bulk rings.
+ * One thread, idle most of the time, and the only producer of the bulk rings.
  */
 #ifndef CPI_RESYNC_H
 #define CPI_RESYNC_H
@@ -19,17 +19,17 @@ struct cpi_resync;
 struct cpi_resync *cpi_resync_create(const struct cpi_env *env, struct cpi_marker *marker, cp_error *err);
 cp_code cpi_resync_start(struct cpi_resync *resync, cp_error *err);
 
-/* Any thread: waits until the first run (or none, as configured) is through. timeout_ms -1: for ever. False: the time
+/* Any thread: waits until the first run is done, if one is configured. timeout_ms -1: without limit. False: the time
  * has passed, or the syncer is stopping. */
 bool cpi_resync_wait_ready(struct cpi_resync *resync, int timeout_ms);
 
-/* Wakes the thread, and whoever waits for ready, to see that the syncer is stopping. */
+/* Wakes the thread and all threads in wait_ready(), so that they see that the syncer is stopping. */
 void cpi_resync_wake(struct cpi_resync *resync);
 
 void cpi_resync_join(struct cpi_resync *resync);
 
-/* After the threads have ended: whether events were received (a "*", or ids that had to be forgotten) in whose place a
- * resync was asked for that has not been completed. */
+/* After the threads have ended: whether a resync was requested in place of received events (a "*", or ids that had to
+ * be dropped) and has not been completed. */
 bool cpi_resync_is_incomplete(const struct cpi_resync *resync);
 
 void cpi_resync_destroy(struct cpi_resync *resync);

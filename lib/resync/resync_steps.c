@@ -17,14 +17,14 @@ enum {
 
 bool cpi_steps_wait(struct cpi_steps *steps, int *look_ms)
 {
-    /* Whoever takes over reads everything; so do we, should it be our turn again. */
+    /* The syncer that takes over reads everything, and so do we when a new term of ours begins. */
     bool going_on = cpi_stop_sleep(steps->env->stop, *look_ms) && cpi_lease_state(steps->env->lease) != CPI_LEASE_TAKEN;
     *look_ms = 2 * *look_ms < LOOK_LAST_MS ? 2 * *look_ms : LOOK_LAST_MS;
     steps->report(steps->report_context);
     return going_on;
 }
 
-/* After a failure. False: stopping. Said once an outage, as long as nothing succeeds in between. */
+/* After a failure. False: stopping. Logged once per outage, as long as nothing succeeds in between. */
 static bool wait_before_retry(struct cpi_steps *steps, const cp_error *why)
 {
     if (cpi_stop_phase(steps->env->stop) != CPI_RUNNING) {
@@ -32,16 +32,17 @@ static bool wait_before_retry(struct cpi_steps *steps, const cp_error *why)
     }
     cpi_log(&steps->env->log, steps->backoff.last_ms == 0 ? CP_LOG_WARN : CP_LOG_DEBUG, "resync: %s; trying again",
             why->message);
-    return cpi_stop_sleep(steps->env->stop, cpi_backoff_next(&steps->backoff));
+    return cpi_stop_sleep(steps->env->stop, cpi_backoff_next(&steps->backoff)) &&
+           cpi_lease_state(steps->env->lease) != CPI_LEASE_TAKEN;
 }
 
-/* What to do after a failure: CPI_STEP_DONE means try again, after a wait that has just been. */
+/* What to do after a failure. CPI_STEP_DONE: it has waited; try again. */
 static enum cpi_step after_failure(struct cpi_steps *steps, const struct cpi_entity *entity, const char *what,
                                    const cp_error *why)
 {
     if (!why->retriable && cpi_stop_phase(steps->env->stop) == CPI_RUNNING) {
-        cpi_log_limited(&steps->env->log, &steps->failing, CP_LOG_WARN, "%s: %s: %s; to be tried again later",
-                        entity->name, what, why->message);
+        cpi_log_limited(&steps->env->log, &steps->failing, CP_LOG_WARN, "%s: %s: %s; will be retried", entity->name,
+                        what, why->message);
         return CPI_STEP_FAILED;
     }
     return wait_before_retry(steps, why) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
@@ -130,7 +131,7 @@ static bool stage_rows(struct cpi_steps *steps, uint32_t index, const struct cpi
     return true;
 }
 
-/* The next ids, unless some of the last are left. What Postgres lists is no orphan. */
+/* The next ids, unless some of the last are left. What Postgres lists is not an orphan. */
 static bool take_listed(struct cpi_steps *steps, cp_error *err)
 {
     if (steps->slice.count > 0) {
@@ -189,7 +190,7 @@ static enum cpi_step list_ids(struct cpi_steps *steps, uint32_t index)
     return step;
 }
 
-/* A worker reads each again and deletes the key if there is indeed nothing. */
+/* A worker reads each again and deletes the key if there is no document. */
 static enum cpi_step push_orphans(struct cpi_steps *steps, uint32_t index)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
@@ -258,7 +259,7 @@ static bool keep_slice(struct cpi_steps *steps, const struct cpi_entity *entity,
     return kept;
 }
 
-/* The ids of one SCAN, or some of them; what comes of them is seen to at its end. */
+/* Some of the ids of one SCAN. At the end of the SCAN they are looked up and pushed. */
 static bool sweep_slice(struct cpi_steps *steps, uint32_t index, bool will_list, cp_error *err)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
@@ -270,7 +271,7 @@ static bool sweep_slice(struct cpi_steps *steps, uint32_t index, bool will_list,
     return cpi_scan_has_more(&steps->scan) || (stage_missing(steps, index, err) && push_staged(steps));
 }
 
-/* All keys of the entity. False with err set: to be done again from the start, which does no harm. */
+/* All keys of the entity. False with err set: start over, which does no harm. */
 static bool sweep_once(struct cpi_steps *steps, uint32_t index, bool will_list, cp_error *err)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
@@ -305,7 +306,7 @@ enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will
         }
     }
     cpi_backoff_reset(&steps->backoff);
-    steps->scan.target->ops->close(steps->scan.target); /* listing may take longer than a path that idles stays open */
+    steps->scan.target->ops->close(steps->scan.target); /* listing may take longer than an idle path stays open */
     if (steps->scan.unmanaged > 0) {
         cpi_log(&steps->env->log, CP_LOG_WARN,
                 "%s: %llu keys under \"%s\" are not documents of this entity and are left alone", entity->name,
@@ -316,7 +317,7 @@ enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will
 
 /* ---- touching: let the triggers announce every document ---- */
 
-/* On a connection of its own, since it may take as long as it likes. */
+/* On a connection of its own without a statement timeout, since a procedure may take long. */
 static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *err)
 {
     struct cpi_pg_parameter parameter = {.value = name};
@@ -339,7 +340,7 @@ static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *e
     struct cpi_pg untimed = steps->scan.pg;
     untimed.connection = NULL;
     untimed.statement_timeout_ms = 0;
-    untimed.watch = NULL; /* given up here it would go on there, and the next one wait for its locks */
+    untimed.watch = NULL; /* given up here, it would go on in the server and keep its locks */
     struct cpi_rows *result =
         cpi_pg_open(&untimed, err) == CP_OK ? cpi_pg_query(&untimed, sql, NULL, 0, false, err) : NULL;
     free(sql);

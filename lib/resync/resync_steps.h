@@ -1,9 +1,8 @@
 /*
  * The steps of a resync: listing, sweeping, touching, and waiting for it all to settle.
  *
- * Each step goes on over lost connections until it is done. What time alone will not cure, a statement that fails by
- * itself, ends the step: one broken entity is no reason to keep the others waiting. All of it belongs to the resync
- * thread.
+ * Each step continues over lost connections until it is done. A statement that fails by itself ends the step, so that
+ * one broken entity does not keep the others waiting. Everything belongs to the resync thread.
  */
 #ifndef CPI_RESYNC_STEPS_H
 #define CPI_RESYNC_STEPS_H
@@ -16,13 +15,13 @@
 
 enum cpi_step {
     CPI_STEP_DONE,
-    CPI_STEP_FAILED,  /* logged; to be tried again later */
-    CPI_STEP_STOPPING /* the syncer is, or another one has taken over */
+    CPI_STEP_FAILED,  /* logged; try again later */
+    CPI_STEP_STOPPING /* the syncer is stopping, or another one has taken over */
 };
 
 struct cpi_steps {
     const struct cpi_env *env;
-    void (*report)(void *context); /* called every little while */
+    void (*report)(void *context); /* called often while waiting */
     void *report_context;
     struct cpi_scan scan;   /* its connections are used for everything here */
     struct cpi_slice slice; /* taken from it */
@@ -30,7 +29,7 @@ struct cpi_steps {
     struct cpi_backoff backoff;
     struct cpi_bulk_feed bulk_feed;
     struct cpi_log_limit failing;
-    struct cpi_orphans orphans; /* of the ids found in Redis, those not listed yet */
+    struct cpi_orphans orphans; /* ids found in Redis and not listed yet */
     struct cpi_id_array probe;  /* ids found in Redis, to be looked up in Postgres */
 };
 
@@ -44,33 +43,33 @@ void cpi_steps_close(struct cpi_steps *steps);
 /* Opens the Postgres connection, scan.pg, unless it is. */
 cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err);
 
-/* How many documents the entity has, by the planner's estimate; 0 when that is not to be had. */
+/* The planner's estimate of the entity's documents; 0: not available. */
 uint64_t cpi_steps_estimate(struct cpi_steps *steps, uint32_t index);
 
-/* Looks which of the entity's ids have a key in Redis. With will_list they are remembered for cpi_steps_list(), at most
- * max_pending of them. Those beyond, and without it all of them, are looked up in Postgres, and go through the lanes if
- * it does not list them. */
+/* Finds the entity's ids that have a key in Redis. With will_list up to max_pending of them are kept in memory for
+ * cpi_steps_list(). The others, and without will_list all of them, are looked up in Postgres, and those it does not
+ * list go through the lanes. */
 enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will_list);
 
-/* Puts every id of the entity that Postgres lists through the lanes; then those that were remembered and not listed. */
+/* Puts every id of the entity that Postgres lists through the lanes, then those kept in memory and not listed. */
 enum cpi_step cpi_steps_list(struct cpi_steps *steps, uint32_t index);
 
 /* Calls the entity's warm-up procedure, whose triggers announce the documents. */
 enum cpi_step cpi_steps_touch(struct cpi_steps *steps, uint32_t index);
 
-/* Has a barrier put behind every announcement committed so far; announced_settled() tells when all lanes have passed
- * it. That may never be: an announcement can get lost with the listener's connection. */
+/* Requests a barrier behind every announcement committed so far; announced_settled() says whether all lanes have passed
+ * it. It may never come back: announcements can be lost with the listener's connection. */
 int64_t cpi_steps_announce_barrier(struct cpi_steps *steps);
 bool cpi_steps_announced_settled(const struct cpi_steps *steps, int64_t barrier);
 
 /* Waits until every id put through the lanes so far has settled. */
 enum cpi_step cpi_steps_settle(struct cpi_steps *steps);
 
-/* Waits until every worker is through with the batch that it is at. */
+/* Waits until every worker has finished the batch it is working on. */
 enum cpi_step cpi_steps_quiesce(struct cpi_steps *steps);
 
-/* Sleeps for *look_ms and makes the next time longer. CPI_LOOK_FIRST_MS at first, since a ring has room again after a
- * batch. False: stopping. */
+/* Sleeps for *look_ms and increases it for the next time. Begin with CPI_LOOK_FIRST_MS, since a ring has room again
+ * after a batch. False: stopping. */
 enum { CPI_LOOK_FIRST_MS = 1 };
 bool cpi_steps_wait(struct cpi_steps *steps, int *look_ms);
 

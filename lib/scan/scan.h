@@ -1,9 +1,9 @@
 /*
- * A scan: every id there is, of one entity or of all of them one after the other, in slices. One kind asks Postgres,
- * page by page of each listing; the other asks Redis, by SCAN for the keys that can be documents.
+ * A scan: every id of one entity, or of all entities one after the other, in slices. One kind asks Postgres for the
+ * listing, page by page. The other uses SCAN in Redis, for the keys that can be documents.
  *
- * Owns its connection. A failed call may be made again and goes on where it was, except that a lost SCAN starts over
- * with its entity: keys come again, as SCAN may have them do anyway. Belongs to one thread at a time.
+ * Owns its connection. After a failure the call can be repeated and continues where it was, except that a lost SCAN
+ * starts over with its entity. Keys then come again, which SCAN may do anyway. Belongs to one thread at a time.
  */
 #ifndef CPI_SCAN_H
 #define CPI_SCAN_H
@@ -42,7 +42,7 @@ void cpi_scan_close(struct cpi_scan *scan);
 void cpi_scan_begin(struct cpi_scan *scan, enum cpi_scan_kind kind);
 void cpi_scan_begin_entity(struct cpi_scan *scan, enum cpi_scan_kind kind, uint32_t entity);
 
-/* Goes on with the next entity: something is wrong with this one. */
+/* Continues with the next entity, because something is wrong with this one. */
 void cpi_scan_skip(struct cpi_scan *scan);
 
 /* The next ids, `limit` at most, into an empty slice. Makes one round trip at most, and may bring none. On failure the

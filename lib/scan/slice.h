@@ -1,6 +1,5 @@
 /*
- * A slice: some ids of one entity on their way from a scan to whoever asked for them. Owns their texts. Belongs to one
- * thread.
+ * A slice: some ids of one entity on their way from a scan to its caller. Owns their texts. Belongs to one thread.
  */
 #ifndef CPI_SLICE_H
 #define CPI_SLICE_H
@@ -23,7 +22,7 @@ bool cpi_slice_add(struct cpi_slice *slice, const struct cpi_entity *entity, con
 /* Frees the ids. */
 void cpi_slice_clear(struct cpi_slice *slice, const struct cpi_entity *entities);
 
-/* Takes out the first n ids, which somebody else owns now. */
+/* Removes the first n ids without freeing them; the caller owns them now. */
 void cpi_slice_drop_first(struct cpi_slice *slice, uint32_t n);
 
 /* Takes the ids that Postgres lists out of the slice. pg is open; ids is memory for the statement. On failure the slice

@@ -31,12 +31,11 @@ struct cpi_listener {
     struct cpi_relay relay;
     struct cpi_backoff backoff;
     int64_t retry_at_ms;
-    uint64_t term;     /* of the lease, when a resync was last asked for */
+    uint64_t term;     /* of the lease, when the source was opened */
     int64_t barrier;   /* handed to the live feed and not yet confirmed; 0: none */
     bool has_backlog;  /* the live feed holds something, perhaps: its next flush tells */
     bool is_listening; /* the source is open */
     bool has_listened; /* once at least */
-    bool standing_by;  /* another syncer was the writer since we listened */
     bool has_flushed;  /* or need not */
     bool away;         /* an outage has been logged */
     struct cpi_log_limit overflowing;
@@ -109,10 +108,17 @@ static void confirm_settled(struct cpi_listener *listener)
 
 /* ---- listening ---- */
 
+static void set_listening(struct cpi_listener *listener, bool listening)
+{
+    listener->is_listening = listening;
+    cpi_requests_set_listening(listener->env->requests, listening);
+    cpi_stats_set(listener->env->stats, CPI_STAT_LISTENING, listening);
+}
+
 static void stop_listening(struct cpi_listener *listener)
 {
+    set_listening(listener, false);
     listener->source->ops->close(listener->source);
-    listener->is_listening = false;
 }
 
 static void note_failure(struct cpi_listener *listener, const cp_error *why)
@@ -134,10 +140,26 @@ static bool flush_once(struct cpi_listener *listener, cp_error *err)
     return listener->has_flushed;
 }
 
-/* Flushing comes before anything is asked for, so that it takes away nothing newer. */
+/* Whoever had the lease before may have left anything, whatever the warm-up is meant to be; and what was committed
+ * while we did not listen has been missed. */
+static void ask_for_what_was_missed(struct cpi_listener *listener)
+{
+    cpi_relay_reset(&listener->relay);
+    if (listener->has_listened || listener->term > 1 || cpi_lease_was_taken(listener->env->lease)) {
+        ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_LISTENER);
+    }
+    if (!listener->has_listened) {
+        ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_START);
+    }
+    listener->has_listened = true;
+}
+
+/* The order is what the argument in ARCHITECTURE rests on: the lease, its term, listening, the resync. Flushing comes
+ * before anything is asked for, so that it takes away nothing newer. */
 static void begin_to_listen(struct cpi_listener *listener)
 {
     cp_error err = {0};
+    uint64_t term = cpi_lease_term(listener->env->lease);
     if (!flush_once(listener, &err) || listener->source->ops->open(listener->source, &err) != CP_OK) {
         note_failure(listener, &err);
         return;
@@ -148,29 +170,9 @@ static void begin_to_listen(struct cpi_listener *listener)
     cpi_backoff_reset(&listener->backoff);
     cpi_stats_add(listener->env->stats, CPI_STAT_RECONNECTS, listener->has_listened);
     listener->away = false;
-    listener->is_listening = true;
-    listener->term = 0; /* whatever the term is, events may have been missed */
-}
-
-/* Behind a new term stands another session of the lease, and who knows who had it in between. Whoever that was may have
- * left anything, whatever the warm-up is meant to be. */
-static void follow_term(struct cpi_listener *listener)
-{
-    uint64_t term = cpi_lease_term(listener->env->lease);
-    if (!listener->is_listening || term == listener->term) {
-        return;
-    }
     listener->term = term;
-    cpi_relay_reset(&listener->relay);
-    cpi_relay_close(&listener->relay);
-    if (listener->has_listened || listener->standing_by) {
-        ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_LISTENER);
-    }
-    if (!listener->has_listened) {
-        ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_START);
-    }
-    listener->has_listened = true;
-    listener->standing_by = false;
+    ask_for_what_was_missed(listener);
+    set_listening(listener, true);
 }
 
 /* Another syncer is the writer, and hears what we would. */
@@ -183,20 +185,25 @@ static void stand_by(struct cpi_listener *listener)
         cpi_log(&listener->env->log, CP_LOG_WARN, "flush skipped: another cachepusher is the writer");
         listener->has_flushed = true; /* a takeover in the middle of the night is no time to flush */
     }
-    listener->standing_by = true;
     listener->away = false;
 }
 
-/* While it is not known who writes, what is listened to is listened to, and nothing is begun. */
+/* A new term means another session of the lease, perhaps in another database than the one we listen to, and another
+ * syncer may have written in between: begin again. While it is not known who writes, listening goes on, and is not
+ * begun. */
 static void follow_lease(struct cpi_listener *listener)
 {
-    if (cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN) {
+    struct cpi_lease *lease = listener->env->lease;
+    if (cpi_lease_state(lease) == CPI_LEASE_TAKEN) {
         stand_by(listener);
-    } else if (!listener->is_listening && cpi_lease_is_held(listener->env->lease) &&
-               cpi_now_ms() >= listener->retry_at_ms) {
+        return;
+    }
+    if (listener->is_listening && cpi_lease_term(lease) != listener->term) {
+        stop_listening(listener);
+    }
+    if (!listener->is_listening && cpi_lease_is_held(lease) && cpi_now_ms() >= listener->retry_at_ms) {
         begin_to_listen(listener);
     }
-    follow_term(listener);
 }
 
 static void read_source(struct cpi_listener *listener)
@@ -236,6 +243,12 @@ static void deal_with_enqueued(struct cpi_listener *listener)
     }
 }
 
+/* What is enqueued before a flush would be stored and then deleted by it. */
+static bool may_take_inbox(const struct cpi_listener *listener)
+{
+    return listener->has_flushed || !listener->env->config->flush;
+}
+
 /* ---- the thread ---- */
 
 static bool has_work(struct cpi_listener *listener)
@@ -246,7 +259,8 @@ static bool has_work(struct cpi_listener *listener)
     bool may_listen = has_lease && !listener->is_listening && cpi_now_ms() >= listener->retry_at_ms;
     bool must_not = listener->is_listening && cpi_lease_state(env->lease) == CPI_LEASE_TAKEN;
     return new_term || may_listen || must_not || cpi_requests_has_for_listener(env->requests) ||
-           !cpi_inbox_is_empty(listener->inbox) || cpi_stop_phase(env->stop) != CPI_RUNNING;
+           (may_take_inbox(listener) && !cpi_inbox_is_empty(listener->inbox)) ||
+           cpi_stop_phase(env->stop) != CPI_RUNNING;
 }
 
 static int sooner(int a_ms, int b_ms)
@@ -257,12 +271,13 @@ static int sooner(int a_ms, int b_ms)
 /* Milliseconds until there is something to do by itself; -1: never. */
 static int due_ms(const struct cpi_listener *listener)
 {
-    int due = listener->has_backlog ? BACKLOG_LOOK_MS : -1;
+    bool stands_by = cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN; /* no worker empties a ring then */
+    int due = listener->has_backlog && !stands_by ? BACKLOG_LOOK_MS : -1;
     if (listener->is_listening) {
         due = sooner(due, listener->source->ops->due_ms(listener->source));
     } else if (cpi_lease_is_held(listener->env->lease)) {
         due = sooner(due, cpi_left_ms(listener->retry_at_ms));
-    } else if (cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN) {
+    } else if (stands_by) {
         due = sooner(due, cpi_relay_due_ms(&listener->relay));
     }
     return due;
@@ -299,7 +314,9 @@ static void *run_listener(void *context)
         follow_lease(listener);
         pass_on_barrier(listener);
         read_source(listener);
-        cpi_inbox_take(listener->inbox, &listener->enqueued);
+        if (may_take_inbox(listener)) {
+            cpi_inbox_take(listener->inbox, &listener->enqueued);
+        }
         deal_with_enqueued(listener);
         listener->has_backlog = listener->has_backlog && !cpi_live_feed_flush(listener->live_feed);
         confirm_settled(listener);
@@ -351,9 +368,9 @@ uint64_t cpi_listener_unsettled(const struct cpi_listener *listener)
     return cpi_live_feed_count(listener->live_feed);
 }
 
-uint64_t cpi_listener_unannounced(const struct cpi_listener *listener)
+uint64_t cpi_listener_unannounced(const struct cpi_listener *listener, bool is_taken)
 {
-    return cpi_relay_owed(&listener->relay);
+    return cpi_relay_owed(&listener->relay, is_taken);
 }
 
 void cpi_listener_destroy(struct cpi_listener *listener)

@@ -29,8 +29,8 @@ void cpi_listener_join(struct cpi_listener *listener);
 /* After join: how many ids did not reach a lane. */
 uint64_t cpi_listener_unsettled(const struct cpi_listener *listener);
 
-/* After join: of the ids enqueued here, how many the writer, if it is another syncer, may not have heard of. */
-uint64_t cpi_listener_unannounced(const struct cpi_listener *listener);
+/* After join: of the ids enqueued here, how many the writer may not have heard of. is_taken: it is another syncer. */
+uint64_t cpi_listener_unannounced(const struct cpi_listener *listener, bool is_taken);
 
 /* NULL is allowed. */
 void cpi_listener_destroy(struct cpi_listener *listener);

@@ -18,6 +18,7 @@ void cpi_relay_close(struct cpi_relay *relay)
 
 void cpi_relay_reset(struct cpi_relay *relay)
 {
+    cpi_pg_close(&relay->pg);
     relay->routed = 0;
     relay->unannounced = 0;
 }
@@ -66,6 +67,17 @@ static cp_code announce(struct cpi_relay *relay, struct cpi_events *events, cp_e
     return code;
 }
 
+/* A connection that was idle for long may be dead: then once more on a new one. */
+static cp_code announce_again(struct cpi_relay *relay, struct cpi_events *events, cp_error *err)
+{
+    bool was_open = cpi_pg_is_open(&relay->pg);
+    cp_code code = announce(relay, events, err);
+    if (code != CP_OK && was_open && !cpi_pg_is_open(&relay->pg)) {
+        code = announce(relay, events, err);
+    }
+    return code;
+}
+
 void cpi_relay_send(struct cpi_relay *relay, struct cpi_events *events)
 {
     /* What was routed here may have come after the resync with which the other one took over. */
@@ -76,7 +88,7 @@ void cpi_relay_send(struct cpi_relay *relay, struct cpi_events *events)
     }
     cp_error err = {0};
     bool is_due = cpi_now_ms() >= relay->retry_at_ms;
-    if (is_due && announce(relay, events, &err) == CP_OK) {
+    if (is_due && announce_again(relay, events, &err) == CP_OK) {
         cpi_backoff_reset(&relay->backoff);
         relay->away = false;
         return;
@@ -99,7 +111,7 @@ void cpi_relay_finish(struct cpi_relay *relay)
     relay->retry_at_ms = 0;
 }
 
-uint64_t cpi_relay_owed(const struct cpi_relay *relay)
+uint64_t cpi_relay_owed(const struct cpi_relay *relay, bool is_taken)
 {
-    return relay->unannounced + relay->routed;
+    return relay->unannounced + (is_taken ? relay->routed : 0);
 }

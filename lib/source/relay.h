@@ -42,7 +42,8 @@ int cpi_relay_due_ms(const struct cpi_relay *relay);
 /* For the last time: from here on the grace time is what ends a wait, and a try is made at once. */
 void cpi_relay_finish(struct cpi_relay *relay);
 
-/* After the thread has ended: how many ids the writer may not have heard of. */
-uint64_t cpi_relay_owed(const struct cpi_relay *relay);
+/* After the thread has ended: how many ids the writer may not have heard of. is_taken: it is another syncer, and ids
+ * that went to our own workers count, too. */
+uint64_t cpi_relay_owed(const struct cpi_relay *relay, bool is_taken);
 
 #endif

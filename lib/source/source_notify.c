@@ -2,6 +2,8 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "lease/admission.h"
+#include "lease/lock.h"
 #include "source/heartbeat.h"
 #include "source/subscribe.h"
 
@@ -18,7 +20,8 @@ struct notify {
     const struct cpi_env *env;
     struct cpi_pg pg;
     struct cpi_heartbeat heartbeat;
-    int64_t barrier; /* to be sent; 0: none */
+    int64_t barrier;       /* that has not come back yet; 0: none */
+    int64_t barrier_at_ms; /* when it is to be sent, once more if need be */
     struct cpi_log_limit bad;
 };
 
@@ -57,13 +60,21 @@ static void receive_for(struct notify *notify, uint32_t entity, const PGnotify *
     }
 }
 
+static void receive_barrier(struct notify *notify, int64_t number, struct cpi_arrivals *arrivals)
+{
+    arrivals->barrier = number;
+    if (number >= notify->barrier) {
+        notify->barrier = 0;
+    }
+}
+
 static void receive(struct notify *notify, const PGnotify *notification, struct cpi_arrivals *arrivals)
 {
     const struct cp_config *config = notify->env->config;
     cpi_heartbeat_heard(&notify->heartbeat);
     if (strcmp(notification->relname, notify->env->channel) == 0) {
         if (!cpi_heartbeat_is(notification->extra)) {
-            arrivals->barrier = strtoll(notification->extra, NULL, 10);
+            receive_barrier(notify, strtoll(notification->extra, NULL, 10), arrivals);
         }
         return;
     }
@@ -80,20 +91,24 @@ static void receive(struct notify *notify, const PGnotify *notification, struct 
 
 static void notify_barrier(struct cpi_source *source, int64_t number)
 {
-    notify_of(source)->barrier = number;
+    struct notify *notify = notify_of(source);
+    notify->barrier = number;
+    notify->barrier_at_ms = 0;
 }
 
-/* Postgres delivers notifications in order of commit: this one comes behind all that were committed before it. While a
+/* Postgres delivers notifications in order of commit: this one comes behind all that were committed before it. It may
+ * fail (a lock it waits for, a full queue), so it is sent again until it comes back; twice does no harm. While a
  * heartbeat is under way it waits for the next read. */
 static cp_code send_barrier(struct notify *notify, cp_error *err)
 {
     PGconn *connection = notify->pg.connection;
-    if (notify->barrier == 0 || PQtransactionStatus(connection) == PQTRANS_ACTIVE) {
+    if (notify->barrier == 0 || cpi_now_ms() < notify->barrier_at_ms ||
+        PQtransactionStatus(connection) == PQTRANS_ACTIVE) {
         return CP_OK;
     }
     char sql[96];
     snprintf(sql, sizeof sql, "notify %s, '%lld'", notify->env->channel, (long long)notify->barrier);
-    notify->barrier = 0;
+    notify->barrier_at_ms = cpi_now_ms() + CPI_HEARTBEAT_INTERVAL_MS;
     return PQsendQuery(connection, sql) != 0
                ? CP_OK
                : cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(connection));
@@ -108,17 +123,29 @@ static void notify_close(struct cpi_source *source)
     notify->barrier = 0;
 }
 
+/* What is listened to has to be the database that the lease is held in: an address may lead elsewhere than before. */
 static cp_code notify_open(struct cpi_source *source, cp_error *err)
 {
     struct notify *notify = notify_of(source);
     cp_code code = cpi_pg_open(&notify->pg, err);
+    code = code == CP_OK ? cpi_lock_claim_listening(&notify->pg, cpi_config_name(notify->env->config), err) : code;
     code = code == CP_OK ? cpi_subscribe(&notify->pg, notify->env, err) : code;
+    code = code == CP_OK ? cpi_lease_confirm(notify->env->lease, &notify->pg, err) : code;
     if (code != CP_OK) {
         notify_close(source);
         return code;
     }
     cpi_heartbeat_reset(&notify->heartbeat);
     return CP_OK;
+}
+
+static void receive_all(struct notify *notify, struct cpi_arrivals *arrivals)
+{
+    PGnotify *notification;
+    while ((notification = PQnotifies(notify->pg.connection)) != NULL) {
+        receive(notify, notification, arrivals);
+        PQfreemem(notification);
+    }
 }
 
 static cp_code notify_read(struct cpi_source *source, struct cpi_arrivals *arrivals, cp_error *err)
@@ -128,15 +155,12 @@ static cp_code notify_read(struct cpi_source *source, struct cpi_arrivals *arriv
     if (PQconsumeInput(notify->pg.connection) == 0) {
         code = cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(notify->pg.connection));
     }
-    PGnotify *notification;
-    while ((notification = PQnotifies(notify->pg.connection)) != NULL) {
-        receive(notify, notification, arrivals);
-        PQfreemem(notification);
-    }
+    receive_all(notify, arrivals);
     if (code == CP_OK && !cpi_heartbeat_beat(&notify->heartbeat, &notify->pg, err)) {
         code = CP_ERR_POSTGRES;
     }
     code = code == CP_OK ? send_barrier(notify, err) : code;
+    receive_all(notify, arrivals); /* what stood behind the heartbeat's own result */
     if (code != CP_OK) {
         notify_close(source);
     }
@@ -150,7 +174,10 @@ static int notify_fd(const struct cpi_source *source)
 
 static int notify_due_ms(const struct cpi_source *source)
 {
-    return cpi_heartbeat_due_ms(&((const struct notify *)source)->heartbeat);
+    const struct notify *notify = (const struct notify *)source;
+    int due_ms = cpi_heartbeat_due_ms(&notify->heartbeat);
+    int barrier_ms = notify->barrier != 0 ? cpi_left_ms(notify->barrier_at_ms) : due_ms;
+    return barrier_ms < due_ms ? barrier_ms : due_ms;
 }
 
 /* What was heard is forgotten by Postgres at once. */

@@ -21,11 +21,13 @@ static cp_code listen_to(struct cpi_pg *pg, const char *channel, cp_error *err)
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }
 
-/* A heartbeat needs no durability, and must not wait for a standby. */
+/* A heartbeat needs no durability, and must not wait for a standby; what else it waits for is limited by the
+ * statement's own timeout. */
 static cp_code make_ours(struct cpi_pg *pg, cp_error *err)
 {
-    struct cpi_rows *result =
-        cpi_pg_query(pg, "select set_config('synchronous_commit', 'off', false)", NULL, 0, false, err);
+    struct cpi_rows *result = cpi_pg_query(
+        pg, "select set_config('synchronous_commit', 'off', false), set_config('lock_timeout', '0', false)", NULL, 0,
+        false, err);
     cpi_rows_free(result);
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }

@@ -1,8 +1,8 @@
 /*
- * Comparing: what Postgres gives for some ids against what Redis holds under their keys. Writes to neither.
+ * Compares what Postgres returns for some ids with what Redis holds under their keys. Writes to neither.
  *
- * Postgres is read first, then Redis: a change that a syncer is about to bring over has the better chance to have
- * arrived. Still, a single look proves nothing; suspects.h tells when a difference counts.
+ * Postgres is read first, then Redis, so that a change on its way to Redis is more likely to have arrived. Still, a
+ * single look proves nothing; suspects.h has the rule when a mismatch counts.
  */
 #ifndef CPI_COMPARE_H
 #define CPI_COMPARE_H
@@ -59,7 +59,7 @@ uint32_t cpi_compare_limit(const struct cpi_compare *compare);
 cp_code cpi_compare_run(struct cpi_compare *compare, uint32_t entity, const union cpi_id *ids, uint32_t n,
                         struct cpi_compared *out, cp_error *err);
 
-/* Takes the ids that Postgres lists out of the slice. On failure it is as it was. */
+/* Removes the ids that Postgres lists from the slice. A failure leaves it unchanged. */
 cp_code cpi_compare_drop_listed(struct cpi_compare *compare, struct cpi_slice *slice, cp_error *err);
 
 #endif

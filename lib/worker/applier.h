@@ -1,7 +1,7 @@
 /*
- * Settling a batch: reads the documents of some ids from Postgres in one statement for each entity, sends SET or DEL
- * for each in one pipeline, reads every reply, and removes from the set what was acknowledged. What was not stays in
- * the set, where it was: that is how an id is put back.
+ * Settles a batch: reads the documents of some ids from Postgres with one statement per entity, sends SET or DEL for
+ * each in one pipeline, reads every reply, and removes from the set what was acknowledged. The rest stays in the set,
+ * so a failed batch needs no rollback.
  *
  * Opens the worker's two connections when needed, and belongs to the worker's thread.
  */
@@ -17,9 +17,9 @@ struct cpi_applier;
 /* All arguments have to outlive the applier. NULL: out of memory. */
 struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_servers *servers, struct cpi_idset *set);
 
-/* Works on n members of the set, config->batch at most. True: go on with the next. False: a server is away or
- * everything fails; wait before the next try, err says why. A single id that fails is parked, and that alone is no
- * reason to wait. */
+/* Works on n members of the set, config->batch at most. True: continue with the next. False: a server is away or
+ * everything fails; wait before the next try, err says why. A single id that fails is parked, which alone does not call
+ * for waiting. */
 bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err);
 
 /* How many ids to work on at once: config->batch, or fewer while documents are large, since a batch is held in memory

@@ -1,7 +1,7 @@
 /*
- * The two servers that a worker stands between: documents are read from one and stored in the other.
+ * The two servers of a worker: it reads documents from one and stores them in the other.
  *
- * A worker is given them, so that tests can give it others. Belongs to the worker's thread.
+ * A worker is given them, so that tests can use fakes. Belongs to the worker's thread.
  */
 #ifndef CPI_SERVERS_H
 #define CPI_SERVERS_H
@@ -12,7 +12,7 @@
 struct cpi_servers {
     struct cpi_reader *reader;
     struct cpi_target *target;
-    /* Gets the connection to Redis, which is open like the other, the right to write. */
+    /* Admits the connection to Redis, which may then write. Both connections are open. */
     cp_code (*admit)(struct cpi_servers *servers, cp_error *err);
     void (*destroy)(struct cpi_servers *servers);
 };

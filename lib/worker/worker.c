@@ -12,23 +12,23 @@
 
 enum {
     DRAIN_CHUNK = 256,
-    DRAIN_CHUNKS_PER_CYCLE = 64, /* so that a flood of events cannot keep a turn from its batch */
+    DRAIN_CHUNKS_PER_CYCLE = 64, /* so that a flood of events cannot delay the batch */
     RETRY_BASE_MS = 50,
     RETRY_CAP_MS = 2000,
     PARKED_RETRY_CAP_MS = 30000,
-    /* Live goes before bulk; but where live never ends, a resync still has to. */
+    /* Live goes before bulk. But if live never ends, a resync still has to progress. */
     LIVE_BATCHES_IN_A_ROW = 16,
-    /* While live ids come, they are not to wait for more than so many bulk ones, which are a few milliseconds. */
+    /* While live ids come, they wait for at most this many bulk ids, which take a few milliseconds. */
     BULK_BESIDE_LIVE = 64,
-    LIVE_FOR_MS = 100,    /* after the last */
-    PARKED_PER_ROUND = 16 /* tried one by one at each retry, so that a few that were cured soon have their turn */
+    LIVE_FOR_MS = 100,    /* after the last live ids */
+    PARKED_PER_ROUND = 16 /* tried one by one at each retry, so that a few that work again are soon found */
 };
 
 struct cpi_worker {
     const struct cpi_env *env;
     struct cpi_lane *lane;
     uint32_t index;
-    uint32_t capacity; /* of the set: beyond it the rings fill, then the listener's spill */
+    uint32_t capacity; /* of the set; beyond it the rings fill up, then the live feed */
     struct cpi_thread thread;
 
     /* All below belongs to the worker's thread. */
@@ -45,7 +45,7 @@ struct cpi_worker {
     struct cpi_backoff parked_backoff; /* ids that fail by themselves */
     int64_t parked_at_ms;
     bool away;          /* an outage has been logged */
-    bool has_forgotten; /* parked ids, for want of room */
+    bool has_forgotten; /* parked ids, because there were too many */
     struct cpi_log_limit forgetting;
     uint32_t reported_pending;
     uint32_t reported_failing;
@@ -63,7 +63,8 @@ static void count(struct cpi_worker *worker, enum cpi_stat stat, int64_t n)
 
 /* ---- draining ---- */
 
-/* Rings are drained between two batches, so that none is under way. A barrier still open is one of a run given up. */
+/* Rings are drained between two batches, so no batch is under way. A barrier that is still open belongs to a resync
+ * that was given up. */
 static void take_question(struct cpi_worker *worker, const struct cpi_event *event, enum cpi_ring_kind kind)
 {
     if (event->entity == CPI_BARRIER) {
@@ -112,9 +113,9 @@ static uint32_t least(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
-/* How many more the set takes. Live ids are all taken in, since coalescing is what bounds memory while a server is
- * away; bulk ids only as needed for a batch, which holds back the resync thread instead. Neither these nor parked ids,
- * which have at most half of the set, keep live ones out. */
+/* How many more ids the set takes. Live ids are all taken, since coalescing bounds memory while a server is away. Bulk
+ * ids are taken only as needed for a batch, which slows the resync thread down instead. Neither bulk ids nor parked
+ * ids, which have at most half of the set, keep live ids out. */
 static uint32_t room_for(const struct cpi_worker *worker, enum cpi_ring_kind kind)
 {
     uint32_t bulk = least(worker->env->config->batch, worker->capacity / 4);
@@ -165,7 +166,7 @@ static void report_levels(struct cpi_worker *worker)
 
 /* ---- failing ---- */
 
-/* A server is away: wait before the next try. Said once an outage; the counters tell the rest. */
+/* A server is away: wait before the next try. Logged once per outage; the counters show the rest. */
 static void wait_before_retry(struct cpi_worker *worker, const cp_error *why)
 {
     int wait_ms = cpi_backoff_next(&worker->backoff);
@@ -196,13 +197,13 @@ static void work_on(struct cpi_worker *worker, uint32_t n)
         note_success(worker);
         return;
     }
-    if (cpi_idset_total(worker->set) < before) { /* it got somewhere */
+    if (cpi_idset_total(worker->set) < before) { /* some ids have settled */
         cpi_backoff_reset(&worker->backoff);
     }
     wait_before_retry(worker, &err);
 }
 
-/* Parked ids that are more than memory is meant for are forgotten, until it is worth to look for them again. */
+/* Parked ids over the bound are dropped. A resync finds them once others succeed. */
 static void bound_parked(struct cpi_worker *worker)
 {
     uint32_t forgotten = 0;
@@ -216,15 +217,14 @@ static void bound_parked(struct cpi_worker *worker)
         count(worker, CPI_STAT_OVERFLOWS, 1);
         cpi_log_limited(
             &worker->env->log, &worker->forgetting, CP_LOG_WARN,
-            "worker %u: %u ids that fail are forgotten, max_pending allows no more; a resync finds them once "
-            "others succeed",
+            "worker %u: max_pending exceeded: dropping %u ids that fail; a resync finds them once others succeed",
             worker->index, forgotten);
         worker->has_forgotten = true;
     }
 }
 
-/* What failed may be mended for more than the one id that has just shown it: back into batches with as many, to be
- * parked again if not. */
+/* An id that failed has succeeded, so others may succeed, too: moves a batch of them back to live. Those that still
+ * fail are parked again. */
 static void unpark_some(struct cpi_worker *worker)
 {
     uint32_t n = cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, worker->env->config->batch);
@@ -237,8 +237,7 @@ static void unpark_some(struct cpi_worker *worker)
     }
 }
 
-/* Some of the parked ids, each by itself, when their time has come; those that fail again go to the end of the queue.
- */
+/* Retries some of the parked ids, one by one, when it is time. Those that fail again go to the end of the queue. */
 static void retry_parked(struct cpi_worker *worker, uint32_t n)
 {
     uint32_t before = cpi_idset_total(worker->set);
@@ -266,7 +265,7 @@ static uint32_t choose_batch(struct cpi_worker *worker)
     uint32_t n = is_bulk_due ? 0 : cpi_idset_peek(worker->set, CPI_LIVE, worker->batch, limit);
     worker->live_batches = n > 0 ? worker->live_batches + 1 : 0;
     if (n > 0) {
-        /* A full batch is a backlog, where small ones would only make it longer. */
+        /* A full batch means a backlog, which small bulk batches would only make longer. */
         worker->live_until_ms = n < limit ? cpi_now_ms() + LIVE_FOR_MS : 0;
         return n;
     }
@@ -275,13 +274,13 @@ static uint32_t choose_batch(struct cpi_worker *worker)
                           is_live && limit > BULK_BESIDE_LIVE ? BULK_BESIDE_LIVE : limit);
 }
 
-/* Another syncer writes. What waits here is read by that one's resync, or by ours if its turn ends. */
+/* Another syncer is the writer. Its resync reads what waits here, or ours does if its term ends. */
 static bool is_standing_by(const struct cpi_worker *worker)
 {
     return cpi_lease_state(worker->env->lease) == CPI_LEASE_TAKEN;
 }
 
-/* Milliseconds until there is something to do by itself; -1: never. */
+/* Milliseconds until there is something to do without being woken; -1: never. */
 static int idle_ms(const struct cpi_worker *worker)
 {
     bool waiting = cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) > 0;
@@ -313,7 +312,7 @@ static void rest(struct cpi_worker *worker)
         return;
     }
     cpi_bell_arm(&worker->lane->bell);
-    int timeout_ms = idle_ms(worker); /* after arming: taking over the lease rings */
+    int timeout_ms = idle_ms(worker); /* after arming, since a change of the lease rings the bell */
     if (timeout_ms != 0 && !can_drain(worker) && !is_finished(worker)) {
         cpi_bell_sleep(&worker->lane->bell, worker->env->stop->grace_fd, timeout_ms);
     }

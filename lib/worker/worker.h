@@ -2,8 +2,8 @@
  * A worker: takes ids from its lane, reads their documents from Postgres and stores them in Redis.
  *
  * One cycle: drain the rings into the coalescing set; read a batch of the oldest ids in one statement; send SET or DEL
- * for each in one pipeline; read every reply; take what was acknowledged out of the set. What failed was never taken
- * out. There are no timers in it: one event is worked on at once, and while a batch is under way the next one gathers.
+ * for each in one pipeline; read every reply; remove what was acknowledged from the set. What failed stays there. There
+ * are no timers: a single event is worked on at once, and while one batch is under way the next one gathers.
  */
 #ifndef CPI_WORKER_H
 #define CPI_WORKER_H
@@ -19,10 +19,10 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
                                      cp_error *err);
 cp_code cpi_worker_start(struct cpi_worker *worker, cp_error *err);
 
-/* One cycle, without the sleep after it: what the thread does over and over. For tests, which start none. */
+/* One cycle without the sleep after it. For tests that do not start the thread. */
 void cpi_worker_cycle(struct cpi_worker *worker);
 
-/* Returns when the thread has ended: cpi_stop_close() and the lane's bell bring that about. */
+/* Returns when the thread has ended. Call cpi_stop_close() and ring the lane's bell before. */
 void cpi_worker_join(struct cpi_worker *worker);
 
 /* After join: how many ids have not settled. */

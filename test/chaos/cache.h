@@ -1,4 +1,4 @@
-/* Two Redis servers of the run's own: one is the primary, the other is started when it is to be a replica. The main
+/* The run's two private Redis servers: one is the primary, the other is started when a replica is needed. The main
  * thread starts and stops them; any thread may connect. */
 #ifndef CACHE_H
 #define CACHE_H
@@ -15,8 +15,8 @@ struct node {
     char dir[PATH_BYTES];
     char socket[PATH_BYTES];
     char log[PATH_BYTES];
-    int door; /* of the proxy: replicas connect by TCP alone */
-    int port; /* of that door */
+    int door; /* of the proxy, since replicas connect only by TCP */
+    int port; /* the port of the proxy for this node */
     struct process server;
 };
 
@@ -27,9 +27,9 @@ struct cache {
 };
 
 struct start {
-    bool empty;    /* without what an earlier one has left */
+    bool empty;    /* without the data of an earlier run */
     bool appends;  /* with an append-only file */
-    int slowly_us; /* it takes so long to load a key */
+    int slowly_us; /* how long it takes to load a key */
     bool loads;    /* do not wait until it has loaded */
 };
 
@@ -39,10 +39,10 @@ void cache_kill(struct cache *cache, int node);
 
 struct node *cache_primary(struct cache *cache);
 
-/* NULL: not now. */
+/* NULL: cannot connect now. */
 redisContext *cache_connect(const struct node *node, int timeout_ms);
 
-/* A command to a node that has to succeed: now, or once it is done with what keeps it from it, such as a snapshot for a
+/* A command that has to succeed, at once or when the node has finished what prevents it, such as a snapshot for a
  * replica. */
 void cache_do(const struct node *node, const char *format, ...) __attribute__((format(printf, 2, 3)));
 

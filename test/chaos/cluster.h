@@ -1,4 +1,4 @@
-/* A Postgres cluster of the run's own. Only the main thread starts and stops it; any thread may connect. */
+/* The run's private Postgres cluster. Only the main thread starts and stops it; any thread may connect. */
 #ifndef CLUSTER_H
 #define CLUSTER_H
 
@@ -11,25 +11,25 @@ struct cluster {
     char data[PATH_BYTES];
     char log[PATH_BYTES];
     char socket[PATH_BYTES];
-    char dsn[2 * PATH_BYTES]; /* straight to it, as superuser */
+    char dsn[2 * PATH_BYTES]; /* for direct connections as superuser */
     struct process postmaster;
 };
 
-/* Makes dir/data: a copy of the template, or a new cluster with the schema of db/ and ours. */
+/* Creates dir/data: a copy of the template, or a new cluster with the schema of db/ and the test's own. */
 void cluster_create(struct cluster *cluster, const char *dir, const char *template);
 void cluster_start(struct cluster *cluster);
 
 /* SIGINT stops it fast, SIGQUIT immediately: the next start recovers as from a crash. */
 void cluster_stop(struct cluster *cluster, int signal_number);
 
-/* NULL: not now. */
+/* NULL: cannot connect now. */
 PGconn *cluster_connect(const struct cluster *cluster);
 
-/* A statement that has to succeed, now or once the server is back from a crash. The caller clears the result. */
+/* A statement that has to succeed, at once or after the server has recovered. The caller clears the result. */
 PGresult *cluster_query(const struct cluster *cluster, const char *statement);
 void cluster_do(const struct cluster *cluster, const char *statement);
 
-/* The processes that serve connections of the daemon whose name is like this, in random order; how many. */
+/* The server processes of the daemon's connections whose name matches, in random order. Returns how many. */
 int cluster_backends(const struct cluster *cluster, const char *name_like, pid_t *pids, int size);
 
 #endif

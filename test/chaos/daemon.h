@@ -1,4 +1,4 @@
-/* The daemon under test, and who starts it again: a supervisor would at once. */
+/* The daemon under test, and a supervisor that restarts it at once. */
 #ifndef DAEMON_H
 #define DAEMON_H
 
@@ -17,22 +17,22 @@ struct daemon {
 
 void daemon_start(struct daemon *daemon);
 
-/* Whether its threads run; before, it waits for the servers. */
+/* Whether its threads run; before that it waits for the servers. */
 bool daemon_has_started(const struct daemon *daemon);
 
-/* Whether it is connected and through with its resync, or stands by: as far as its log tells. */
+/* Whether it is connected and has finished its resync, or stands by, according to its log. */
 bool daemon_is_at_rest(const struct daemon *daemon);
 
 /* kill -9. */
 void daemon_kill(struct daemon *daemon);
 
-/* SIGTERM: it has to settle what it has, unless it may fail to, and to end by itself. */
+/* SIGTERM: it has to end by itself, and to settle everything unless it is allowed not to. */
 void daemon_stop(struct daemon *daemon, bool may_fail);
 
-/* Blames it for having ended by itself. */
+/* Blames the daemon if it has ended by itself. */
 void daemon_watch(struct daemon *daemon);
 
-/* Blames it for a sanitizer's report in any of its logs. */
+/* Blames the daemon if one of its logs has a sanitizer's report. */
 void daemon_read_logs(const struct daemon *daemon);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * The faults. Of those that hit the same target one is active at a time; those of different targets meet.
+ * The faults. For one target only one fault is active at a time; faults of different targets overlap.
  *
- * All run in the main thread. Inject and heal may take a while: what is due meanwhile comes late.
+ * All run in the main thread. Inject and heal may take a while; strikes due meanwhile come late.
  */
 #ifndef FAULT_H
 #define FAULT_H
@@ -10,16 +10,16 @@
 
 enum target { TARGET_DAEMON, TARGET_REDIS, TARGET_POSTGRES, TARGET_REDIS_LINK, TARGET_POSTGRES_LINK, TARGETS };
 
-/* What one strike keeps between inject and heal. */
+/* The state of one strike between inject and heal. */
 struct strike {
     const struct fault *fault;
     int64_t at_ms; /* since the load began */
     int lasts_ms;
-    uint64_t random; /* the strike's own chance */
+    uint64_t random; /* the strike's own random numbers */
 
     pid_t stopped[64]; /* processes that were sent SIGSTOP */
     int stopped_count;
-    redisContext *redis; /* kept open meanwhile */
+    redisContext *redis; /* kept open during the strike */
     PGconn *postgres;
     int daemon; /* which */
 };
@@ -31,7 +31,7 @@ struct fault {
     int max_ms;
     void (*inject)(struct world *world, struct strike *strike);
     void (*heal)(struct world *world, struct strike *strike);
-    bool never_heals; /* what was hit stays so; the time to heal counts from the injection */
+    bool never_heals; /* the connections hit never recover; the recovery time counts from the injection */
 };
 
 /* The whole table, 0 to fault_count() - 1. */
@@ -40,7 +40,7 @@ size_t fault_count(void);
 
 const struct fault *fault_find(const char *name, size_t length);
 
-/* Its parts, a file each. They end with an entry without a name. */
+/* Its parts, one file each. Each ends with an entry without a name. */
 extern const struct fault daemon_faults[];
 extern const struct fault redis_faults[];
 extern const struct fault failover_faults[];

@@ -1,6 +1,6 @@
 /*
- * What the writers have done, by customer: every version that may have been committed, in order, with what it made of
- * the customer. And what a reader of Redis may therefore see.
+ * What the writers have done: for each customer every version that may have been committed, in order, with its effect.
+ * And what a reader of Redis may therefore see.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -12,19 +12,19 @@ enum { CUSTOMERS = 1000 }; /* ids 1 to this; see chaos.sql */
 
 struct history;
 
-/* Every customer exists, in version 0. */
+/* Initially every customer exists, in version 0. */
 struct history *history_create(void);
 void history_destroy(struct history *history);
 
 /* ---- the writers' side ---- */
 
-/* A version higher than any before. */
+/* A version higher than all before. */
 uint64_t history_draw(struct history *history);
 
-/* Before COMMIT or ROLLBACK is sent, and with the customer's lock held. */
+/* Call before COMMIT or ROLLBACK is sent, with the customer's lock held. */
 void history_intend(struct history *history, int id, uint64_t version, bool stays);
 
-/* COMMIT has been acknowledged, or certainly did not happen. Neither is told when the connection broke over it. */
+/* COMMIT has been acknowledged, or certainly did not happen. Call neither if the connection was lost during COMMIT. */
 void history_committed(struct history *history, int id, uint64_t version);
 void history_rolled_back(struct history *history, int id, uint64_t version);
 
@@ -35,20 +35,20 @@ uint64_t history_last(struct history *history, int id);
 
 enum loss {
     LOSS_NONE,
-    LOSS_ALL,   /* Redis has lost everything: documents may be missing until they are written again */
-    LOSS_RECENT /* Redis holds older data than before: everything seen so far means nothing */
+    LOSS_ALL,   /* Redis has lost everything; documents may be missing until they are written again */
+    LOSS_RECENT /* Redis holds older data than before; what was seen so far no longer counts */
 };
 
-/* Around whatever loses data: what the reader asks meanwhile, or has asked before and is told only now, means nothing.
+/* Call before and after data is lost. Readings made in between, or begun before and answered only now, do not count.
  * Main thread. */
 void history_suspend(struct history *history);
 void history_resume(struct history *history, enum loss loss);
 
-/* Every reading is made under a number, which is to be taken before the reader looks which server to ask. */
+/* The number of a reading. Take it before choosing the server to ask. */
 unsigned history_epoch(struct history *history);
 
-/* The reader has found a document, or none. Blames whoever has let it happen. Only one thread may read, for it has to
- * tell in the order of its readings. */
+/* The reader has found a document, or none. Blames the daemon if it must not be so. Only one thread may read, since
+ * readings have to be reported in order. */
 void history_saw(struct history *history, int id, uint64_t version, unsigned epoch);
 void history_saw_none(struct history *history, int id, unsigned epoch);
 

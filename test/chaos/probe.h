@@ -1,5 +1,5 @@
-/* How long it takes to heal: a few rows are committed, and a thread waits until they can be read in Redis, and with
- * them some that were there before: those of the start, and those committed while the fault lasted. */
+/* Measures recovery times. A few rows are committed, and a thread waits until they can be read in Redis, together with
+ * rows from before: those of the start, and those committed during the fault. */
 #ifndef PROBE_H
 #define PROBE_H
 
@@ -13,8 +13,8 @@ struct probes *probes_start(const struct cluster *cluster, struct cache *cache);
 /* Writes rows now that later probes look for. */
 void probes_mark(struct probes *probes);
 
-/* Writes new rows now and tells, under the fault's name, when they have arrived, counted from from_ms. A figure is only
- * clean when no other fault was active: is_clean says so of the past, probes_disturb() of the time that follows. */
+/* Writes new rows now and records under the fault's name how long after from_ms they have arrived. A figure is clean
+ * only if no other fault was active: is_clean says so for the past, probes_disturb() for the time that follows. */
 void probes_ask(struct probes *probes, const char *fault, int64_t from_ms, bool is_clean);
 void probes_disturb(struct probes *probes);
 

@@ -1,4 +1,5 @@
-/* The frontend: a thread that reads documents straight from Redis, all along, and has the history judge them. */
+/* The frontend: a thread that reads documents directly from Redis throughout the run, and checks them with the history.
+ */
 #ifndef READER_H
 #define READER_H
 

@@ -1,11 +1,11 @@
-/* Whether Redis holds what Postgres holds, and nothing else. */
+/* Whether Redis equals Postgres. */
 #ifndef VERDICT_H
 #define VERDICT_H
 
 #include "world.h"
 
-/* Every document, byte for byte, and no other key but markers. False: `why` names the first difference. Ends the run
- * when Postgres itself lacks what was committed. */
+/* Every document byte for byte, and no other keys except markers. False: `why` describes the first difference. Ends the
+ * run if Postgres itself lacks a commit. */
 bool verdict_is_equal(struct world *world, char *why, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* All that a run consists of. It belongs to the main thread; what other threads use of it says so itself. */
+/* Everything in a run. It belongs to the main thread; parts that other threads may use say so. */
 #ifndef WORLD_H
 #define WORLD_H
 

@@ -1,4 +1,4 @@
-/* The application: threads that write customers and addresses straight to Postgres, whatever happens to it. */
+/* The application: threads that write customers and addresses directly to Postgres, whatever happens to it. */
 #ifndef WRITERS_H
 #define WRITERS_H
 

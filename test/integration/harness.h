@@ -1,10 +1,9 @@
 /*
- * What the integration tests share. Each test opens a fixture: a database of its own with the customer example loaded,
- * a key prefix of its own in Redis, and the log of the syncers that it makes. Tests can run at the same time on the
- * same servers.
+ * What the integration tests share. Each test opens a fixture: a database of its own with the customer example, a key
+ * prefix of its own in Redis, and the log of its syncers. Tests can run at the same time on the same servers.
  *
- * A test that fails prints the log and cleans up before it unwinds, whether or not Check runs it in a process of its
- * own. Only the test's own thread may fail; threads started with fixture_thread() record what they see.
+ * A failing test prints the log and cleans up before it unwinds, whether or not Check runs it in a process of its own.
+ * Only the test's own thread may fail; threads started with fixture_thread() record what they see.
  */
 #ifndef HARNESS_H
 #define HARNESS_H
@@ -23,7 +22,7 @@ struct fixture {
     char database[64];
     char dsn[512];    /* of that database */
     char base[64];    /* every key that the test writes begins with it */
-    char prefix[128]; /* the syncers' setting; base unless the test changes it */
+    char prefix[128]; /* the syncers' prefix; base unless the test changes it */
     char redis_address[256];
     PGconn *pg;
     redisContext *redis;
@@ -33,15 +32,15 @@ struct fixture {
     PGconn *connections[FIXTURE_CONNECTIONS];
     pthread_t threads[FIXTURE_THREADS];
     size_t thread_count;
-    char *strangers[FIXTURE_STRANGERS]; /* keys under base that are nobody's documents and have to stay */
+    char *strangers[FIXTURE_STRANGERS]; /* unmanaged keys under base, which have to stay */
     size_t stranger_count;
     pid_t own_redis; /* 0: the shared one */
 
-    atomic_bool abandoned;                                       /* the test has failed or ended: threads return */
-    _Atomic int thread_fault;                                    /* how many of them saw something wrong */
+    atomic_bool abandoned;    /* the test has failed or ended; threads have to return */
+    _Atomic int thread_fault; /* how many threads saw something wrong */
     void (*settled)(void *context, const cp_document *document); /* set before make_syncer() */
     void *settled_context;
-    void (*logged)(struct fixture *f, const char *message); /* in the thread that logs, which it may hold up */
+    void (*logged)(struct fixture *f, const char *message); /* called in the thread that logs; it may block */
 
     pthread_mutex_t log_mutex;
     char *log;
@@ -55,7 +54,7 @@ extern struct fixture *current;
 struct fixture *fixture_open(void);
 void fixture_close(struct fixture *f);
 
-/* A thread that is joined by fixture_join() or, after a failure, by fixture_close(): it has to return soon after
+/* Starts a thread that fixture_join() joins, or fixture_close() after a failure. It has to return soon after
  * f->abandoned is set. */
 void fixture_thread(struct fixture *f, void *(*run)(void *context), void *context);
 void fixture_join(struct fixture *f);
@@ -66,7 +65,7 @@ void fixture_join(struct fixture *f);
 #define SETTINGS(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define NO_SETTINGS NULL
 
-/* A syncer of the fixture's servers and prefix. entities is a JSON file's text, or NULL for the customer example. */
+/* A syncer with the fixture's servers and prefix. entities: the text of a JSON file; NULL: the customer example. */
 cp_syncer *make_syncer(struct fixture *f, const char *entities, const char *const *settings);
 
 /* The same, started and ready. */
@@ -74,8 +73,8 @@ cp_syncer *run_syncer(struct fixture *f, const char *entities, const char *const
 void start_syncer(cp_syncer *syncer);
 void wait_ready(cp_syncer *syncer);
 
-/* Stops and destroys. All ids have to settle; a resync after an overflow or "*" may be cut short: Redis can be equal to
- * Postgres before it has come to its end. */
+/* Stops and destroys. All ids have to settle. A resync after an overflow or "*" may be cut short, since Redis can equal
+ * Postgres before it ends. */
 void stop_syncer(struct fixture *f, cp_syncer *syncer);
 void destroy_syncer(struct fixture *f, cp_syncer *syncer);
 
@@ -118,7 +117,7 @@ _Noreturn void fail_at(const char *file, int line, const char *format, ...) __at
         }                                                                                                              \
     } while (0)
 
-/* Looks at the condition until it holds, and fails at the deadline. */
+/* Checks the condition until it holds, and fails at the deadline. */
 #define WAIT_UNTIL(condition)                                                                                          \
     for (int64_t until_ms_ = deadline_ms(); !(condition);)                                                             \
     wait_more(until_ms_, __FILE__, __LINE__, #condition)
@@ -127,10 +126,10 @@ int64_t now_ms(void);
 int64_t deadline_ms(void);
 void wait_more(int64_t until_ms, const char *file, int line, const char *condition);
 
-/* How much longer everything may take: 1, or more under a sanitizer. */
+/* A factor for deadlines: 1, or more under a sanitizer. */
 int slowness(void);
 
-/* What is given to calls that take a timeout. */
+/* The timeout for calls that take one. */
 int timeout_ms(void);
 
 #endif

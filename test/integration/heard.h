@@ -1,23 +1,23 @@
-/* What statements announce: what a connection hears that listens as the daemon does. */
+/* What statements announce, as heard by a connection that listens like the daemon. */
 #ifndef HEARD_H
 #define HEARD_H
 
 #include "harness.h"
 
-/* A connection of its own that listens; what it hears is kept in a table "heard" (channel, payload) of f->pg. */
+/* Opens a connection that listens. What it hears goes into table "heard" (channel, payload) of f->pg. */
 PGconn *listen_to(struct fixture *f, const char *channel);
 
-/* Everything announced up to now, instead of what the table held. */
+/* Replaces the content of the table with everything announced since. */
 void gather(struct fixture *f, PGconn *ear);
 
-/* Gathers and compares what was announced: the set of ids as JSON, and *, in order. The statements are what a message
- * shows. */
+/* Collects what was announced and compares it: the set of ids as JSON, and *, in order. A failure shows the statements.
+ */
 void expect_gathered(struct fixture *f, PGconn *ear, const char *statements, const char *expected);
 
-/* Runs the statements, then that. */
+/* Runs the statements, then does the same. */
 void expect_heard(struct fixture *f, PGconn *ear, const char *statements, const char *expected);
 
-/* The statement has to fail, with this in the message. */
+/* The statement has to fail with a message that contains this. */
 void expect_error(struct fixture *f, const char *statement, const char *part);
 
 #endif

@@ -1,4 +1,4 @@
-/* The parts of `burst`, a file each. */
+/* The parts of `burst`, one file each. */
 #ifndef BENCH_BURST_H
 #define BENCH_BURST_H
 
@@ -6,7 +6,7 @@
 #include "report/report.h"
 #include "servers/servers.h"
 
-/* One statement touches every customer, beside warm-ups: tables "burst" and "queue". */
+/* One statement touches every customer, compared with warm-ups: tables "burst" and "queue". */
 void burst_touch(struct servers *servers, const struct options *options, struct report *report);
 
 /* One row is updated again and again: table "hot". */
@@ -15,7 +15,7 @@ void burst_hot(struct servers *servers, const struct options *options, struct re
 /* What the daemon holds in memory, idle and with every customer pending: table "memory". */
 void burst_memory(struct servers *servers, const struct options *options, struct report *report);
 
-/* After a statement has changed every row the table is twice as large: makes it what it was. */
+/* A statement that changed every row has doubled the table: restores its size. */
 void burst_tidy(PGconn *pg);
 
 void burst_sleep_ms(long milliseconds);

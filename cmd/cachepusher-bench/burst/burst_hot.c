@@ -12,7 +12,7 @@
 
 enum { WRITERS = 4, LOOK_EVERY_MS = 2, PATIENCE_S = 60, SITUATIONS = 2 };
 
-/* Fetches that are slower than the updates, as those of documents from many tables are. */
+/* Fetches that are slower than the updates, as for documents from many tables. */
 static const char slow_function[] =
     "create or replace function bench_slow_get(id integer) returns json language sql stable as"
     " $$ select customer_get(id) from (select pg_sleep(0.005) offset 0) as waited $$";
@@ -69,7 +69,7 @@ static void open_writers(struct servers *servers, struct writer *writers, long c
                                   .customer = customer,
                                   .first = updates * i / WRITERS,
                                   .updates = updates * (i + 1) / WRITERS - updates * i / WRITERS};
-        /* Commits that notify wait for each other's flush: then the disk would set the rate. */
+        /* Commits that notify wait for each other's flush, so the disk would set the rate. */
         pg_do(writer->pg, "set synchronous_commit = off");
         PGresult *result =
             PQprepare(writer->pg, "hot", "update customer set name = $1 where id_customer = $2", 0, NULL);

@@ -15,13 +15,13 @@
 
 enum {
     LOOK_EVERY_MS = 100,
-    /* In a row at which nothing has grown: it has taken what there was. For longer than the 5 s (redis_timeout_ms) that
-     * its workers wait for a Redis that does not answer: only then do they take in what the listener has kept for them.
-     */
+    /* This many looks in a row without growth mean that the process has received everything. They take longer than the
+     * 5 s (redis_timeout_ms) for which its workers wait for a Redis that does not answer: only then do the workers take
+     * over what the listener has kept for them. */
     STEADY_LOOKS = 70,
     PATIENCE_S = 600,
     LOG_BYTES = 16384,
-    MAX_PENDING_EACH = 4, /* customer, where the default does not do */
+    MAX_PENDING_EACH = 4, /* for the customers, if the default does not fit */
     ROWS = 3
 };
 
@@ -33,10 +33,10 @@ static const char roomy_name[] = "the same, max_pending four times as many";
 struct figures {
     struct samples resident_mib;
     struct samples peak_mib;
-    unsigned overflows; /* runs in which ids were forgotten in favour of a resync */
+    unsigned overflows; /* runs in which ids were dropped and a resync was requested instead */
 };
 
-/* The end of what a daemon has said since it was ready. */
+/* The last output of a daemon since it was ready. */
 struct log {
     char text[LOG_BYTES];
     size_t length;
@@ -47,7 +47,7 @@ static bool has_said(struct process *process, struct log *log, const char *text)
     struct pollfd readable = {.fd = process->output, .events = POLLIN};
 
     while (poll(&readable, 1, 0) == 1) {
-        if (log->length > sizeof log->text / 2) { /* what is looked for is said in one piece, and early */
+        if (log->length > sizeof log->text / 2) { /* the text searched for is written in one piece, and early */
             memmove(log->text, log->text + log->length / 2, log->length - log->length / 2);
             log->length -= log->length / 2;
         }
@@ -61,7 +61,7 @@ static bool has_said(struct process *process, struct log *log, const char *text)
     return strstr(log->text, text) != NULL;
 }
 
-/* Waits until a process does not grow any more. */
+/* Waits until a process stops growing. */
 static double steady_resident_mib(pid_t pid, PGconn *pg)
 {
     double deadline_s = clock_s() + PATIENCE_S;
@@ -114,7 +114,7 @@ static long long count_sets(redisContext *redis)
     return sets;
 }
 
-/* Which ids were forgotten nobody knows: then it is the resync that has to come to its end. */
+/* If ids were dropped, it is not known which: the resync has to finish. */
 static void wait_until_settled(struct process *daemon, struct log *log, redisContext *redis, long long sets,
                                bool has_overflown)
 {
@@ -127,7 +127,7 @@ static void wait_until_settled(struct process *daemon, struct log *log, redisCon
     }
 }
 
-/* Whether more ids were pending than may be. The daemon's exit code tells that everything has settled. */
+/* Whether more ids were pending than allowed. The daemon's exit code says whether everything has settled. */
 static bool run_pending(struct servers *servers, long threads, PGconn *pg, redisContext *redis, long max_pending,
                         struct figures *figures)
 {
@@ -178,7 +178,7 @@ static void measure(struct servers *servers, const struct options *options, long
     for (long run = 0; run < options->runs; run++) {
         progress("burst: memory, run %ld of %ld, %ld customers", run + 1, options->runs, customers);
         run_idle(servers, threads, pg, &figures[0]);
-        /* The ids that a lane gets are never exactly its share: far more room, so that none is forgotten. */
+        /* A lane never gets exactly its share of the ids, so there is far more room, and none is dropped. */
         if (options->dsn == NULL && run_pending(servers, threads, pg, redis, 0, &figures[1])) {
             run_pending(servers, threads, pg, redis, MAX_PENDING_EACH * customers, &figures[2]);
         }

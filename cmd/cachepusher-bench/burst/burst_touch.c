@@ -13,9 +13,9 @@ enum { LOOK_EVERY_MS = 2, STEADY_LOOKS = 50, PATIENCE_S = 600 };
 /* One run. */
 struct touch {
     double statement_s; /* until its commit has returned */
-    double settled_s;   /* from there */
+    double settled_s;   /* from the commit */
     uint64_t waiting;   /* ids announced and not settled, at most */
-    uint64_t pending;   /* of these with the workers, where they coalesce, at most */
+    uint64_t pending;   /* of these, in the workers' sets, where they coalesce, at most */
     double queue_kib;
     cp_stats before;
     cp_stats after;
@@ -25,8 +25,8 @@ struct touch {
 struct figures {
     struct samples statement_s;
     struct samples settled_s;
-    struct samples full_s;  /* a warm-up over documents that are there */
-    struct samples empty_s; /* and into an empty Redis */
+    struct samples full_s;  /* a warm-up over existing documents */
+    struct samples empty_s; /* a warm-up into an empty Redis */
     struct samples waiting;
     struct samples pending;
     struct samples events_per_document;
@@ -40,8 +40,8 @@ static uint64_t settled(const cp_stats *stats)
     return stats->stored + stats->deleted;
 }
 
-/* The statement announces each id once, so that as many documents settled as there are customers are all of them.
- * Unless ids were forgotten: then everything is read again, and every such resync that has begun has to be through. */
+/* The statement announces each id once, so everything has settled when as many documents have settled as there are
+ * customers. If ids were dropped, everything is read again, and each such resync has to finish. */
 static bool has_settled(const struct touch *touch, uint64_t customers)
 {
     const cp_stats *before = &touch->before;
@@ -63,7 +63,7 @@ static void note_waiting(struct touch *touch)
     touch->pending = now->pending > touch->pending ? now->pending : touch->pending;
 }
 
-/* One look tells, but for a moment between a resync that was asked for and its beginning. */
+/* One look is enough, except between the request for a resync and its beginning. */
 static void follow(cp_syncer *syncer, uint64_t customers, struct touch *touch)
 {
     double committed_s = clock_s();
@@ -130,7 +130,7 @@ static void run_once(struct servers *servers, long threads, PGconn *pg, redisCon
     samples_add(&figures->overflows, (double)(touch.after.overflows - touch.before.overflows));
 }
 
-/* Beside how long the touch takes, as a multiple of this. */
+/* For comparison: the time of the touch is given as a multiple of this. */
 static void tell_time(struct table *table, double customers, const char *what, const struct samples *seconds,
                       const struct samples *touched_s)
 {
@@ -156,7 +156,7 @@ static void tell_times(struct table *table, double customers, const struct figur
     tell_time(table, customers, "warm-up, Redis is empty", &figures->empty_s, &figures->settled_s);
 }
 
-/* What is a bound holds for all runs. */
+/* A bound is the bound of all runs. */
 static void tell_queue(struct table *table, double customers, const struct figures *figures)
 {
     table_row(table);

@@ -6,10 +6,11 @@
 
 #include "servers/servers.h"
 
-/* Listens and has done nothing yet. entities: JSON that replaces the customer example, or NULL. */
+/* Returns when it listens, before it has done anything else. entities: JSON that replaces the customer example, or
+ * NULL. */
 cp_syncer *follower_start(const struct servers *servers, long threads, const char *entities);
 
-/* Settles what is queued; stats: after that. */
+/* Settles what is queued, then reads stats. */
 void follower_stop(cp_syncer *syncer, cp_stats *stats);
 
 #endif

@@ -1,4 +1,4 @@
-/* How full Postgres' queue of notifications has been: a thread that asks now and then. */
+/* How full Postgres' notification queue gets: a thread that samples it. */
 #ifndef BENCH_QUEUE_USAGE_H
 #define BENCH_QUEUE_USAGE_H
 

@@ -1,6 +1,6 @@
 /*
- * Other work on the same servers while something is measured, at rates that are fixed: an application that reads its
- * tables and changes customers, none of those watched, several to a transaction.
+ * Other work on the same servers during a measurement, at fixed rates: an application that reads its tables and changes
+ * customers that are not watched, several per transaction.
  */
 #ifndef BENCH_BACKGROUND_H
 #define BENCH_BACKGROUND_H
@@ -25,7 +25,7 @@ struct background {
 void background_start(struct background *background, const struct servers *servers, const struct watched *watched,
                       double start_s, double duration_s);
 
-/* Waits for its end. The share of the planned work that was done in time. */
+/* Waits for it to end. Returns the share of the planned work that was done in time. */
 double background_join(struct background *background);
 
 #endif

@@ -24,7 +24,7 @@ struct changes {
     double *committed_s;
 };
 
-/* Of one customer all changes are made by the same thread, in order: the number of threads divides watched->count. */
+/* The number of threads divides watched->count, so one thread makes all changes of a customer, in order. */
 static void make_change(void *context, void *connection, uint64_t number)
 {
     const struct changes *changes = context;
@@ -43,7 +43,7 @@ static void make_change(void *context, void *connection, uint64_t number)
     PQclear(result);
 }
 
-/* So many that each has eight milliseconds for a change: a power of two. */
+/* Enough threads that each has eight milliseconds per change; a power of two. */
 static unsigned writers_for(double rate)
 {
     unsigned writers = 1;
@@ -57,7 +57,8 @@ static void start_changes(struct paced *paced, const struct servers *servers)
 {
     for (unsigned i = 0; i < paced->threads; i++) {
         PGconn *pg = servers_postgres(servers);
-        /* Commits that notify wait for each other's flush: the disk would set the rate, and commits queue up for it. */
+        /* Commits that notify wait for each other's flush, so the disk would set the rate and commits would queue up.
+         */
         pg_do(pg, "set synchronous_commit = off");
         PGresult *result = PQprepare(pg, "change", "update customer set name = $1 where id_customer = $2", 0, NULL);
         if (PQresultStatus(result) != PGRES_COMMAND_OK) {
@@ -77,9 +78,9 @@ static void join_changes(struct paced *paced)
     }
 }
 
-/* Readable before the commit's reply had been read: at once, for whoever has waited for that reply. Who delays that
- * reply, by taking the processor from it, gains here, but not from the sending. A lost change took longer than was
- * waited: left out it would be as good as none. */
+/* A document that was readable before the reply to the commit had been read counts as 0. A system that delays that
+ * reply by using the processor gains here, but not in the time from the sending. A lost change counts with the time
+ * waited: leaving it out would hide it. */
 static void evaluate(struct outcome *outcome, uint64_t lead, const struct paced *paced, const struct changes *changes,
                      const double *seen_s, double gave_up_s)
 {

@@ -21,18 +21,18 @@ struct phase {
 };
 
 struct outcome {
-    struct samples milliseconds; /* of all changes, from the commit's reply; of a lost one as long as was waited */
+    struct samples milliseconds; /* of all changes, from the commit's reply; for a lost one the time waited */
     struct samples whole_ms;     /* the same from sending the statement */
     struct samples commit_ms;    /* of all changes, from sending the statement to its commit's reply */
     uint64_t changes;
-    uint64_t lost;     /* of these: not readable LATENCY_LOST_AFTER_S after the last one was made */
+    uint64_t lost;     /* of these, not readable LATENCY_LOST_AFTER_S after the last change */
     double achieved;   /* changes per second */
-    double latest_s;   /* how far behind its time a change was made at most */
-    double background; /* the share done of the background's work */
-    unsigned resyncs;  /* begun meanwhile */
+    double latest_s;   /* the longest delay of a change behind its schedule */
+    double background; /* the share of the background's work that was done */
+    unsigned resyncs;  /* that began meanwhile */
 };
 
-/* number: of the next change, raised. Redis is full and tells of keys that are set. */
+/* *number: the number of the next change; increased. Redis has all documents and notifies of keys that are set. */
 void phase_run(const struct servers *servers, PGconn *pg, const struct watched *watched, const struct phase *phase,
                int64_t *number, struct outcome *outcome);
 

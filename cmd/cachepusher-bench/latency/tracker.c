@@ -24,8 +24,8 @@ struct tracker {
     uint64_t changes;
     redisContext *events; /* subscribed */
     redisContext *reader;
-    int all;    /* an eventfd: readable once every change has been seen */
-    int enough; /* another: readable once nobody waits any longer */
+    int all;    /* an eventfd, readable once every change has been seen */
+    int enough; /* an eventfd, readable when the thread is to end */
     pthread_t thread;
 
     /* Of the thread, until it has ended. */
@@ -81,7 +81,7 @@ static int compare_ids(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
-/* UINT32_MAX: nobody's. */
+/* UINT32_MAX: not a watched one. */
 static uint32_t find_watched(const struct watched *watched, int64_t id)
 {
     const int64_t *found = bsearch(&id, watched->ids, watched->count, sizeof *watched->ids, compare_ids);
@@ -134,7 +134,7 @@ static void subscribe(struct tracker *tracker)
         arguments[i + 1] = channels[i];
     }
     redisAppendCommandArgv(tracker->events, (int)watched->count + 1, arguments, NULL);
-    for (uint32_t i = 0; i < watched->count; i++) { /* each is answered by itself */
+    for (uint32_t i = 0; i < watched->count; i++) { /* each gets its own reply */
         void *reply = NULL;
         redisGetReply(tracker->events, &reply);
         freeReplyObject(reply_of(tracker->events, reply, "SUBSCRIBE"));
@@ -145,7 +145,7 @@ static void subscribe(struct tracker *tracker)
 
 /* ---- the thread ---- */
 
-/* Takes what has arrived. A key that was set many times over is read once. */
+/* Takes what has arrived. A key that was set several times is read once. */
 static void take_events(struct tracker *tracker)
 {
     void *reply = NULL;
@@ -166,7 +166,7 @@ static void take_events(struct tracker *tracker)
     }
 }
 
-/* Of one customer, a document that has change number k shows all before it as well. */
+/* A document with change number k also has all earlier changes of its customer. */
 static void note_document(struct tracker *tracker, uint32_t index, const char *document, double now_s)
 {
     const char *name = document != NULL ? strstr(document, "\"bench ") : NULL;

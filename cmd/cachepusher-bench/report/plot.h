@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* False, having told what to install. */
+/* False: gnuplot is missing; what to install has been reported. */
 bool plot_is_possible(void);
 
 /* A script for gnuplot, which grows. */
@@ -24,7 +24,7 @@ void plot_begin(struct plot *plot, const struct report *report, const char *titl
 /* 'text', as gnuplot quotes. */
 void plot_quote(struct plot *plot, const char *text);
 
-/* Runs gnuplot. False, having told why. */
+/* Runs gnuplot. False: it failed; the reason has been reported. */
 bool plot_end(struct plot *plot, const char *path);
 
 #endif

@@ -10,22 +10,22 @@ struct report {
     json_t *json; /* the document as it will be written */
     struct table *tables;
     bool silent;
-    bool begun; /* what it is about has been printed */
+    bool begun; /* the first lines have been printed */
 };
 
 struct table {
     struct report *report;
     struct table *next;
-    json_t *json;    /* the rest borrows from this, which belongs to the report's */
+    json_t *json;    /* part of the report's document; the rest points into it */
     json_t *columns; /* {name, heading, unit} */
     json_t *rows;
     size_t cells; /* in the last row */
 };
 
-/* Ends the program when out of memory, which is when jansson returns -1. */
+/* Ends the program if jansson returned -1, which means out of memory. */
 void report_must(int result);
 
-/* The first lines: what, where, which servers. Once. */
+/* Prints the first lines once: command, machine, servers. */
 void report_begin(struct report *report);
 
 #endif

@@ -1,4 +1,4 @@
-/* Numbers that were measured, and what is quoted of them. */
+/* Measured numbers, and the figures that are reported of them. */
 #ifndef BENCH_SAMPLES_H
 #define BENCH_SAMPLES_H
 
@@ -14,11 +14,11 @@ struct samples {
 void samples_add(struct samples *samples, double value);
 void samples_fini(struct samples *samples);
 
-/* NAN when there is none. quantile: 0.5 is the median, 1 the largest; the nearest rank. */
+/* The nearest rank; NAN without samples. quantile: 0.5 is the median, 1 the maximum. */
 double samples_quantile(const struct samples *samples, double quantile);
-double samples_median(const struct samples *samples); /* of an even number, between the two in the middle */
+double samples_median(const struct samples *samples); /* of an even number, the mean of the two in the middle */
 
-/* The median of a[i] / b[i]: the two were taken in turn, so that each pair saw the same machine. */
+/* The median of a[i] / b[i]. The two were measured in turns, so each pair had the same conditions. */
 double samples_ratio(const struct samples *a, const struct samples *b);
 /* All of them, for a figure with its spread. */
 void samples_ratios(const struct samples *a, const struct samples *b, struct samples *ratios);

@@ -1,4 +1,4 @@
-/* Concurrency Kit's ring. It has no call for a batch: one is as many calls. */
+/* Concurrency Kit's ring. It has no call for a batch, so a batch is as many calls. */
 #include "ring/ring_race.h"
 
 #include <ck_ring.h>

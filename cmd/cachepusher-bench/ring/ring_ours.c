@@ -1,4 +1,4 @@
-/* cachepusher's ring. It is no part of the public interface, so that this file sees lib/, as the unit tests do. */
+/* cachepusher's ring. It is not part of the public interface, so this file includes from lib/, as the unit tests do. */
 #include "ring/ring_race.h"
 
 #include "queue/ring.h"
@@ -23,7 +23,7 @@ static void destroy(void *ring)
     cpi_ring_destroy(ring);
 }
 
-/* In these three a batch is a constant to the compiler, as it is to a caller who puts in one event. */
+/* In these three a batch is a compile-time constant, as it is for a caller that puts in one event. */
 
 static void produce(void *ring, int64_t operations, uint32_t batch)
 {

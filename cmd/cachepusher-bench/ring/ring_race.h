@@ -1,7 +1,6 @@
 /*
- * The two rings that are compared, and the loops that both go through. A ring's own calls are inlined into the loops,
- * as they are where a ring is used for real, so that each contender compiles the loops for itself: ring_ours.c,
- * ring_ck.c.
+ * The two rings that are compared, and the loops that both run. A ring's calls are inlined into the loops, as in real
+ * use, so each contender compiles the loops for itself: ring_ours.c, ring_ck.c.
  */
 #ifndef BENCH_RING_RACE_H
 #define BENCH_RING_RACE_H
@@ -13,12 +12,12 @@
 
 /* The live ring's size, and a batch. ck_ring keeps one slot free.
  *
- * Events are made, and looked at, a chunk at a time: what has just been written by two stores cannot be loaded as one
- * before both have left the processor's store buffer, and this wait, longer than all that a ring does, is not the
- * ring's. */
+ * Events are made and checked a chunk at a time. Data just written by two stores cannot be loaded as one before both
+ * have left the processor's store buffer. That wait is longer than everything a ring does, and would be measured with
+ * it. */
 enum { RACE_CAPACITY = 8192, RACE_BATCH = 64, RACE_CHUNK = 256 };
 
-/* operations: a multiple of RACE_CHUNK; batch: 1 or RACE_BATCH. Whoever takes events out tells how many were wrong. */
+/* operations: a multiple of RACE_CHUNK. batch: 1 or RACE_BATCH. The consumer returns how many events were wrong. */
 struct contender {
     void *(*create)(void); /* NULL: out of memory */
     void (*destroy)(void *ring);
@@ -57,14 +56,14 @@ RACE_INLINE int64_t race_wrong(const struct cpi_event *events, int64_t first)
     return wrong;
 }
 
-/* Moves a chunk, a batch at a time. What finds nothing to do tries again, but not for long: the other side may need
- * this very core. */
+/* Moves a chunk, a batch at a time. A side that has nothing to do tries again, then yields: the other side may need the
+ * same core. */
 RACE_INLINE void race_move_chunk(void *ring, race_move *move, struct cpi_event *events, uint32_t batch)
 {
     unsigned tries = 0;
     for (struct cpi_event *end = events + RACE_CHUNK; events < end;) {
         uint32_t left = (uint32_t)(end - events);
-        uint32_t n = move(ring, events, batch == 1 || left > batch ? batch : left); /* a constant where it is 1 */
+        uint32_t n = move(ring, events, batch == 1 || left > batch ? batch : left); /* a constant if it is 1 */
         events += n;
         if (n > 0) {
             continue;

@@ -1,4 +1,4 @@
-/* cachepusher itself, as users run it: a process of its own. Start them in the main thread. */
+/* cachepusher as users run it, as a process of its own. Start it in the main thread. */
 #ifndef BENCH_DAEMON_H
 #define BENCH_DAEMON_H
 
@@ -7,18 +7,18 @@
 
 enum { DAEMON_FLAGS = 8 };
 
-/* `cachepusher run -t THREADS`, with up to DAEMON_FLAGS more arguments, the last followed by NULL. It is ready when
- * this returns. */
+/* Starts `cachepusher run -t THREADS` with up to DAEMON_FLAGS more arguments, ended by NULL. It is ready when this
+ * returns. */
 void daemon_start(struct process *process, const struct servers *servers, long threads, char *const *flags);
 
-/* Lets it settle what is queued. */
+/* Stops it; it settles what is queued. */
 void daemon_stop(struct process *process, struct usage *usage);
 
-/* `cachepusher warmup -t THREADS`, from its start to its end. */
+/* Runs `cachepusher warmup -t THREADS` to its end. */
 void daemon_warmup(const struct servers *servers, long threads, struct usage *usage);
 
-/* Has it read every document again for as long as this takes, one resync after the other without a pause, until the
- * time of clock_s() has come and the last of them has begun. How many have begun. */
+/* Makes it read every document again, one resync after the other without a pause, until the given time of clock_s(),
+ * and until the last resync has begun. Returns how many have begun. */
 unsigned daemon_keep_resyncing(struct process *process, double until_s);
 
 #endif

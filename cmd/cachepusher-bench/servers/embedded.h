@@ -1,4 +1,4 @@
-/* Files of the source tree, made part of the program by embed.cmake: it has to work where it was installed. */
+/* Files of the source tree that embed.cmake makes part of the program, so that it works where it is installed. */
 #ifndef BENCH_EMBEDDED_H
 #define BENCH_EMBEDDED_H
 

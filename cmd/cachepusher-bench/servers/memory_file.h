@@ -1,4 +1,4 @@
-/* A file in memory that children can open by its path: it leaves nothing behind, however the program ends. */
+/* A file in memory that children can open by its path. It leaves nothing behind, however the program ends. */
 #ifndef BENCH_MEMORY_FILE_H
 #define BENCH_MEMORY_FILE_H
 

@@ -15,7 +15,7 @@ struct costs {
     struct samples peak_mib;
 };
 
-/* The two that take turns with by hand, for a function and a number of threads. */
+/* The limit and cachepusher, in turns with by hand, for one function and number of threads. */
 struct pair {
     struct costs limit;
     struct costs cachepusher;
@@ -201,7 +201,7 @@ static void report_cost(struct report *report, const struct size *size)
                         "of 10 ms: of few documents it says little.");
 }
 
-/* Of each size the pairs with the same number of threads. */
+/* For each size, the pairs with the same number of threads. */
 static const struct pair *pairs_of(const struct size *size, long threads)
 {
     for (unsigned i = 0; i < size->threads.count; i++) {
@@ -286,7 +286,7 @@ void bench_warmup(struct servers *servers, const struct options *options, struct
         sizes[i].customers = options->customers.items[i];
         sizes[i].threads = i == main_size ? options->threads : (struct list){1, {threads}};
     }
-    /* First what most are waiting for. */
+    /* The most interesting figures first. */
     measure_size(servers, &sizes[main_size], options->runs);
     report_throughput(report, &sizes[main_size]);
     report_cost(report, &sizes[main_size]);

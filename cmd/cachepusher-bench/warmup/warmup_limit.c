@@ -11,14 +11,14 @@
 
 enum { INT8_OID = 20, INT8_ARRAY_OID = 1016, ARRAY_HEADER = 5 * 4, ARRAY_ITEM = 4 + 8 };
 
-/* What lib/fetch.c prepares for an entity of integers: the limit is that of these statements. */
+/* The statements that lib/postgres/fetch.c prepares for integer ids: their limit is measured. */
 static const char *const statements[FUNCTIONS] = {
     [CUSTOMER_GET] = "select u.id::int8, customer_get(u.id) from unnest($1::int8[]::integer[]) as u(id)",
     [CUSTOMER_GET_MANY] = "select f.id::int8, f.document from customer_get_many($1::int8[]::integer[])"
                           " as f(id, document) where f.id is not null",
 };
 
-/* A thread's: its ids, and how many documents came. */
+/* Of one thread: its ids, and how many documents came. */
 struct share {
     const struct servers *servers;
     const char *statement;
@@ -82,7 +82,7 @@ static void *fetch_share(void *context)
     return NULL;
 }
 
-/* As many documents to a fetch as the library asks for by default. */
+/* Documents per fetch: the library's default. */
 static size_t library_batch(void)
 {
     cp_error err;

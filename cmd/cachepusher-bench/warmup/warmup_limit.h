@@ -3,8 +3,8 @@
 
 #include "warmup/warmup_ways.h"
 
-/* Fetches every document over so many connections, a thread each, and throws them away. From the first connection to
- * the last document. */
+/* Fetches every document over this many connections, one thread each, and throws them away. Measures from the first
+ * connection to the last document. */
 void limit_run(const struct field *field, enum function function, long threads);
 
 #endif

@@ -57,7 +57,7 @@ struct usage_before {
     double redis_s;
 };
 
-/* The CPU time of a backend that ends moves to the postmaster: not while it moves is it looked at. */
+/* The CPU time of a backend that ends moves to the postmaster; it must not be read meanwhile. */
 static void wait_for_quiet(struct field *field)
 {
     double deadline_s = clock_s() + QUIET_DEADLINE_S;
@@ -74,7 +74,7 @@ static struct usage_before begin(struct field *field)
 {
     redis_do(field->redis, "FLUSHDB");
     wait_for_quiet(field);
-    /* So that none comes in between; of a given Postgres we may lack the right, and then it has its own timing. */
+    /* So that none comes in between. A given Postgres may refuse it, and then has its own timing. */
     PQclear(PQexec(field->postgres, "checkpoint"));
     return (struct usage_before){.postgres_s = process_tree_cpu_s(field->servers->postmaster),
                                  .redis_s = process_tree_cpu_s(field->servers->redis_server)};
@@ -114,8 +114,7 @@ static void check_filled(struct field *field, const char *by)
 static char by_hand_plain[] = BY_HAND_SQL ") as filled";
 static char by_hand_tuned[] = BY_HAND_SQL " offset 0) as filled";
 
-/* Neither outlives bash: psql has the whole answer in memory, and would have a Redis that has been given back filled.
- */
+/* Neither outlives bash: psql has the whole result in memory and could fill a Redis that has been given back. */
 static char by_hand_script[] = "set -o pipefail; mortal='setpriv --pdeathsig KILL --';"
                                " $mortal psql -XAtd \"$1\" -c \"$2\" | $mortal redis-cli \"${@:3}\" --pipe";
 
@@ -171,7 +170,7 @@ void fill_by_hand(struct field *field, enum hand hand, struct cost *cost)
 
 /* ---- cachepusher ---- */
 
-/* Without a file it would serve the same customers with whichever function is the default. */
+/* Without a file cachepusher would use its default function for the same customers. */
 static void create_config(struct memory_file *file, enum function function)
 {
     char text[512];

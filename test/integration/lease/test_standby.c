@@ -372,13 +372,13 @@ START_TEST(without_the_listeners_session_the_lease_stays)
 }
 END_TEST
 
-/* The lease's: a new term begins, and with it a resync, for who knows who wrote in between. Listening goes on. */
-START_TEST(without_the_leases_session_listening_goes_on)
+/* The lease's: a new term begins, the listener listens anew, and everything is read again, for who knows who wrote in
+ * between. */
+START_TEST(without_the_leases_session_a_new_term_begins)
 {
     struct fixture *f = fixture_open();
     insert_customers(f);
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
-    long long listener = session_of(f, "cachepusher listener");
     for (uint64_t round = 1; round <= 3; round++) {
         REQUIRE_INT(terminate_backends(f, "cachepusher lease"), ==, 1);
         sqlf(f,
@@ -387,10 +387,31 @@ START_TEST(without_the_leases_session_listening_goes_on)
              (int)round);
         WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_LISTENER] == round);
         expect_customers(f);
-        WAIT_UNTIL(stats_of(syncer).writer);
+        WAIT_UNTIL(stats_of(syncer).writer && stats_of(syncer).listening);
     }
-    REQUIRE_INT(session_of(f, "cachepusher listener"), ==, listener);
+    REQUIRE_INT(session_of(f, "cachepusher listener"), !=, 0);
     REQUIRE_INT(count_logged(f, "listener: "), ==, 0);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* A session that listens and whose client is gone or frozen would fill Postgres' notification queue: whoever listens
+ * next ends it. Here a connection of the test plays it. */
+START_TEST(a_former_session_that_listens_is_ended)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f);
+    PGconn *former = connect_again(f);
+    char statement[300];
+    snprintf(statement, sizeof statement,
+             "listen customer_updated; select pg_advisory_lock_shared(hashtextextended('cachepusher %s', 1))",
+             f->prefix);
+    sql_on(former, statement);
+    int pid = PQbackendPID(former);
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    snprintf(statement, sizeof statement, "select count(*) from pg_stat_activity where pid = %d", pid);
+    WAIT_UNTIL(sql_number(f, statement) == 0);
     stop_syncer(f, syncer);
     fixture_close(f);
 }
@@ -467,7 +488,8 @@ Suite *standby_suite(void)
     tcase_add_test(tcase, what_is_enqueued_with_a_standby_reaches_the_writer);
     tcase_add_test(tcase, what_a_standby_cannot_announce_is_read_by_the_writer);
     tcase_add_test(tcase, without_the_listeners_session_the_lease_stays);
-    tcase_add_test(tcase, without_the_leases_session_listening_goes_on);
+    tcase_add_test(tcase, without_the_leases_session_a_new_term_begins);
+    tcase_add_test(tcase, a_former_session_that_listens_is_ended);
     tcase_add_test(tcase, a_frozen_session_of_the_lease_is_inherited);
     tcase_add_test(tcase, a_standby_can_be_refused);
     suite_add_tcase(suite, tcase);

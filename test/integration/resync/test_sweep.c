@@ -135,6 +135,25 @@ START_TEST(flush_under_a_prefix_of_glob_characters)
 }
 END_TEST
 
+/* What is enqueued while a flush is under way is stored after it. */
+START_TEST(flush_spares_what_is_enqueued_meanwhile)
+{
+    enum { KEYS = 50000 };
+    struct fixture *f = fixture_open();
+    cp_error err = {0};
+    insert_customers(f);
+    redis_run(f, "EVAL %s 0 %s %d", "for i = 1, tonumber(ARGV[2]) do redis.call('SET', ARGV[1] .. ':x' .. i, i) end",
+              f->prefix, KEYS);
+    cp_syncer *syncer = make_syncer(f, NULL, SETTINGS("flush", "true", "warmup", "none"));
+    start_syncer(syncer);
+    REQUIRE_OK(cp_syncer_enqueue(syncer, "customer", "7", &err), err);
+    WAIT_UNTIL(stats_of(syncer).stored == 1 && count_logged(f, "flush: ") == 1);
+    stop_syncer(f, syncer);
+    REQUIRE_INT(count_keys(f), ==, 1);
+    fixture_close(f);
+}
+END_TEST
+
 /* A document of another type of value in the way is replaced, and one that is gone is deleted. */
 START_TEST(wrong_types_of_value)
 {
@@ -200,6 +219,7 @@ Suite *sweep_suite(void)
     tcase_add_test(tcase, sweep_under_a_prefix_of_glob_characters);
     tcase_add_test(tcase, flush_deletes_what_is_under_the_prefix);
     tcase_add_test(tcase, flush_under_a_prefix_of_glob_characters);
+    tcase_add_test(tcase, flush_spares_what_is_enqueued_meanwhile);
     tcase_add_test(tcase, wrong_types_of_value);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -1,0 +1,103 @@
+#include "cachepusher.h"
+
+#include "base/abi.h"
+#include "base/error.h"
+#include "syncer_internal.h"
+#include "verify/verify.h"
+
+#include <string.h>
+
+cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err)
+{
+    if (cpi_resync_wait_ready(syncer->resync, timeout_ms)) {
+        return CP_OK;
+    }
+    if (cpi_stop_phase(&syncer->stop) != CPI_RUNNING) {
+        return cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
+    }
+    return cpi_error(err, CP_ERR_TIMEOUT, true, "not ready after %d ms", timeout_ms);
+}
+
+static cp_code find_entity(const struct cp_syncer *syncer, const char *name, uint32_t *index, cp_error *err)
+{
+    const struct cpi_entity *entity = name != NULL ? cpi_config_entity(syncer->config, name) : NULL;
+    if (entity == NULL) {
+        return cpi_error(err, CP_ERR_ARGUMENT, false, "there is no entity \"%s\"", name != NULL ? name : "");
+    }
+    *index = (uint32_t)(entity - syncer->config->entities);
+    return CP_OK;
+}
+
+static cp_code refuse_when_stopping(const struct cp_syncer *syncer, cp_error *err)
+{
+    return cpi_stop_phase(&syncer->stop) == CPI_RUNNING
+               ? CP_OK
+               : cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
+}
+
+cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err)
+{
+    struct cpi_event event;
+    if (refuse_when_stopping(syncer, err) != CP_OK || find_entity(syncer, entity, &event.entity, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
+    enum cpi_id_type type = syncer->config->entities[event.entity].id_type;
+    bool out_of_memory = false;
+    if (id == NULL || !cpi_id_parse(type, id, strlen(id), &event.id, &out_of_memory)) {
+        return out_of_memory ? cpi_error_memory(err)
+                             : cpi_error(err, CP_ERR_ARGUMENT, false, "\"%.*s\" is no %s id",
+                                         cpi_shown(id != NULL ? id : ""), id != NULL ? id : "", cpi_id_type_name(type));
+    }
+    if (!cpi_inbox_put(&syncer->inbox, &event)) {
+        cpi_id_fini(type, &event.id);
+        return refuse_when_stopping(syncer, err) != CP_OK
+                   ? CP_ERR_ARGUMENT
+                   : cpi_error(err, CP_ERR_SYSTEM, true, "too many ids have been enqueued at once; try again");
+    }
+    return CP_OK;
+}
+
+cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
+{
+    uint32_t index = CPI_ALL_ENTITIES;
+    if (refuse_when_stopping(syncer, err) != CP_OK ||
+        (entity != NULL && find_entity(syncer, entity, &index, err) != CP_OK)) {
+        return CP_ERR_ARGUMENT;
+    }
+    cpi_requests_resync(&syncer->requests, index, CP_CAUSE_REQUEST);
+    if (cpi_lease_state(&syncer->lease) == CPI_LEASE_TAKEN) {
+        cpi_requests_relay(&syncer->requests);
+    }
+    return CP_OK;
+}
+
+cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result, cp_error *err)
+{
+    cp_verify_options wanted = {.size = sizeof wanted};
+    cp_verify_result found = {.size = sizeof found};
+    cp_code code = cpi_abi_check(result, "cp_verify_result", err);
+    if (code != CP_OK) {
+        return code;
+    }
+    if (options != NULL) {
+        code = cpi_abi_read(&wanted, sizeof wanted, options, "cp_verify_options", err);
+    }
+    if (code == CP_OK) {
+        code = refuse_when_stopping(syncer, err);
+    }
+    if (code == CP_OK) {
+        code = cpi_verify(&syncer->env, &wanted, &found, err);
+    }
+    cpi_abi_write(result, &found, sizeof found);
+    return code;
+}
+
+cp_code cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats, cp_error *err)
+{
+    return cpi_stats_read(&syncer->stats, stats, err);
+}
+
+uint64_t cp_syncer_stat(const cp_syncer *syncer, size_t index)
+{
+    return index < CPI_STATS ? cpi_stats_get(&syncer->stats, (enum cpi_stat)index) : 0;
+}

@@ -1,0 +1,46 @@
+/*
+ * What the two files of a syncer share: syncer.c makes, starts and stops one, syncer_calls.c has what callers may ask
+ * of it meanwhile.
+ */
+#ifndef CPI_SYNCER_INTERNAL_H
+#define CPI_SYNCER_INTERNAL_H
+
+#include "env.h"
+#include "lease/keeper.h"
+#include "queue/inbox.h"
+#include "queue/recent.h"
+#include "resync/resync.h"
+#include "source/listener.h"
+#include "verify/audit.h"
+#include "worker/worker.h"
+
+#include <pthread.h>
+
+struct cp_syncer {
+    struct cp_config *config; /* owned */
+    struct cpi_env env;
+    struct cpi_stats stats;
+    struct cpi_stop stop;
+    struct cpi_lease lease;
+    struct cpi_requests requests;
+    struct cpi_inbox inbox;
+    struct cpi_lane *lanes;
+    struct cpi_worker **workers;
+    struct cpi_keeper *keeper; /* of the lease */
+    struct cpi_listener *listener;
+    struct cpi_marker marker;
+    struct cpi_resync *resync;
+    struct cpi_recent recent; /* of use only to the auditor */
+    struct cpi_audit *audit;  /* NULL: off */
+    char token[20];           /* random: tells this syncer from every other one */
+    char channel[40];
+
+    /* start and stop against each other, and against callers that need to know which it is. Never held by the library's
+     * own threads. */
+    pthread_mutex_t lifecycle;
+    enum { CREATED, RUNNING, STOPPED } state;
+    uint64_t unsettled;     /* when stopped */
+    bool resync_incomplete; /* when stopped */
+};
+
+#endif
