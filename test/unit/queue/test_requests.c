@@ -1,0 +1,110 @@
+#include "suites.h"
+
+#include "queue/requests.h"
+
+enum { ENTITIES = 3 };
+
+static struct cpi_requests requests;
+
+static void create(void)
+{
+    ck_assert_int_eq(cpi_requests_init(&requests, ENTITIES, NULL), CP_OK);
+}
+
+static void destroy(void)
+{
+    cpi_requests_fini(&requests);
+}
+
+static void start(void)
+{
+    cpi_requests_resync(&requests, CPI_ALL_ENTITIES, CP_CAUSE_START);
+    cpi_requests_set_listening(&requests, true);
+}
+
+START_TEST(nothing_begins_before_the_start_and_without_listening)
+{
+    bool wanted[ENTITIES] = {false};
+    cpi_requests_resync(&requests, 1, CP_CAUSE_REQUEST);
+    ck_assert(cpi_requests_has_any(&requests));
+    ck_assert(!cpi_requests_may_begin(&requests));
+    cpi_requests_resync(&requests, CPI_ALL_ENTITIES, CP_CAUSE_START);
+    ck_assert(!cpi_requests_may_begin(&requests));
+    cpi_requests_set_listening(&requests, true);
+    ck_assert(cpi_requests_may_begin(&requests));
+
+    /* What came before is kept. The start itself names no entity: what it means is the configuration's. */
+    ck_assert_uint_eq(cpi_requests_take(&requests, wanted), 1u << CP_CAUSE_REQUEST | 1u << CP_CAUSE_START);
+    ck_assert(!wanted[0] && wanted[1] && !wanted[2]);
+    ck_assert(!cpi_requests_may_begin(&requests));
+
+    /* Later ones wait while nobody listens. */
+    cpi_requests_set_listening(&requests, false);
+    cpi_requests_resync(&requests, CPI_ALL_ENTITIES, CP_CAUSE_LISTENER);
+    ck_assert(!cpi_requests_may_begin(&requests));
+    cpi_requests_set_listening(&requests, true);
+    ck_assert(cpi_requests_may_begin(&requests));
+}
+END_TEST
+
+START_TEST(a_request_during_a_run_makes_another)
+{
+    bool wanted[ENTITIES] = {false};
+    start();
+    cpi_requests_take(&requests, wanted);
+    cpi_requests_resync(&requests, 2, CP_CAUSE_OVERFLOW);
+    cpi_requests_end_run(&requests);
+    ck_assert(cpi_requests_may_begin(&requests));
+    ck_assert(cpi_requests_has(&requests, CP_CAUSE_OVERFLOW));
+    ck_assert(!cpi_requests_has(&requests, CP_CAUSE_START));
+    bool again[ENTITIES] = {true, false, false}; /* what has failed before is kept */
+    ck_assert_uint_eq(cpi_requests_take(&requests, again), 1u << CP_CAUSE_OVERFLOW);
+    ck_assert(again[0] && !again[1] && again[2]);
+}
+END_TEST
+
+START_TEST(idle_means_started_listening_and_nothing_to_do)
+{
+    bool wanted[ENTITIES] = {false};
+    ck_assert(!cpi_requests_is_idle(&requests));
+    start();
+    ck_assert(!cpi_requests_is_idle(&requests));
+    cpi_requests_take(&requests, wanted);
+    ck_assert(!cpi_requests_is_idle(&requests)); /* a run is under way */
+    cpi_requests_end_run(&requests);
+    ck_assert(cpi_requests_is_idle(&requests));
+    cpi_requests_set_listening(&requests, false);
+    ck_assert(!cpi_requests_is_idle(&requests));
+}
+END_TEST
+
+START_TEST(the_listeners_requests_are_taken_once)
+{
+    ck_assert(!cpi_requests_has_for_listener(&requests));
+    ck_assert_int_eq(cpi_requests_take_barrier(&requests), 0);
+    cpi_requests_barrier(&requests, 7);
+    cpi_requests_barrier(&requests, 8);
+    cpi_requests_relay(&requests);
+    ck_assert(cpi_requests_has_for_listener(&requests));
+    ck_assert_int_eq(cpi_requests_take_barrier(&requests), 8);
+    ck_assert(cpi_requests_has_for_listener(&requests));
+    ck_assert(cpi_requests_take_relay(&requests));
+    ck_assert(!cpi_requests_has_for_listener(&requests));
+    ck_assert_int_eq(cpi_requests_take_barrier(&requests), 0);
+    ck_assert(!cpi_requests_take_relay(&requests));
+    ck_assert(!cpi_requests_has_any(&requests));
+}
+END_TEST
+
+Suite *requests_suite(void)
+{
+    Suite *suite = suite_create("requests");
+    TCase *tcase = tcase_create("requests");
+    tcase_add_checked_fixture(tcase, create, destroy);
+    tcase_add_test(tcase, nothing_begins_before_the_start_and_without_listening);
+    tcase_add_test(tcase, a_request_during_a_run_makes_another);
+    tcase_add_test(tcase, idle_means_started_listening_and_nothing_to_do);
+    tcase_add_test(tcase, the_listeners_requests_are_taken_once);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
