@@ -417,6 +417,26 @@ START_TEST(a_former_session_that_listens_is_ended)
 }
 END_TEST
 
+/* An owner with nothing to do is not taken for a frozen one: its session is never idle for long. */
+START_TEST(an_idle_owner_keeps_the_lease)
+{
+    enum { LONGER_THAN_SILENT_MS = 12000 };
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    insert_customers(f);
+    start_both(f, &first, &second);
+    int64_t until_ms = now_ms() + LONGER_THAN_SILENT_MS;
+    WAIT_UNTIL(now_ms() > until_ms);
+    REQUIRE_INT(count_logged(f, "ending the session"), ==, 0);
+    REQUIRE_INT(count_logged(f, "taking over"), ==, 0);
+    REQUIRE(stats_of(first).writer && stats_of(first).listening);
+    stop_syncer(f, second);
+    stop_syncer(f, first);
+    fixture_close(f);
+}
+END_TEST
+
 /* A server process of the lease that is frozen: the next ping is not answered, another session is told by Postgres that
  * the former one still has the lock, has it ended, and gets the lock once that is gone. Writing goes on throughout. */
 START_TEST(a_frozen_session_of_the_lease_is_inherited)
@@ -490,6 +510,7 @@ Suite *standby_suite(void)
     tcase_add_test(tcase, without_the_listeners_session_the_lease_stays);
     tcase_add_test(tcase, without_the_leases_session_a_new_term_begins);
     tcase_add_test(tcase, a_former_session_that_listens_is_ended);
+    tcase_add_test(tcase, an_idle_owner_keeps_the_lease);
     tcase_add_test(tcase, a_frozen_session_of_the_lease_is_inherited);
     tcase_add_test(tcase, a_standby_can_be_refused);
     suite_add_tcase(suite, tcase);
