@@ -1,6 +1,5 @@
 #include "config/config_internal.h"
 
-#include "base/assert.h"
 #include "base/error.h"
 
 #include <stdio.h>
@@ -28,11 +27,7 @@ static cp_code read_string(struct cpi_reader *reader, const json_t *value, char 
         return cpi_reader_reject(reader, "must not be empty");
     }
     *string = strdup(json_string_value(value));
-    if (*string == NULL) {
-        cpi_error_memory(reader->err);
-        return CP_ERR_SYSTEM;
-    }
-    return CP_OK;
+    return *string != NULL ? CP_OK : cpi_error_memory(reader->err);
 }
 
 static bool is_letter(char c)
@@ -148,7 +143,6 @@ static cp_code read_channel(struct cpi_reader *reader, json_t *value, struct cpi
                                  cpi_shown(*channel), *channel, NAME_BYTES_MAX);
     }
     for (size_t i = 0; i + 1 < entity->channel_count; i++) {
-        CPI_ASSERT(entity->channels[i] != NULL);
         if (strcmp(entity->channels[i], *channel) == 0) {
             return cpi_reader_reject(reader, "\"%s\" is listed twice", *channel);
         }

@@ -12,6 +12,7 @@
 #include "signals.h"
 
 struct verification {
+    cp_error err; /* what report.problem points into */
     struct session session;
     struct progress progress;
     struct report report;
@@ -54,7 +55,7 @@ static void show_progress(void *context, const cp_verify_result *so_far)
 static int compare(struct verification *verification, const struct options *options, struct logger *logger)
 {
     struct report *report = &verification->report;
-    cp_error err = {0};
+    cp_error *err = &verification->err;
     const cp_verify_options verify_options = {.size = sizeof verify_options,
                                               .sample = options->sample,
                                               .repair = options->repair,
@@ -64,10 +65,10 @@ static int compare(struct verification *verification, const struct options *opti
 
     report->result.size = sizeof report->result;
     progress_begin(&verification->progress, command_name(options->command), logger);
-    cp_code code = cp_syncer_verify(verification->session.syncer, &verify_options, &report->result, &err);
+    cp_code code = cp_syncer_verify(verification->session.syncer, &verify_options, &report->result, err);
     report->seconds = progress_end(&verification->progress);
     if (code != CP_OK) {
-        report->problem = verification->interrupted ? "interrupted" : err.message;
+        report->problem = verification->interrupted ? "interrupted" : err->message;
         logger_fail(logger, "%s", report->problem);
     }
     if (options->json) {
