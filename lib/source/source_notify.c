@@ -60,10 +60,11 @@ static void receive_for(struct notify *notify, uint32_t entity, const PGnotify *
     }
 }
 
+/* Only the one that is waited for counts, and once: others may send to our channel, too. */
 static void receive_barrier(struct notify *notify, int64_t number, struct cpi_arrivals *arrivals)
 {
-    arrivals->barrier = number;
-    if (number >= notify->barrier) {
+    if (number == notify->barrier) {
+        arrivals->barrier = number;
         notify->barrier = 0;
     }
 }
