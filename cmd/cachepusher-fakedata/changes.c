@@ -1,11 +1,11 @@
 #include "changes.h"
 
+#include "names.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "names.h"
-
-#define MAX_ADDRESSES_OF_NEW_CUSTOMER 3
+enum { MAX_ADDRESSES_OF_NEW_CUSTOMER = 3 };
 #define MAX_PARAMS (1 + MAX_ADDRESSES_OF_NEW_CUSTOMER)
 
 /* Other sessions cannot be in the way forever: after this many tries something is wrong. */
@@ -90,7 +90,6 @@ static enum db_status read_range(struct db *db, const char *sql, struct id_range
 {
     int ids[2] = {1, 1};
     enum db_status status = db_read_ints(db, sql, NULL, ids, 2);
-
     range->first = ids[0];
     range->last = ids[1];
     return status;
@@ -100,10 +99,8 @@ enum db_status changes_prepare(struct changes *changes)
 {
     struct db *db = changes->db;
     enum db_status status = DB_OK;
-
     for (int i = 0; status == DB_OK && i < STATEMENTS; i++) {
         PGresult *result = PQprepare(db->conn, statements[i].name, statements[i].sql, 0, NULL);
-
         status = db_judge(db, result);
         PQclear(result);
     }
@@ -117,7 +114,6 @@ enum db_status changes_prepare(struct changes *changes)
 static int random_id(struct changes *changes, const struct id_range *range)
 {
     uint32_t count = (uint32_t)((int64_t)range->last - range->first + 1);
-
     return range->first + (int)rng_below(&changes->rng, count);
 }
 
@@ -125,7 +121,6 @@ static void widen(struct id_range *range, const PGresult *result, int column)
 {
     if (!PQgetisnull(result, 0, column)) {
         int id = (int)strtol(PQgetvalue(result, 0, column), NULL, 10);
-
         if (id > range->last)
             range->last = id;
     }
@@ -134,7 +129,6 @@ static void widen(struct id_range *range, const PGresult *result, int column)
 static struct outcome run(struct changes *changes, enum statement statement, const char *const *params)
 {
     struct outcome outcome = {DB_CONFLICT, false};
-
     for (int tries = 0; outcome.status == DB_CONFLICT && tries < MAX_TRIES; tries++) {
         PGresult *result = PQexecPrepared(changes->db->conn, statements[statement].name, statements[statement].params,
                                           params, NULL, NULL, 0);
@@ -155,7 +149,6 @@ static struct outcome add_customer(struct changes *changes)
     struct text texts[MAX_PARAMS];
     const char *params[MAX_PARAMS] = {NULL};
     uint32_t addresses = rng_below(&changes->rng, MAX_ADDRESSES_OF_NEW_CUSTOMER + 1);
-
     params[0] = names_person(&changes->rng, &texts[0]);
     for (uint32_t i = 1; i <= addresses; i++)
         params[i] = names_address(&changes->rng, &texts[i]);
@@ -169,7 +162,6 @@ static struct outcome change_row(struct changes *changes, enum statement stateme
     char id[16];
     struct text text;
     const char *params[2] = {id, NULL};
-
     snprintf(id, sizeof(id), "%d", random_id(changes, is_customer ? &changes->customers : &changes->addresses));
     if (statement == RENAME_CUSTOMER) {
         params[1] = names_person(&changes->rng, &text);
@@ -185,7 +177,6 @@ static struct outcome change_row(struct changes *changes, enum statement stateme
 static enum statement choose_statement(struct changes *changes, enum change change)
 {
     bool customer = rng_below(&changes->rng, 2) == 0;
-
     switch (change) {
     case CHANGE_UPDATE:
         return customer ? RENAME_CUSTOMER : REWRITE_ADDRESS;
@@ -202,7 +193,6 @@ enum db_status changes_apply(struct changes *changes, enum change *change)
 {
     enum statement statement = choose_statement(changes, *change);
     struct outcome outcome;
-
     if (statement != ADD_CUSTOMER) {
         outcome = change_row(changes, statement);
         if (outcome.status != DB_OK || outcome.found)

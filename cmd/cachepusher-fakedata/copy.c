@@ -3,7 +3,7 @@
 #include <stdio.h>
 
 /* Room for the longest row, every byte of it escaped: buffers are sent before less is left. */
-#define LONGEST_ROW 2048
+enum { LONGEST_ROW = 2048 };
 
 enum db_status copy_begin(struct copy *copy, struct db *db, const char *sql)
 {
@@ -27,7 +27,6 @@ static void put_escaped(struct copy *copy, char c)
 void copy_int(struct copy *copy, int value)
 {
     char digits[16];
-
     snprintf(digits, sizeof(digits), "%d", value);
     copy_text(copy, digits);
 }
@@ -60,7 +59,6 @@ void copy_text(struct copy *copy, const char *text)
 static enum db_status flush(struct copy *copy)
 {
     int sent = PQputCopyData(copy->db->conn, copy->buffer, (int)copy->used);
-
     copy->used = 0;
     return sent == 1 ? DB_OK : db_judge(copy->db, NULL);
 }
@@ -76,7 +74,6 @@ enum db_status copy_end(struct copy *copy, const char *reason)
 {
     enum db_status status = DB_OK;
     PGresult *result;
-
     if (!reason && copy->used > 0)
         status = flush(copy);
     if (PQputCopyEnd(copy->db->conn, reason) != 1)

@@ -1,9 +1,9 @@
 #ifndef FAKEDATA_COPY_H
 #define FAKEDATA_COPY_H
 
-#include <stddef.h>
-
 #include "db.h"
+
+#include <stddef.h>
 
 /*
  * Rows on their way into one `copy … from stdin`, in its text format. After copy_begin() has

@@ -20,7 +20,6 @@ static bool uri_is_ambiguous(const char *uri)
 {
     const char *rest = strstr(uri, "://") + 3;
     const char *at = strchr(rest, '@');
-
     if (!at)
         return false;
     return strchr(at + 1, '@') || memchr(rest, '/', (size_t)(at - rest));
@@ -88,7 +87,6 @@ enum db_status db_judge(struct db *db, const PGresult *result)
 {
     const char *state;
     const char *message;
-
     switch (PQresultStatus(result)) {
     case PGRES_COMMAND_OK:
     case PGRES_TUPLES_OK:
@@ -109,7 +107,6 @@ enum db_status db_exec(struct db *db, const char *sql)
 {
     PGresult *result = PQexec(db->conn, sql);
     enum db_status status = db_judge(db, result);
-
     PQclear(result);
     return status;
 }
@@ -118,7 +115,6 @@ enum db_status db_read_ints(struct db *db, const char *sql, const char *param, i
 {
     PGresult *result = PQexecParams(db->conn, sql, param ? 1 : 0, NULL, &param, NULL, NULL, 0);
     enum db_status status = db_judge(db, result);
-
     for (int i = 0; status == DB_OK && PQntuples(result) == 1 && i < count; i++) {
         if (!PQgetisnull(result, 0, i))
             ints[i] = (int)strtol(PQgetvalue(result, 0, i), NULL, 10);
@@ -131,7 +127,6 @@ enum db_status db_check_schema(struct db *db)
 {
     int present[2] = {0, 0};
     enum db_status status;
-
     status = db_read_ints(db,
                           "select (to_regclass('customer') is not null)::int,"
                           " (to_regclass('address') is not null)::int",

@@ -1,9 +1,9 @@
 #ifndef FAKEDATA_DB_H
 #define FAKEDATA_DB_H
 
-#include <stdbool.h>
-
 #include <libpq-fe.h>
+
+#include <stdbool.h>
 
 enum db_status {
     DB_OK,

@@ -1,15 +1,15 @@
 #include "load.h"
 
+#include "copy.h"
+#include "names.h"
+#include "report.h"
+#include "rng.h"
+#include "stop.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "copy.h"
-#include "names.h"
-#include "rng.h"
-#include "report.h"
-#include "stop.h"
-
-#define ADDRESS_COUNTS 6 /* 0 to 5, so 2.5 on average */
+enum { ADDRESS_COUNTS = 6 }; /* 0 to 5, so 2.5 on average */
 
 /* Checking for signals is a system call, so not for each row. */
 #define ROWS_BETWEEN_LOOKS 1024
@@ -47,7 +47,6 @@ static enum db_status reserve_ids(struct load *load)
     char addresses[16];
     struct db *db = load->db;
     enum db_status status;
-
     snprintf(customers, sizeof(customers), "%d", load->customers);
     snprintf(addresses, sizeof(addresses), "%d", load->addresses);
     status = db_exec(db, "begin; lock table customer, address in share row exclusive mode");
@@ -64,7 +63,6 @@ static int count_addresses(const struct load *load)
 {
     struct rng counts;
     uint32_t total = 0;
-
     rng_init(&counts, load->seed, STREAM_ADDRESS_COUNTS);
     for (int i = 0; i < load->customers; i++)
         total += rng_below(&counts, ADDRESS_COUNTS);
@@ -83,7 +81,6 @@ static enum db_status end_row(struct load *load, const char *what, int done, int
 static enum db_status finish_copy(struct load *load, enum db_status status)
 {
     enum db_status ended = copy_end(&load->copy, load->interrupted ? "interrupted" : NULL);
-
     return status == DB_OK ? ended : status;
 }
 
@@ -92,7 +89,6 @@ static enum db_status copy_customers(struct load *load)
     struct rng rng;
     struct text name;
     enum db_status status;
-
     rng_init(&rng, load->seed, STREAM_CUSTOMERS);
     status = copy_begin(&load->copy, load->db, "copy customer (id_customer, name) from stdin");
     if (status != DB_OK)
@@ -112,7 +108,6 @@ static enum db_status copy_addresses(struct load *load)
     struct text description;
     enum db_status status;
     int done = 0;
-
     rng_init(&rng, load->seed, STREAM_ADDRESSES);
     rng_init(&counts, load->seed, STREAM_ADDRESS_COUNTS);
     status = copy_begin(&load->copy, load->db, "copy address (id_address, description, fk_customer) from stdin");
@@ -134,7 +129,6 @@ static enum db_status copy_addresses(struct load *load)
 static enum db_status run(struct load *load)
 {
     enum db_status status = reserve_ids(load);
-
     if (status == DB_OK)
         status = db_exec(load->db, "begin");
     if (status == DB_OK)
@@ -155,7 +149,6 @@ bool load_customers(struct db *db, int customers, long seed, bool quiet)
     double start_s = clock_now_s();
     enum db_status status;
     double took_s;
-
     if (!load) {
         report("loading %d customers: out of memory", customers);
         return false;

@@ -1,9 +1,9 @@
 #ifndef FAKEDATA_LOAD_H
 #define FAKEDATA_LOAD_H
 
-#include <stdbool.h>
-
 #include "db.h"
+
+#include <stdbool.h>
 
 /*
  * Adds customers with 0 to 5 addresses each, all in one transaction. False after an error or a

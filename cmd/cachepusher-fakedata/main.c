@@ -1,14 +1,13 @@
-#include <stdio.h>
-#include <stdlib.h>
-
 #include "cachepusher.h"
-
 #include "db.h"
 #include "load.h"
 #include "options.h"
 #include "report.h"
 #include "simulate.h"
 #include "stop.h"
+
+#include <stdio.h>
+#include <stdlib.h>
 
 enum { EXIT_USAGE = 2 };
 
@@ -29,7 +28,6 @@ static int run(const struct options *options)
 {
     struct db db;
     bool ok;
-
     db_init(&db, options->dsn);
     ok = open_database(&db);
     if (ok && options->customers > 0)

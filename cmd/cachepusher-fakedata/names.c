@@ -1,18 +1,20 @@
 #include "names.h"
 
-#include <string.h>
-
 #include "words.h"
 
-#define NULL_NAMES_PER_MILLE 5
-#define AWKWARD_NAMES_PER_MILLE 10
-#define AWKWARD_ADDRESSES_PER_MILLE 10
-#define SECOND_GIVEN_NAMES_PER_MILLE 120
-#define DOUBLE_FAMILY_NAMES_PER_MILLE 60
-#define CARE_OF_PER_MILLE 50
-#define UNITS_PER_MILLE 400
-#define NOTES_PER_MILLE 300
-#define HIGHEST_HOUSE_NUMBER 240
+#include <string.h>
+
+enum {
+    NULL_NAMES_PER_MILLE = 5,
+    AWKWARD_NAMES_PER_MILLE = 10,
+    AWKWARD_ADDRESSES_PER_MILLE = 10,
+    SECOND_GIVEN_NAMES_PER_MILLE = 120,
+    DOUBLE_FAMILY_NAMES_PER_MILLE = 60,
+    CARE_OF_PER_MILLE = 50,
+    UNITS_PER_MILLE = 400,
+    NOTES_PER_MILLE = 300,
+    HIGHEST_HOUSE_NUMBER = 240
+};
 
 static const char *pick(struct rng *rng, const struct words *words)
 {
@@ -60,7 +62,6 @@ static void append_postcode(struct text *text, struct rng *rng, const char *patt
 static void append_house_number(struct text *text, struct rng *rng)
 {
     uint32_t number = 1 + rng_below(rng, HIGHEST_HOUSE_NUMBER);
-
     if (number >= 100)
         append_char(text, (char)('0' + number / 100));
     if (number >= 10)
@@ -89,7 +90,6 @@ static void append_family(struct text *text, struct rng *rng, const struct peopl
 const char *names_person(struct rng *rng, struct text *text)
 {
     const struct people *people = &words_people[rng_below(rng, words_people_count)];
-
     clear(text);
     if (rng_per_mille(rng, NULL_NAMES_PER_MILLE))
         return NULL;
@@ -126,7 +126,6 @@ static void append_street_and_town(struct text *text, struct rng *rng, const str
 const char *names_address(struct rng *rng, struct text *text)
 {
     const struct country *country = &words_countries[rng_below(rng, words_countries_count)];
-
     clear(text);
     if (rng_per_mille(rng, AWKWARD_ADDRESSES_PER_MILLE))
         append(text, pick(rng, &words_awkward_addresses));

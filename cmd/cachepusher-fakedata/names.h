@@ -1,9 +1,9 @@
 #ifndef FAKEDATA_NAMES_H
 #define FAKEDATA_NAMES_H
 
-#include <stddef.h>
-
 #include "rng.h"
+
+#include <stddef.h>
 
 /* UTF-8, always terminated. The longest composed text is well below the limit. */
 struct text {

@@ -1,5 +1,7 @@
 #include "options.h"
 
+#include "report.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <limits.h>
@@ -7,15 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "report.h"
-
 /* Times the most addresses of a customer, it still fits the integer ids of the schema. */
-#define MAX_CUSTOMERS 100000000
+enum { MAX_CUSTOMERS = 100000000 };
 #define MAX_RATE 1000000.0
 #define MIN_RATE 0.001
 #define MAX_DURATION_S 31536000.0
 #define MIN_DURATION_S 0.001
-#define MAX_WEIGHT 1000000
+enum { MAX_WEIGHT = 1000000 };
 
 enum flag {
     FLAG_CUSTOMERS = 256,
@@ -70,7 +70,6 @@ void options_print_help(void)
 static bool parse_long(const char *flag, const char *value, long min, long max, long *number)
 {
     char *end;
-
     errno = 0;
     *number = strtol(value, &end, 10);
     if (errno == 0 && *value >= '0' && *value <= '9' && *end == '\0' && *number >= min && *number <= max)
@@ -83,7 +82,6 @@ static bool parse_long(const char *flag, const char *value, long min, long max, 
 static bool parse_double(const char *flag, const char *value, double min, double max, double *number)
 {
     char *end;
-
     *number = strtod(value, &end);
     if (end != value && *end == '\0' && strspn(value, "0123456789.") == strlen(value) && *number >= min &&
         *number <= max)
@@ -95,11 +93,9 @@ static bool parse_double(const char *flag, const char *value, double min, double
 static bool read_weights(const char *value, uint32_t mix[CHANGES])
 {
     unsigned long total = 0;
-
     for (int i = 0; i < CHANGES; i++) {
         char *end;
         unsigned long weight = strtoul(value, &end, 10);
-
         if (*value < '0' || *value > '9' || weight > MAX_WEIGHT)
             return false;
         if (*end != (i < CHANGES - 1 ? ':' : '\0'))
@@ -152,7 +148,6 @@ static bool parse_value(int flag, const char *value, struct options *options)
 static void report_unusable(const char *argument, int answer)
 {
     int length = (int)strcspn(argument, "=");
-
     if (answer == ':')
         report("%.*s: expected a value behind it", length, argument);
     else if (optopt >= FLAG_CUSTOMERS)
@@ -187,7 +182,6 @@ enum options_verdict options_parse(int argc, char **argv, struct options *option
     const char *dsn_from = "--dsn";
     bool has_mix = false;
     int flag;
-
     *options = (struct options){.mix = {20, 60, 10, 10}, .seed = 1};
     opterr = 0;
     while ((flag = getopt_long(argc, argv, "+:", flags, NULL)) != -1) {

@@ -1,10 +1,10 @@
 #ifndef FAKEDATA_OPTIONS_H
 #define FAKEDATA_OPTIONS_H
 
+#include "changes.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "changes.h"
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_HELP, OPTIONS_VERSION, OPTIONS_WRONG };
 

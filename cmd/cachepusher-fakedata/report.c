@@ -1,10 +1,10 @@
 #include "report.h"
 
+#include "stop.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#include "stop.h"
 
 #define PROGRESS_EVERY_S 0.1
 
@@ -28,7 +28,6 @@ void progress_init(struct progress *progress, bool quiet)
 void progress_show(struct progress *progress, const char *what, long done, long total)
 {
     double now_s;
-
     if (!progress->on)
         return;
     now_s = clock_now_s();

@@ -13,7 +13,6 @@ static uint64_t scramble(uint64_t x)
 void rng_init(struct rng *rng, long seed, enum rng_stream stream)
 {
     uint64_t bits = scramble(scramble((uint64_t)seed + 1) + (uint64_t)stream);
-
     for (int i = 0; i < 3; i++)
         rng->state[i] = (unsigned short)(bits >> (16 * i));
 }

@@ -1,12 +1,12 @@
 #include "simulate.h"
 
-#include <inttypes.h>
-#include <math.h>
-#include <stdio.h>
-
 #include "changes.h"
 #include "report.h"
 #include "stop.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
 
 #define REPORT_EVERY_S 10.0
 #define FAR_BEHIND_S 1.0
@@ -33,7 +33,6 @@ static void print_summary(const struct simulation *sim, const char *prefix)
 {
     double took_s = clock_now_s() - sim->start_s;
     uint64_t total = 0;
-
     for (int i = 0; i < CHANGES; i++)
         total += sim->done[i];
     printf("fakedata: %s%" PRIu64 " changes in %.1f s (%.1f/s): %" PRIu64 " inserts, %" PRIu64 " updates, %" PRIu64
@@ -45,7 +44,6 @@ static void print_summary(const struct simulation *sim, const char *prefix)
 static void report_if_due(struct simulation *sim)
 {
     double now_s = clock_now_s();
-
     if (now_s < sim->next_report_s)
         return;
     print_summary(sim, "so far ");
@@ -69,7 +67,6 @@ static bool wait_for_turn(struct simulation *sim)
 {
     double due_s = sim->schedule_s + (double)sim->scheduled / sim->options->rate;
     double now_s;
-
     if (due_s >= sim->end_s) {
         wait_until(sim, sim->end_s);
         return false;
@@ -91,7 +88,6 @@ static enum change choose_change(struct simulation *sim)
     uint32_t total = 0;
     uint32_t drawn;
     int change = 0;
-
     for (int i = 0; i < CHANGES; i++)
         total += sim->options->mix[i];
     drawn = rng_below(&sim->mix, total);
@@ -108,7 +104,6 @@ static double earlier(double a_s, double b_s)
 static enum db_status connect_again(struct simulation *sim)
 {
     enum db_status status = db_connect(sim->changes.db);
-
     return status == DB_OK ? changes_prepare(&sim->changes) : status;
 }
 
@@ -123,11 +118,9 @@ static enum db_status recover(struct simulation *sim)
     double back_s;
     double wait_s = FIRST_RETRY_WAIT_S;
     enum db_status status;
-
     report("lost the connection to Postgres: %s; trying again", sim->changes.db->error);
     while ((status = connect_again(sim)) == DB_LOST) {
         double until_s = earlier(clock_now_s() + wait_s, sim->end_s);
-
         if (!wait_until(sim, until_s) || until_s >= sim->end_s)
             return status;
         wait_s = earlier(2 * wait_s, LONGEST_RETRY_WAIT_S);
@@ -145,12 +138,10 @@ static enum db_status recover(struct simulation *sim)
 static enum db_status run(struct simulation *sim)
 {
     enum db_status status = changes_prepare(&sim->changes);
-
     if (status != DB_OK)
         return status;
     while (wait_for_turn(sim)) {
         enum change change = choose_change(sim);
-
         status = changes_apply(&sim->changes, &change);
         if (status == DB_OK)
             sim->done[change]++;
@@ -169,7 +160,6 @@ bool simulate(struct db *db, const struct options *options)
 {
     struct simulation sim = {.options = options};
     enum db_status status;
-
     changes_init(&sim.changes, db, options->seed);
     rng_init(&sim.mix, options->seed, STREAM_MIX);
     sim.start_s = clock_now_s();

@@ -1,10 +1,10 @@
 #ifndef FAKEDATA_SIMULATE_H
 #define FAKEDATA_SIMULATE_H
 
-#include <stdbool.h>
-
 #include "db.h"
 #include "options.h"
+
+#include <stdbool.h>
 
 /*
  * Changes rows at options->rate until the duration is over or a signal comes, across lost

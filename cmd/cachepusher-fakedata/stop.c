@@ -21,7 +21,6 @@ void stop_init(void)
 static void collect(double wait_s)
 {
     struct timespec wait;
-
     wait.tv_sec = (time_t)wait_s;
     wait.tv_nsec = (long)((wait_s - (double)wait.tv_sec) * 1e9);
     if (sigtimedwait(&signals, NULL, &wait) > 0)
@@ -38,7 +37,6 @@ bool stop_requested(void)
 bool stop_wait_until(double when_s)
 {
     double left_s;
-
     while (!stop_requested() && (left_s = when_s - clock_now_s()) > 0)
         collect(left_s < LONGEST_SLEEP_S ? left_s : LONGEST_SLEEP_S);
     return !stopped;
@@ -47,7 +45,6 @@ bool stop_wait_until(double when_s)
 double clock_now_s(void)
 {
     struct timespec now;
-
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }

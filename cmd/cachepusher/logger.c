@@ -1,5 +1,8 @@
 #include "logger.h"
 
+#include "common/complain.h"
+#include "common/escape.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
@@ -9,9 +12,6 @@
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "common/complain.h"
-#include "common/escape.h"
 
 enum { LINE_BYTES = 4096, MESSAGE_BYTES = 2048, TIME_BYTES = 40 };
 
@@ -73,7 +73,6 @@ static void format_time(char *buffer, size_t size)
 {
     struct timespec now;
     struct tm utc;
-
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
     size_t length = strftime(buffer, size, "%Y-%m-%dT%H:%M:%S", &utc);
@@ -83,7 +82,6 @@ static void format_time(char *buffer, size_t size)
 static void format_text(struct text *line, cp_level level, const char *message)
 {
     char head[TIME_BYTES + 16];
-
     format_time(head, TIME_BYTES);
     size_t length = strlen(head);
     snprintf(head + length, sizeof head - length, " %-5s ", level_names[level]);
@@ -95,7 +93,6 @@ static void format_json(struct text *line, cp_level level, const char *message)
 {
     static const char tail[] = "\"}";
     char time[TIME_BYTES];
-
     format_time(time, sizeof time);
     line->size -= strlen(tail); /* a message that is cut has to end its string all the same */
     text_add(line, "{\"time\":\"");
@@ -126,7 +123,6 @@ static void write_line(struct logger *logger, char *line, size_t length)
 {
     char clear[sizeof clear_line];
     char newline[] = "\n";
-
     memcpy(clear, clear_line, sizeof clear);
     pthread_mutex_lock(&logger->mutex);
     bool over_status = logger->status_length > 0 && logger->fd == STDERR_FILENO;
@@ -144,7 +140,6 @@ static void write_message(struct logger *logger, cp_level level, const char *mes
 {
     char data[LINE_BYTES];
     struct text line = {.data = data, .size = sizeof data};
-
     if (logger->format == LOG_FORMAT_JSON) {
         format_json(&line, level, message);
     } else if (logger->fd == -1) {
@@ -162,7 +157,6 @@ static void write_message(struct logger *logger, cp_level level, const char *mes
 void logger_write(void *context, cp_level level, const char *message)
 {
     struct logger *logger = context;
-
     if (level <= logger->threshold) {
         write_message(logger, level, message);
     }
@@ -208,7 +202,6 @@ void logger_fail(struct logger *logger, const char *format, ...)
 void logger_status(struct logger *logger, const char *status)
 {
     char clear[sizeof clear_line];
-
     memcpy(clear, clear_line, sizeof clear);
     pthread_mutex_lock(&logger->mutex);
     if (*status != '\0' || logger->status_length > 0) {

@@ -1,11 +1,11 @@
 #ifndef CMD_LOGGER_H
 #define CMD_LOGGER_H
 
+#include "cachepusher.h"
+
 #include <pthread.h>
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "cachepusher.h"
 
 enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 

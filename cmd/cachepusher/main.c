@@ -23,7 +23,6 @@ static int execute(const struct options *options)
 {
     cp_config *config = NULL;
     enum options_verdict verdict = options_make_config(options, &config);
-
     if (verdict != OPTIONS_GO) {
         cp_config_destroy(config);
         return verdict == OPTIONS_FAILED ? exit_code_failed(options->command) : EXIT_USAGE;
@@ -43,7 +42,6 @@ static int run_command(enum command command, int argc, char **argv)
 {
     struct options options;
     int exit_code = EXIT_USAGE;
-
     switch (options_parse(command, argc, argv, &options)) {
     case OPTIONS_GO:
         exit_code = execute(&options);
@@ -67,7 +65,6 @@ static int dispatch(int argc, char **argv)
     const char *first = argc > 1 ? argv[1] : "";
     bool wants_help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
     bool wants_version = strcmp(first, "--version") == 0;
-
     if (strcmp(first, "run") == 0) {
         return run_command(COMMAND_RUN, argc - 1, argv + 1);
     }

@@ -1,13 +1,12 @@
 #ifndef CMD_OPTIONS_H
 #define CMD_OPTIONS_H
 
+#include "cachepusher.h"
+#include "logger.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include "cachepusher.h"
-
-#include "logger.h"
 
 enum command { COMMAND_RUN, COMMAND_WARMUP, COMMAND_VERIFY };
 

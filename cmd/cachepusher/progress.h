@@ -1,12 +1,11 @@
 #ifndef CMD_PROGRESS_H
 #define CMD_PROGRESS_H
 
+#include "cachepusher.h"
+#include "logger.h"
+
 #include <stdbool.h>
 #include <stdint.h>
-
-#include "cachepusher.h"
-
-#include "logger.h"
 
 /* How far a command has come: a bar at the bottom of a terminal, else a line on stderr now and then. */
 struct progress {

@@ -1,18 +1,17 @@
 #include "session.h"
 
-#include <signal.h>
-#include <string.h>
-
 #include "common/complain.h"
 #include "run/detach.h"
 #include "signals.h"
+
+#include <signal.h>
+#include <string.h>
 
 enum { RETRY_FIRST_MS = 200, RETRY_LONGEST_MS = 5000 };
 
 static void log_settled(void *context, const cp_document *document)
 {
     struct logger *logger = context;
-
     if (document->exists) {
         logger_printf(logger, CP_LOG_DEBUG, "%s stored, %zu bytes", document->key, document->bytes);
     } else {
@@ -24,7 +23,6 @@ static void log_settled(void *context, const cp_document *document)
 static bool rest(int wait_ms)
 {
     int signal_number = signals_wait(wait_ms);
-
     return signal_number == 0 || signal_number == SIGHUP;
 }
 
@@ -57,7 +55,6 @@ static enum session_outcome start(struct session *session)
     int wait_ms = RETRY_FIRST_MS;
     cp_error told = {0};
     cp_error err = {0};
-
     while (cp_syncer_start(session->syncer, &err) != CP_OK) {
         if (!is_worth_a_retry(session, &err)) {
             logger_fail(session->logger, "%s", err.message);
@@ -85,7 +82,6 @@ enum session_outcome session_create(struct session *session, const struct option
 {
     cp_callbacks callbacks = {.size = sizeof callbacks, .log = logger_write, .context = logger};
     cp_error err = {0};
-
     *session = (struct session){.options = options, .logger = logger, .detach = detach};
     /* Not for nothing: it is called for each document. */
     if (logger->threshold == CP_LOG_DEBUG) {
@@ -104,7 +100,6 @@ enum session_outcome session_start(struct session *session, const struct options
                                    struct detach *detach, cp_config *config)
 {
     enum session_outcome outcome = session_create(session, options, logger, detach, config);
-
     if (outcome != SESSION_STARTED) {
         return outcome;
     }
@@ -118,7 +113,6 @@ enum session_outcome session_start(struct session *session, const struct options
 bool session_stop(struct session *session)
 {
     cp_error err = {0};
-
     if (cp_syncer_stop(session->syncer, session->options->grace_ms, &err) == CP_OK) {
         return true;
     }

@@ -2,7 +2,6 @@
 #define CMD_SESSION_H
 
 #include "cachepusher.h"
-
 #include "logger.h"
 #include "options.h"
 

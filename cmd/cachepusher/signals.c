@@ -1,5 +1,7 @@
 #include "signals.h"
 
+#include "common/complain.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -8,8 +10,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/complain.h"
-
 /* The handlers only read what follows; it is all set before they are installed. */
 static int pipe_fds[2];
 static const char *pidfile_path;
@@ -17,7 +17,6 @@ static const char *pidfile_path;
 static void handle(int signal_number, void (*handler)(int))
 {
     struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART};
-
     /* One handler at a time. */
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
@@ -28,14 +27,12 @@ static void handle(int signal_number, void (*handler)(int))
 static bool is_ignored(int signal_number)
 {
     struct sigaction action;
-
     return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
 static void exit_at_once(int signal_number)
 {
     sigset_t set;
-
     if (pidfile_path != NULL) {
         unlink(pidfile_path);
     }
@@ -53,7 +50,6 @@ static void pass_on(int signal_number)
 {
     int saved_errno = errno;
     unsigned char number = (unsigned char)signal_number;
-
     while (write(pipe_fds[1], &number, sizeof number) == -1 && errno == EINTR) {
     }
     errno = saved_errno;
@@ -98,7 +94,6 @@ int signals_wait(int timeout_ms)
 {
     struct pollfd poll_fd = {.fd = pipe_fds[0], .events = POLLIN};
     unsigned char number;
-
     /* A handler interrupts poll() once it has written to the pipe, so that EINTR, too, means: read. */
     poll(&poll_fd, 1, timeout_ms);
     return read(pipe_fds[0], &number, sizeof number) == 1 ? number : 0;

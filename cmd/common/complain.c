@@ -1,9 +1,9 @@
 #include "common/complain.h"
 
+#include "common/escape.h"
+
 #include <stdarg.h>
 #include <stdio.h>
-
-#include "common/escape.h"
 
 enum { LINE_BYTES = 2048 };
 

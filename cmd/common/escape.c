@@ -32,7 +32,6 @@ static size_t character_length(const unsigned char *text)
 {
     unsigned char first = text[0];
     size_t length = 0;
-
     if (first < 0x80) {
         return 1;
     }
@@ -59,13 +58,11 @@ static size_t character_length(const unsigned char *text)
 static void add_escaped(struct text *text, const char *message, const char *control, bool quotes)
 {
     const unsigned char *next = (const unsigned char *)message;
-
     while (*next != '\0') {
         size_t length = character_length(next);
         const char *piece = (const char *)next;
         size_t piece_length = length;
         char escape[8];
-
         if (length == 0) {
             piece = replacement;
             piece_length = sizeof replacement - 1;

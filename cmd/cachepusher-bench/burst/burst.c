@@ -1,9 +1,9 @@
 #include "burst/burst.h"
 
+#include "commands.h"
+
 #include <errno.h>
 #include <time.h>
-
-#include "commands.h"
 
 void burst_tidy(PGconn *pg)
 {

@@ -1,14 +1,13 @@
 #include "burst/burst.h"
+#include "burst/follower.h"
+#include "fatal.h"
+#include "servers/process.h"
 
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "fatal.h"
-#include "burst/follower.h"
-#include "servers/process.h"
 
 enum { WRITERS = 4, LOOK_EVERY_MS = 2, PATIENCE_S = 60, SITUATIONS = 2 };
 
@@ -48,7 +47,6 @@ static void *write_all(void *context)
     char name[40];
     char id[24];
     const char *parameters[] = {name, id};
-
     snprintf(id, sizeof id, "%ld", writer->customer);
     for (long i = 0; i < writer->updates; i++) {
         snprintf(name, sizeof name, "bench %ld", writer->first + i);
@@ -110,7 +108,6 @@ static void wait_until_equal(PGconn *pg, redisContext *redis, long customer)
 {
     char sql[64];
     double deadline_s = clock_s() + PATIENCE_S;
-
     snprintf(sql, sizeof sql, "select customer_get(%ld)", customer);
     PGresult *result = PQexec(pg, sql);
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
@@ -131,7 +128,6 @@ static void run_once(struct servers *servers, const struct options *options, int
     struct writer writers[WRITERS];
     cp_stats before = {.size = sizeof before};
     cp_stats after;
-
     pg_do(pg, "vacuum customer");
     long customer = (long)pg_do(pg, "select min(id_customer) from customer");
     cp_syncer *syncer = follower_start(servers, options->threads.items[0], situations[situation].entities);
@@ -184,7 +180,6 @@ void burst_hot(struct servers *servers, const struct options *options, struct re
     struct figures figures[SITUATIONS] = {0};
     PGconn *pg = servers_postgres(servers);
     redisContext *redis = servers_redis(servers);
-
     pg_do(pg, slow_function);
     for (long run = 0; run < options->runs; run++) {
         for (int situation = 0; situation < SITUATIONS; situation++) {

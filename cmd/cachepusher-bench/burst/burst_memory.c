@@ -1,4 +1,8 @@
 #include "burst/burst.h"
+#include "burst/queue_usage.h"
+#include "fatal.h"
+#include "servers/daemon.h"
+#include "servers/process.h"
 
 #include <math.h>
 #include <poll.h>
@@ -7,11 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-#include "servers/daemon.h"
-#include "fatal.h"
-#include "servers/process.h"
-#include "burst/queue_usage.h"
 
 enum {
     LOOK_EVERY_MS = 100,
@@ -45,7 +44,6 @@ struct log {
 static bool has_said(struct process *process, struct log *log, const char *text)
 {
     struct pollfd readable = {.fd = process->output, .events = POLLIN};
-
     while (poll(&readable, 1, 0) == 1) {
         if (log->length > sizeof log->text / 2) { /* the text searched for is written in one piece, and early */
             memmove(log->text, log->text + log->length / 2, log->length - log->length / 2);
@@ -67,7 +65,6 @@ static double steady_resident_mib(pid_t pid, PGconn *pg)
     double deadline_s = clock_s() + PATIENCE_S;
     double highest_mib = 0;
     double now_mib = 0;
-
     for (int looks = 0; looks < STEADY_LOOKS; looks++) {
         now_mib = process_resident_mib(pid);
         if (isnan(now_mib)) {
@@ -95,7 +92,6 @@ static void run_idle(struct servers *servers, long threads, PGconn *pg, struct f
 {
     struct process daemon;
     struct usage usage;
-
     daemon_start(&daemon, servers, threads, NULL);
     note_memory(&daemon, pg, figures);
     daemon_stop(&daemon, &usage);
@@ -136,7 +132,6 @@ static bool run_pending(struct servers *servers, long threads, PGconn *pg, redis
     struct process daemon;
     struct usage usage;
     struct log log = {.length = 0};
-
     snprintf(setting, sizeof setting, "max_pending=%ld", max_pending);
     burst_tidy(pg);
     daemon_start(&daemon, servers, threads, flags);
@@ -193,7 +188,6 @@ static void measure(struct servers *servers, const struct options *options, long
 void burst_memory(struct servers *servers, const struct options *options, struct report *report)
 {
     struct table *table = report_table(report, "memory", "Resident memory of cachepusher run");
-
     table_column(table, "customers", "customers", NULL);
     table_column(table, "situation", "situation", NULL);
     table_column(table, "resident", "resident", "MiB");

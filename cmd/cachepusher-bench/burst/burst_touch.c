@@ -1,12 +1,11 @@
 #include "burst/burst.h"
+#include "burst/follower.h"
+#include "burst/queue_usage.h"
+#include "fatal.h"
+#include "servers/daemon.h"
+#include "servers/process.h"
 
 #include <stdio.h>
-
-#include "servers/daemon.h"
-#include "fatal.h"
-#include "burst/follower.h"
-#include "servers/process.h"
-#include "burst/queue_usage.h"
 
 enum { LOOK_EVERY_MS = 2, STEADY_LOOKS = 50, PATIENCE_S = 600 };
 
@@ -47,7 +46,6 @@ static bool has_settled(const struct touch *touch, uint64_t customers)
     const cp_stats *before = &touch->before;
     const cp_stats *after = &touch->after;
     uint64_t begun = after->causes[CP_CAUSE_OVERFLOW] - before->causes[CP_CAUSE_OVERFLOW];
-
     return settled(after) - settled(before) >= customers &&
            (after->overflows == before->overflows ||
             (begun > 0 && after->resyncs - before->resyncs >= begun && after->pending == 0));
@@ -58,7 +56,6 @@ static void note_waiting(struct touch *touch)
     const cp_stats *now = &touch->after;
     uint64_t gone = now->coalesced + settled(now);
     uint64_t waiting = now->events > gone ? now->events - gone : 0;
-
     touch->waiting = waiting > touch->waiting ? waiting : touch->waiting;
     touch->pending = now->pending > touch->pending ? now->pending : touch->pending;
 }
@@ -68,7 +65,6 @@ static void follow(cp_syncer *syncer, uint64_t customers, struct touch *touch)
 {
     double committed_s = clock_s();
     int looks = 0;
-
     do {
         cp_syncer_stats(syncer, &touch->after, NULL);
         note_waiting(touch);
@@ -110,7 +106,6 @@ static void warm_up(struct servers *servers, long threads, struct samples *secon
 static void run_once(struct servers *servers, long threads, PGconn *pg, redisContext *redis, struct figures *figures)
 {
     struct touch touch;
-
     burst_tidy(pg);
     redis_do(redis, "FLUSHDB");
     warm_up(servers, threads, &figures->empty_s);
@@ -214,7 +209,6 @@ void burst_touch(struct servers *servers, const struct options *options, struct 
     struct table *times = begin_times(report);
     struct table *queue = begin_queue(report);
     redisContext *redis = servers_redis(servers);
-
     for (unsigned i = 0; i < options->customers.count; i++) {
         long customers = options->customers.items[i];
         struct figures figures = {0};

@@ -1,8 +1,8 @@
 #include "burst/follower.h"
 
-#include <stdio.h>
-
 #include "fatal.h"
+
+#include <stdio.h>
 
 enum { PATIENCE_MS = 60000 };
 
@@ -28,7 +28,6 @@ cp_syncer *follower_start(const struct servers *servers, long threads, const cha
     char count[16];
     cp_error err;
     cp_config *config = cp_config_create(&err);
-
     if (config == NULL || (entities != NULL && cp_config_parse(config, entities, "entities", &err) != CP_OK)) {
         fatal("cachepusher: %s", err.message);
     }

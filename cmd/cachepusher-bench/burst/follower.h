@@ -2,9 +2,9 @@
 #ifndef BENCH_FOLLOWER_H
 #define BENCH_FOLLOWER_H
 
-#include <cachepusher.h>
-
 #include "servers/servers.h"
+
+#include <cachepusher.h>
 
 /* Returns when it listens, before it has done anything else. entities: JSON that replaces the customer example, or
  * NULL. */

@@ -1,5 +1,7 @@
 #include "burst/queue_usage.h"
 
+#include "fatal.h"
+
 #include <errno.h>
 #include <math.h>
 #include <poll.h>
@@ -8,8 +10,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "fatal.h"
 
 enum { LOOK_EVERY_MS = 20 };
 
@@ -35,7 +35,6 @@ static void *run(void *context)
 {
     struct queue_usage *usage = context;
     struct pollfd enough = {.fd = usage->enough, .events = POLLIN};
-
     while (poll(&enough, 1, LOOK_EVERY_MS) <= 0) {
         usage->highest_kib = fmax(usage->highest_kib, queue_usage_kib(usage->pg));
     }

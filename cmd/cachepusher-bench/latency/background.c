@@ -1,10 +1,10 @@
 #include "latency/background.h"
 
+#include "fatal.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "fatal.h"
 
 enum { READERS = 2, WRITERS = 2 };
 
@@ -35,7 +35,6 @@ static void read_customer(void *context, void *connection, uint64_t number)
     const struct watched *watched = background->watched;
     char id[24];
     const char *parameters[] = {id};
-
     snprintf(id, sizeof id, "%" PRId64, watched->ids[scatter(number) % watched->count]);
     execute(connection, parameters, 1);
 }
@@ -49,7 +48,6 @@ static void write_customers(void *context, void *connection, uint64_t number)
     char first[24];
     char last[24];
     const char *parameters[] = {first, last};
-
     snprintf(first, sizeof first, "%" PRId64, before + 1);
     snprintf(last, sizeof last, "%" PRId64, before + BACKGROUND_ROWS);
     execute(connection, parameters, 2);

@@ -6,8 +6,8 @@
 #define BENCH_BACKGROUND_H
 
 #include "latency/paced.h"
-#include "servers/servers.h"
 #include "latency/tracker.h"
+#include "servers/servers.h"
 
 enum {
     BACKGROUND_READS = 1000,       /* per second, of one customer with its addresses */

@@ -1,5 +1,7 @@
 #include "latency/bare_loop.h"
 
+#include "fatal.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,8 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#include "fatal.h"
 
 /* ---- the loop itself ---- */
 
@@ -72,7 +72,6 @@ static void serve(const struct servers *servers, int ready)
 {
     PGconn *pg = servers_postgres(servers);
     redisContext *redis = servers_redis(servers);
-
     PGresult *result = PQprepare(pg, "fetch", "select customer_get($1)", 0, NULL);
     if (PQresultStatus(result) != PGRES_COMMAND_OK) {
         fatal("bare loop: %s", PQerrorMessage(pg));
@@ -91,7 +90,6 @@ pid_t bare_loop_start(const struct servers *servers)
     int ready[2];
     pid_t parent = getpid();
     char byte;
-
     if (pipe2(ready, O_CLOEXEC) == -1) {
         fatal("cannot make a pipe: %s", strerror(errno));
     }
@@ -119,7 +117,6 @@ pid_t bare_loop_start(const struct servers *servers)
 void bare_loop_stop(pid_t pid)
 {
     int status;
-
     kill(pid, SIGKILL);
     while (waitpid(pid, &status, 0) == -1 && errno == EINTR) {
     }

@@ -1,13 +1,12 @@
 #include "commands.h"
+#include "fatal.h"
+#include "latency/background.h"
+#include "latency/latency_phase.h"
+#include "latency/tracker.h"
+#include "servers/daemon.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "latency/background.h"
-#include "servers/daemon.h"
-#include "fatal.h"
-#include "latency/latency_phase.h"
-#include "latency/tracker.h"
 
 enum { WATCHED = 1000, WATCHED_MULTIPLE = PACED_THREADS, RESULTS = SITUATIONS * OPTIONS_LIST * 2 };
 
@@ -117,7 +116,6 @@ static void run_all(struct bench *bench)
 {
     redisContext *redis = servers_redis(bench->servers);
     struct usage usage;
-
     redis_notify_sets(redis);
     redisFree(redis);
     tracker_floor(bench->servers, &bench->watched, &bench->number, &bench->floor_ms);
@@ -188,7 +186,6 @@ static void tell_ratio(struct table *table, const struct samples *ours, const st
 static void tell_ratios(const struct bench *bench, struct report *report)
 {
     struct table *table = begin_table(report, "ratio", "cachepusher's latency, the bare loop's being 1", false);
-
     table_column(table, "p50", "p50", NULL);
     table_column(table, "p99", "p99", NULL);
     table_column(table, "whole_p50", "whole p50", NULL);
@@ -213,7 +210,6 @@ static void tell_ratios(const struct bench *bench, struct report *report)
 static void tell_changes(const struct bench *bench, struct report *report)
 {
     struct table *table = begin_table(report, "changes", "How the changes were made", true);
-
     table_column(table, "changes", "changes", NULL);
     table_column(table, "achieved", "achieved", "/s");
     table_column(table, "late", "late at most", "ms");
@@ -249,7 +245,6 @@ static void tell_changes(const struct bench *bench, struct report *report)
 static void tell_distribution(const struct bench *bench, struct report *report)
 {
     struct table *table = begin_table(report, "distribution", "All runs together", true);
-
     table_column(table, "quantile", "quantile", NULL);
     table_column(table, "ms", "latency", "ms");
     for (unsigned i = 0; i < bench->result_count; i++) {
@@ -265,7 +260,6 @@ static void tell_distribution(const struct bench *bench, struct report *report)
 static void tell(const struct bench *bench, struct report *report)
 {
     char text[1024];
-
     tell_latency(bench, report);
     snprintf(text, sizeof text,
              "load: meanwhile %d transactions/s change %d other customers each, and %s others/s read one. warm-up: "

@@ -1,15 +1,15 @@
 #include "latency/latency_phase.h"
 
+#include "fatal.h"
+#include "latency/background.h"
+#include "latency/bare_loop.h"
+#include "latency/paced.h"
+#include "servers/daemon.h"
+
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
-
-#include "latency/background.h"
-#include "latency/bare_loop.h"
-#include "servers/daemon.h"
-#include "fatal.h"
-#include "latency/paced.h"
 
 /* Connections are made and statements planned during the changes of the first second, which are not counted. */
 enum { LEAD_CHANGES = 32, CHANGES_PER_WRITER = 125 };
@@ -31,7 +31,6 @@ static void make_change(void *context, void *connection, uint64_t number)
     char name[40];
     char id[24];
     const char *parameters[] = {name, id};
-
     snprintf(name, sizeof name, "bench %" PRId64, changes->first + (int64_t)number);
     snprintf(id, sizeof id, "%" PRId64, changes->watched->ids[number % changes->watched->count]);
     changes->sent_s[number] = clock_s();
@@ -146,7 +145,6 @@ void phase_run(const struct servers *servers, PGconn *pg, const struct watched *
     struct process daemon;
     struct usage usage;
     pid_t bare_loop = 0;
-
     *outcome = (struct outcome){0};
     pg_do(pg, "vacuum customer");
     if (phase->is_bare) {

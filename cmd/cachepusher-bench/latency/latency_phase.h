@@ -2,9 +2,9 @@
 #ifndef BENCH_LATENCY_PHASE_H
 #define BENCH_LATENCY_PHASE_H
 
+#include "latency/tracker.h"
 #include "report/samples.h"
 #include "servers/servers.h"
-#include "latency/tracker.h"
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -1,18 +1,17 @@
 #include "latency/paced.h"
 
+#include "fatal.h"
+#include "servers/process.h"
+
 #include <errno.h>
 #include <math.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <time.h>
 
-#include "servers/process.h"
-#include "fatal.h"
-
 static void sleep_until(double at_s)
 {
     struct timespec at = {.tv_sec = (time_t)at_s};
-
     at.tv_nsec = (long)((at_s - (double)at.tv_sec) * 1e9);
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR) {
     }
@@ -23,7 +22,6 @@ static void *run(void *argument)
     struct paced_thread *self = argument;
     const struct paced *paced = self->paced;
     double end_s = paced->start_s + (double)paced->calls / paced->rate;
-
     /* The kernel lets sleepers of the ordinary kind oversleep by 50 µs, to wake several at once. */
     prctl(PR_SET_TIMERSLACK, 1UL);
     for (uint64_t number = self->index; number < paced->calls; number += paced->threads) {

@@ -1,5 +1,10 @@
 #include "latency/tracker.h"
 
+#include "fatal.h"
+#include "latency/paced.h"
+#include "servers/process.h"
+#include "servers/servers_given.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <math.h>
@@ -10,11 +15,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
-
-#include "servers/process.h"
-#include "fatal.h"
-#include "latency/paced.h"
-#include "servers/servers_given.h"
 
 enum { CHANNEL_BYTES = 64, FLOOR_RATE = 500, FLOOR_CHANGES = 500 };
 
@@ -51,7 +51,6 @@ static void *allocate(size_t count, size_t size)
 void watched_init(struct watched *watched, PGconn *pg, uint32_t count)
 {
     char sql[256];
-
     snprintf(sql, sizeof sql,
              "select min(id_customer) from (select id_customer, ntile(%" PRIu32 ") over (order by id_customer) as tile"
              " from customer) as c group by tile order by 1",
@@ -210,7 +209,6 @@ static void *run(void *context)
 {
     struct tracker *tracker = context;
     struct pollfd fds[] = {{.fd = tracker->events->fd, .events = POLLIN}, {.fd = tracker->enough, .events = POLLIN}};
-
     while (tracker->seen < tracker->changes) {
         if (poll(fds, 2, -1) == -1 && errno != EINTR) {
             fatal("poll: %s", strerror(errno));
@@ -232,7 +230,6 @@ struct tracker *tracker_start(const struct servers *servers, const struct watche
                               uint64_t changes)
 {
     struct tracker *tracker = allocate(1, sizeof *tracker);
-
     tracker->watched = watched;
     tracker->first = first;
     tracker->changes = changes;
@@ -262,7 +259,6 @@ struct tracker *tracker_start(const struct servers *servers, const struct watche
 double *tracker_finish(struct tracker *tracker, double patience_s)
 {
     struct pollfd all = {.fd = tracker->all, .events = POLLIN};
-
     poll(&all, 1, (int)(patience_s * 1e3));
     ring(tracker->enough);
     pthread_join(tracker->thread, NULL);
@@ -288,7 +284,6 @@ static void set_by_hand(void *context, void *connection, uint64_t number)
 {
     struct floor *floor = context;
     char document[64];
-
     snprintf(document, sizeof document, "{\"name\":\"bench %lld\"}", (long long)floor->first + (long long)number);
     redis_do(connection, "SET customer:%lld %s", (long long)floor->watched->ids[number % floor->watched->count],
              document);

@@ -1,5 +1,4 @@
 #include "commands.h"
-
 #include "fatal.h"
 #include "report/plot.h"
 #include "warmup/warmup_ways.h"

@@ -1,6 +1,5 @@
-#include "report/report_internal.h"
-
 #include "fatal.h"
+#include "report/report_internal.h"
 
 #include <math.h>
 #include <stdio.h>

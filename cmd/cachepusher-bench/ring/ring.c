@@ -1,8 +1,7 @@
 #include "commands.h"
-
 #include "fatal.h"
-#include "servers/process.h"
 #include "ring/ring_race.h"
+#include "servers/process.h"
 
 #include <pthread.h>
 #include <stdio.h>

@@ -2,6 +2,7 @@
 #include "ring/ring_race.h"
 
 #include <ck_ring.h>
+
 #include <stdalign.h>
 #include <stdlib.h>
 

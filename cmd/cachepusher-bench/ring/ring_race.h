@@ -8,6 +8,7 @@
 #include "model/event.h"
 
 #include <ck_pr.h>
+
 #include <sched.h>
 
 /* The live ring's size, and a batch. ck_ring keeps one slot free.

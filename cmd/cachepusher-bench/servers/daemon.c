@@ -1,10 +1,10 @@
 #include "servers/daemon.h"
 
+#include "fatal.h"
+
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-
-#include "fatal.h"
 
 /* For what takes as long as the data is large. */
 enum { PATIENCE_S = 600, ARGUMENTS = 8 };
@@ -43,7 +43,6 @@ void daemon_stop(struct process *process, struct usage *usage)
 void daemon_warmup(const struct servers *servers, long threads, struct usage *usage)
 {
     struct process process;
-
     start(&process, servers, "warmup", threads, NULL);
     process_succeed(&process, "cachepusher warmup", usage);
 }

@@ -1,6 +1,5 @@
-#include "servers/process.h"
-
 #include "fatal.h"
+#include "servers/process.h"
 
 #include <ctype.h>
 #include <dirent.h>

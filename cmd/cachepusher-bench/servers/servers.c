@@ -1,23 +1,22 @@
 #include "servers/servers.h"
 
-#include "servers/embedded.h"
 #include "fatal.h"
+#include "redis/redis_address.h"
+#include "servers/embedded.h"
 #include "servers/memory_file.h"
 #include "servers/process.h"
-#include "redis/redis_address.h"
 #include "servers/servers_given.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
-
-#include <linux/magic.h>
 
 /* Holds the process id of the with-servers that we run below: a leftover of it in somebody's shell is not believed. */
 static const char inside_variable[] = "CP_BENCH_INSIDE";

@@ -12,6 +12,7 @@
 
 #include <hiredis/hiredis.h>
 #include <libpq-fe.h>
+
 #include <stdint.h>
 #include <sys/types.h>
 

@@ -1,8 +1,7 @@
-#include "servers/servers.h"
-
-#include "servers/embedded.h"
 #include "fatal.h"
+#include "servers/embedded.h"
 #include "servers/process.h"
+#include "servers/servers.h"
 
 #include <stdio.h>
 

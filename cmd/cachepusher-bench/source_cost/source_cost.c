@@ -1,5 +1,4 @@
 #include "commands.h"
-
 #include "fatal.h"
 #include "source_cost/source_writes.h"
 

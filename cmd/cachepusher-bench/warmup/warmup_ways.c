@@ -2,9 +2,9 @@
 
 #include "commands.h"
 #include "fatal.h"
+#include "redis/redis_address.h"
 #include "servers/memory_file.h"
 #include "servers/process.h"
-#include "redis/redis_address.h"
 #include "warmup/warmup_limit.h"
 
 #include <math.h>

@@ -1,5 +1,8 @@
 #include "run/detach.h"
 
+#include "common/complain.h"
+#include "common/exit_code.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -7,14 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "common/complain.h"
-#include "common/exit_code.h"
-
 /* The first child only leads the new session; the daemon, which does not, can never acquire a terminal. */
 static pid_t fork_twice(void)
 {
     pid_t child = fork();
-
     if (child != 0) {
         return child;
     }
@@ -34,7 +33,6 @@ static int wait_for_daemon(int status_fd, pid_t child)
     unsigned char status = EXIT_FAILED;
     ssize_t length;
     int child_status;
-
     while (waitpid(child, &child_status, 0) == -1 && errno == EINTR) {
     }
     do {
@@ -49,7 +47,6 @@ static int wait_for_daemon(int status_fd, pid_t child)
 static void leave_terminal(int status_fd)
 {
     int null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
-
     if (null_fd != -1) {
         dup2(null_fd, STDIN_FILENO);
         dup2(null_fd, STDOUT_FILENO);
@@ -65,7 +62,6 @@ static void leave_terminal(int status_fd)
 enum detach_side detach_begin(struct detach *detach, bool wanted, int *exit_code)
 {
     int fds[2];
-
     detach->status_fd = -1;
     if (!wanted) {
         return DETACH_DAEMON;
@@ -98,7 +94,6 @@ static bool tell(struct detach *detach, int exit_code)
 {
     unsigned char status = (unsigned char)exit_code;
     ssize_t length;
-
     do {
         length = write(detach->status_fd, &status, sizeof status);
     } while (length == -1 && errno == EINTR);

@@ -1,5 +1,7 @@
 #include "run/pidfile.h"
 
+#include "common/complain.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -9,8 +11,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/complain.h"
-
 enum { CONTENT_BYTES = 32, TRIES = 100 };
 
 enum verdict { LOCKED, AGAIN, REFUSED };
@@ -18,7 +18,6 @@ enum verdict { LOCKED, AGAIN, REFUSED };
 static bool read_content(int fd, char *content)
 {
     ssize_t length = pread(fd, content, CONTENT_BYTES - 1, 0);
-
     content[length > 0 ? length : 0] = '\0';
     return length != -1;
 }
@@ -27,14 +26,12 @@ static bool read_content(int fd, char *content)
 static bool is_pid(const char *content)
 {
     size_t digits = strspn(content, "0123456789");
-
     return strspn(content + digits, "\n") == strlen(content + digits);
 }
 
 static enum verdict refuse_live(const char *path, int fd)
 {
     char content[CONTENT_BYTES];
-
     if (errno != EWOULDBLOCK) {
         complain("--pidfile: %s: cannot be locked: %s", path, strerror(errno));
     } else if (read_content(fd, content) && atol(content) > 0) {
@@ -51,7 +48,6 @@ static bool is_in_place(const char *path, int fd)
 {
     struct stat ours;
     struct stat there;
-
     return fstat(fd, &ours) == 0 && stat(path, &there) == 0 && ours.st_dev == there.st_dev &&
            ours.st_ino == there.st_ino;
 }
@@ -60,7 +56,6 @@ static enum verdict lock(const char *path, int fd)
 {
     struct stat status;
     char content[CONTENT_BYTES];
-
     if (fstat(fd, &status) == -1 || !S_ISREG(status.st_mode)) {
         complain("--pidfile: %s: not a regular file", path);
         return REFUSED;
@@ -82,7 +77,6 @@ static bool write_pid(const char *path, int fd)
 {
     char content[CONTENT_BYTES];
     int length = snprintf(content, sizeof content, "%ld\n", (long)getpid());
-
     if (ftruncate(fd, 0) == 0 && pwrite(fd, content, (size_t)length, 0) == length) {
         return true;
     }

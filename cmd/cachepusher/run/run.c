@@ -1,17 +1,16 @@
 #include "commands.h"
+#include "common/clock.h"
+#include "common/exit_code.h"
+#include "logger.h"
+#include "run/detach.h"
+#include "run/pidfile.h"
+#include "session.h"
+#include "signals.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
-
-#include "common/clock.h"
-#include "run/detach.h"
-#include "common/exit_code.h"
-#include "logger.h"
-#include "run/pidfile.h"
-#include "session.h"
-#include "signals.h"
 
 #define SUMMARY_EVERY_S 10.0
 
@@ -25,7 +24,6 @@ struct summary {
 static int summary_due_ms(const struct summary *summary)
 {
     double left_s = summary->since_s + SUMMARY_EVERY_S - clock_now_s();
-
     return left_s > 0 ? (int)(left_s * 1000) + 1 : 0;
 }
 
@@ -55,7 +53,6 @@ static void summary_write(struct summary *summary, const struct session *session
 static void resync(const struct session *session)
 {
     cp_error err;
-
     if (cp_syncer_resync(session->syncer, NULL, &err) == CP_OK) {
         logger_printf(session->logger, CP_LOG_INFO, "SIGHUP: reading every document again");
     } else {
@@ -99,7 +96,6 @@ static int follow(struct session *session)
 {
     struct summary summary = {.since_s = clock_now_s()};
     bool has_terminal = isatty(STDERR_FILENO);
-
     for (;;) {
         int signal_number = signals_wait(summary_due_ms(&summary));
         if (signal_number == SIGHUP && !terminal_has_gone(has_terminal)) {
@@ -116,7 +112,6 @@ static int follow(struct session *session)
 static int serve(const struct options *options, cp_config *config, struct logger *logger, struct detach *detach)
 {
     struct session session;
-
     switch (session_start(&session, options, logger, detach, config)) {
     case SESSION_STARTED:
         break;
@@ -138,7 +133,6 @@ int run(const struct options *options, cp_config *config)
     struct logger logger;
     struct detach detach;
     int exit_code = EXIT_FAILED;
-
     if (!logger_open(&logger, options->log_format, options->log_level, options->log_file, options->detach)) {
         cp_config_destroy(config);
         return EXIT_FAILED;

@@ -1,15 +1,14 @@
 #include "commands.h"
+#include "common/exit_code.h"
+#include "logger.h"
+#include "progress.h"
+#include "session.h"
+#include "signals.h"
+#include "verify/report.h"
 
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
-
-#include "common/exit_code.h"
-#include "logger.h"
-#include "progress.h"
-#include "verify/report.h"
-#include "session.h"
-#include "signals.h"
 
 struct verification {
     cp_error err; /* what report.problem points into */
@@ -22,7 +21,6 @@ struct verification {
 static void note_difference(void *context, const cp_difference *difference)
 {
     struct verification *verification = context;
-
     report_add(&verification->report, difference);
 }
 
@@ -31,7 +29,6 @@ static void show_progress(void *context, const cp_verify_result *so_far)
     struct verification *verification = context;
     char text[128];
     int signal_number = signals_wait(0);
-
     if (signal_number == SIGINT || signal_number == SIGTERM || signal_number == SIGHUP) {
         verification->interrupted = true;
         cp_syncer_stop(verification->session.syncer, 0, NULL);
@@ -107,7 +104,6 @@ int verify(const struct options *options, cp_config *config)
 {
     struct logger logger;
     int exit_code = EXIT_CANNOT_TELL;
-
     if (!logger_open(&logger, options->log_format, options->log_level, options->log_file, false)) {
         cp_config_destroy(config);
         return EXIT_CANNOT_TELL;

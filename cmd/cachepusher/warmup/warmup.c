@@ -1,14 +1,13 @@
 #include "commands.h"
-
-#include <inttypes.h>
-#include <signal.h>
-#include <stdio.h>
-
 #include "common/exit_code.h"
 #include "logger.h"
 #include "progress.h"
 #include "session.h"
 #include "signals.h"
+
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
 
 /* How long a signal or the next drawing of the bar may have to wait. */
 enum { LOOK_EVERY_MS = 50 };
@@ -18,7 +17,6 @@ enum ending { ENDING_READY, ENDING_INTERRUPTED, ENDING_FAILED };
 static enum ending watch(struct session *session, struct progress *progress)
 {
     cp_error err = {0};
-
     for (;;) {
         cp_stats stats = {.size = sizeof stats};
         cp_code code = cp_syncer_wait_ready(session->syncer, LOOK_EVERY_MS, &err);
@@ -84,7 +82,6 @@ static int warm(const struct options *options, cp_config *config, struct logger 
 {
     struct session session;
     struct progress progress;
-
     enum session_outcome outcome = session_start(&session, options, logger, NULL, config);
     if (outcome != SESSION_STARTED) {
         return outcome == SESSION_MISCONFIGURED ? EXIT_USAGE : EXIT_FAILED;
@@ -102,7 +99,6 @@ int warmup(const struct options *options, cp_config *config)
 {
     struct logger logger;
     int exit_code = EXIT_FAILED;
-
     if (!logger_open(&logger, options->log_format, options->log_level, options->log_file, false)) {
         cp_config_destroy(config);
         return EXIT_FAILED;
