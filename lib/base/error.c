@@ -9,7 +9,7 @@
 enum { SHOWN_BYTES = 80 };
 
 /* Length of the UTF-8 character that begins here, as far as it is complete. */
-static size_t character_length(const char *text)
+static size_t shown_character_length(const char *text)
 {
     size_t length = 1;
     while (((unsigned char)text[length] & 0xC0) == 0x80) {
@@ -29,7 +29,7 @@ void cpi_fold(char *out, size_t size, const char *text)
             piece = "; ";
             piece_length = *text != '\0' && length > 0 ? 2 : 0;
         } else {
-            piece_length = character_length(text);
+            piece_length = shown_character_length(text);
             text += piece_length;
             if (!cpi_utf8_valid(piece, piece_length)) {
                 piece = "?";

@@ -1,7 +1,7 @@
 #include "base/utf8.h"
 
 /* The length of the well-formed character that text begins with; 0 when there is none. */
-static size_t character_length(const unsigned char *text, size_t length)
+static size_t utf8_character_length(const unsigned char *text, size_t length)
 {
     unsigned lead = text[0];
     size_t bytes;
@@ -38,7 +38,7 @@ bool cpi_utf8_valid(const char *text, size_t length)
     const unsigned char *at = (const unsigned char *)text;
     const unsigned char *end = at + length;
     while (at < end) {
-        size_t bytes = *at == '\0' ? 0 : character_length(at, (size_t)(end - at));
+        size_t bytes = *at == '\0' ? 0 : utf8_character_length(at, (size_t)(end - at));
         if (bytes == 0) {
             return false;
         }

@@ -169,7 +169,7 @@ static void draft_commit(struct cp_config *draft, struct cp_config *config)
     *draft = (struct cp_config){0};
 }
 
-static cp_code parse(struct cp_config *config, const char *json, size_t length, const char *name, cp_error *err)
+static cp_code file_parse(struct cp_config *config, const char *json, size_t length, const char *name, cp_error *err)
 {
     struct cpi_reader reader = {.file = name, .err = err};
     json_error_t error;
@@ -221,7 +221,7 @@ cp_code cp_config_load(cp_config *config, const char *path, cp_error *err)
                          FILE_BYTES_MAX);
     }
     if (code == CP_OK) {
-        code = parse(config, buffer, length, path, err);
+        code = file_parse(config, buffer, length, path, err);
     }
     free(buffer);
     return code;
@@ -229,5 +229,5 @@ cp_code cp_config_load(cp_config *config, const char *path, cp_error *err)
 
 cp_code cp_config_parse(cp_config *config, const char *json, const char *name, cp_error *err)
 {
-    return parse(config, json, strlen(json), name, err);
+    return file_parse(config, json, strlen(json), name, err);
 }

@@ -93,7 +93,7 @@ static const char *const warmup_names[] = {
 
 /* ---- one setting ---- */
 
-static cp_code reject(const struct cpi_setting *setting, const char *value, const char *expected, cp_error *err)
+static cp_code setting_reject(const struct cpi_setting *setting, const char *value, const char *expected, cp_error *err)
 {
     return cpi_error(err, CP_ERR_CONFIG, false, "%s: \"%.*s\" is not %s", setting->shown.name, cpi_shown(value), value,
                      expected);
@@ -157,19 +157,19 @@ static cp_code set_warmup(struct cp_config *config, const struct cpi_setting *se
             return CP_OK;
         }
     }
-    return reject(setting, value, "scan, touch or none", err);
+    return setting_reject(setting, value, "scan, touch or none", err);
 }
 
 static cp_code set_flag(bool *flag, const struct cpi_setting *setting, const char *value, cp_error *err)
 {
     if (strcmp(value, "true") != 0 && strcmp(value, "false") != 0) {
-        return reject(setting, value, "true or false", err);
+        return setting_reject(setting, value, "true or false", err);
     }
     *flag = *value == 't';
     return CP_OK;
 }
 
-static cp_code parse_number(const struct cpi_setting *setting, const char *value, int *number, cp_error *err)
+static cp_code setting_parse_number(const struct cpi_setting *setting, const char *value, int *number, cp_error *err)
 {
     union cpi_id parsed;
     bool out_of_memory;
@@ -178,7 +178,7 @@ static cp_code parse_number(const struct cpi_setting *setting, const char *value
         char expected[64];
         snprintf(expected, sizeof expected, "a number from %lld to %lld", (long long)setting->shown.min,
                  (long long)setting->shown.max);
-        return reject(setting, value, expected, err);
+        return setting_reject(setting, value, expected, err);
     }
     *number = (int)parsed.number;
     return CP_OK;
@@ -217,13 +217,13 @@ cp_code cpi_setting_set(struct cp_config *config, const struct cpi_setting *sett
     case CPI_SETTING_FLAG:
         return set_flag((bool *)member, setting, value, err);
     case CPI_SETTING_COUNT:
-        code = parse_number(setting, value, &number, err);
+        code = setting_parse_number(setting, value, &number, err);
         if (code == CP_OK) {
             *(unsigned *)(void *)member = (unsigned)number;
         }
         break;
     case CPI_SETTING_TIME:
-        code = parse_number(setting, value, &number, err);
+        code = setting_parse_number(setting, value, &number, err);
         if (code == CP_OK) {
             *(int *)(void *)member = number;
         }

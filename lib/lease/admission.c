@@ -17,7 +17,7 @@ static cp_code confirm_session(struct cpi_lease *lease, const struct cpi_lease_s
     return CP_OK;
 }
 
-static cp_code refuse(enum cpi_lease_state state, cp_error *err)
+static cp_code admission_refuse(enum cpi_lease_state state, cp_error *err)
 {
     return cpi_error(err, CP_ERR_POSTGRES, true,
                      state == CPI_LEASE_TAKEN
@@ -30,7 +30,7 @@ cp_code cpi_lease_confirm(struct cpi_lease *lease, struct cpi_pg *pg, cp_error *
     struct cpi_lease_session session;
     enum cpi_lease_state state = cpi_lease_read(lease, &session);
     return state == CPI_LEASE_HELD || state == CPI_LEASE_INHERITED ? confirm_session(lease, &session, pg, err)
-                                                                   : refuse(state, err);
+                                                                   : admission_refuse(state, err);
 }
 
 cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_target *target, cp_error *err)
@@ -38,7 +38,7 @@ cp_code cpi_lease_admit(struct cpi_lease *lease, struct cpi_pg *pg, struct cpi_t
     struct cpi_lease_session session;
     enum cpi_lease_state state = cpi_lease_read(lease, &session);
     if (state != CPI_LEASE_HELD && state != CPI_LEASE_INHERITED) {
-        return refuse(state, err);
+        return admission_refuse(state, err);
     }
     cp_code code = target->ops->fence(target, session.group, lease->token, err);
     code = code == CP_OK ? confirm_session(lease, &session, pg, err) : code;

@@ -85,7 +85,7 @@ static void hold(struct cpi_keeper *keeper, const struct cpi_lease_session *sess
     keeper->due_ms = cpi_now_ms() + CPI_LEASE_PING_MS;
 }
 
-static void stand_by(struct cpi_keeper *keeper, const struct cpi_lock_holder *holder)
+static void keeper_stand_by(struct cpi_keeper *keeper, const struct cpi_lock_holder *holder)
 {
     if (!keeper->standing_by || keeper->away) { /* after an outage too: else the log would end with that */
         cpi_log(keeper->log, CP_LOG_INFO,
@@ -128,7 +128,7 @@ static cp_code find_holder(struct cpi_keeper *keeper, cp_error *err)
         if (holder.is_silent) {
             end_session(keeper, &holder, "a cachepusher that has gone silent");
         }
-        stand_by(keeper, &holder);
+        keeper_stand_by(keeper, &holder);
         set_state(keeper, CPI_LEASE_TAKEN);
     }
     return CP_OK;

@@ -16,7 +16,7 @@ static const char *const type_names[] = {
     [CPI_ID_TEXT] = "text",
 };
 
-static bool parse_number(const char *text, size_t length, int64_t min, int64_t max, int64_t *number)
+static bool id_parse_number(const char *text, size_t length, int64_t min, int64_t max, int64_t *number)
 {
     bool negative = length > 0 && text[0] == '-';
     size_t at = negative ? 1 : 0;
@@ -119,9 +119,9 @@ bool cpi_id_parse(enum cpi_id_type type, const char *text, size_t length, union 
     char uuid[UUID_LENGTH + 1];
     switch (type) {
     case CPI_ID_INTEGER:
-        return parse_number(text, length, INT32_MIN, INT32_MAX, &id->number);
+        return id_parse_number(text, length, INT32_MIN, INT32_MAX, &id->number);
     case CPI_ID_BIGINT:
-        return parse_number(text, length, INT64_MIN, INT64_MAX, &id->number);
+        return id_parse_number(text, length, INT64_MIN, INT64_MAX, &id->number);
     case CPI_ID_UUID:
         if (!parse_uuid(text, length, uuid)) {
             return false;

@@ -24,7 +24,7 @@ static cp_code notify(struct cpi_pg *pg, const struct cpi_entity *entity, const 
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }
 
-static cp_code send(struct cpi_pg *pg, const struct cpi_entity *entity, struct payload *payload, cp_error *err)
+static cp_code announce_send(struct cpi_pg *pg, const struct cpi_entity *entity, struct payload *payload, cp_error *err)
 {
     if (payload->length == 0) {
         return CP_OK;
@@ -44,8 +44,8 @@ static char *quote(enum cpi_id_type type, const union cpi_id *id)
     return text;
 }
 
-static cp_code add(struct cpi_pg *pg, const struct cpi_entity *entity, struct payload *payload, const union cpi_id *id,
-                   cp_error *err)
+static cp_code announce_add(struct cpi_pg *pg, const struct cpi_entity *entity, struct payload *payload,
+                            const union cpi_id *id, cp_error *err)
 {
     char *text = quote(entity->id_type, id);
     if (text == NULL) {
@@ -58,7 +58,7 @@ static cp_code add(struct cpi_pg *pg, const struct cpi_entity *entity, struct pa
         return notify(pg, entity, "*", err);
     }
     if (payload->length + 1 + length + 1 > PAYLOAD_BYTES) {
-        code = send(pg, entity, payload, err);
+        code = announce_send(pg, entity, payload, err);
     }
     payload->text[payload->length] = payload->length == 0 ? '[' : ',';
     memcpy(payload->text + payload->length + 1, text, length);
@@ -76,12 +76,12 @@ static cp_code announce_ids(struct cpi_pg *pg, const struct cpi_entity *entities
     for (size_t i = 0; i < count && code == CP_OK; i++) {
         const struct cpi_event *event = (const void *)((const char *)first + i * stride);
         if (entity != NULL && entity != &entities[event->entity]) {
-            code = send(pg, entity, &payload, err);
+            code = announce_send(pg, entity, &payload, err);
         }
         entity = &entities[event->entity];
-        code = code == CP_OK ? add(pg, entity, &payload, &event->id, err) : code;
+        code = code == CP_OK ? announce_add(pg, entity, &payload, &event->id, err) : code;
     }
-    return code == CP_OK && entity != NULL ? send(pg, entity, &payload, err) : code;
+    return code == CP_OK && entity != NULL ? announce_send(pg, entity, &payload, err) : code;
 }
 
 static cp_code announce_everything(struct cpi_pg *pg, const struct cpi_entity *entities, size_t count, cp_error *err)

@@ -46,7 +46,7 @@ static cp_code give_up(struct cpi_pg *pg)
 /* ---- waiting ---- */
 
 /* Waits until the socket is ready, the deadline (-1: none) has passed or we are to give up. */
-static cp_code wait_socket(struct cpi_pg *pg, short events, int64_t deadline_ms, cp_error *err)
+static cp_code pg_wait_socket(struct cpi_pg *pg, short events, int64_t deadline_ms, cp_error *err)
 {
     struct pollfd fds[] = {{.fd = PQsocket(pg->connection), .events = events}, {.fd = pg->cancel_fd, .events = POLLIN}};
     int ready;
@@ -81,7 +81,7 @@ static cp_code flush(struct cpi_pg *pg, int64_t deadline_ms, cp_error *err)
 {
     int left;
     while ((left = PQflush(pg->connection)) > 0) {
-        if (wait_socket(pg, POLLIN | POLLOUT, deadline_ms, err) != CP_OK) {
+        if (pg_wait_socket(pg, POLLIN | POLLOUT, deadline_ms, err) != CP_OK) {
             return give_up(pg);
         }
         if (PQconsumeInput(pg->connection) == 0) {
@@ -95,7 +95,7 @@ static cp_code flush(struct cpi_pg *pg, int64_t deadline_ms, cp_error *err)
 static cp_code next_result(struct cpi_pg *pg, int64_t deadline_ms, PGresult **result, cp_error *err)
 {
     while (PQisBusy(pg->connection) != 0) {
-        if (wait_socket(pg, POLLIN, deadline_ms, err) != CP_OK) {
+        if (pg_wait_socket(pg, POLLIN, deadline_ms, err) != CP_OK) {
             return give_up(pg);
         }
         if (PQconsumeInput(pg->connection) == 0) {
@@ -144,7 +144,7 @@ static cp_code statement_failed(struct cpi_pg *pg, const PGresult *result, cp_er
 }
 
 /* Sends what has been queued and collects its one result. */
-static PGresult *finish(struct cpi_pg *pg, int sent, cp_error *err)
+static PGresult *pg_finish(struct cpi_pg *pg, int sent, cp_error *err)
 {
     if (sent == 0) {
         connection_lost(pg, err);
@@ -175,7 +175,7 @@ static PGresult *finish(struct cpi_pg *pg, int sent, cp_error *err)
 
 static cp_code finish_without_rows(struct cpi_pg *pg, int sent, cp_error *err)
 {
-    PGresult *result = finish(pg, sent, err);
+    PGresult *result = pg_finish(pg, sent, err);
     if (result == NULL) {
         return CP_ERR_POSTGRES;
     }
@@ -207,7 +207,7 @@ struct cpi_rows *cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct c
                               bool binary, cp_error *err)
 {
     struct unzipped p = unzip(parameters, count);
-    return (struct cpi_rows *)finish(
+    return (struct cpi_rows *)pg_finish(
         pg, PQsendQueryParams(pg->connection, sql, count, p.types, p.values, p.lengths, p.formats, binary), err);
 }
 
@@ -216,7 +216,7 @@ struct cpi_rows *cpi_pg_execute(struct cpi_pg *pg, const char *name, const struc
 {
     struct unzipped p = unzip(parameters, count);
     PGresult *result =
-        finish(pg, PQsendQueryPrepared(pg->connection, name, count, p.values, p.lengths, p.formats, binary), err);
+        pg_finish(pg, PQsendQueryPrepared(pg->connection, name, count, p.values, p.lengths, p.formats, binary), err);
     pg->proven = pg->proven || result != NULL;
     return (struct cpi_rows *)result;
 }
@@ -228,7 +228,7 @@ cp_code cpi_pg_prepare(struct cpi_pg *pg, const char *name, const char *sql, cp_
 
 cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, Oid *type, cp_error *err)
 {
-    PGresult *result = finish(pg, PQsendDescribePrepared(pg->connection, name), err);
+    PGresult *result = pg_finish(pg, PQsendDescribePrepared(pg->connection, name), err);
     if (result == NULL) {
         return CP_ERR_POSTGRES;
     }
@@ -275,7 +275,7 @@ static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
             pg->failure = needs_password ? CPI_FAILURE_REFUSED : pg->failure;
             return code;
         }
-        if (wait_socket(pg, step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err) != CP_OK) {
+        if (pg_wait_socket(pg, step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err) != CP_OK) {
             return give_up(pg);
         }
         step = PQconnectPoll(pg->connection);
@@ -285,7 +285,7 @@ static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
 }
 
 /* Closes a connection to a server that was reached and is not to be used; err says why. */
-static cp_code refuse(struct cpi_pg *pg)
+static cp_code pg_refuse(struct cpi_pg *pg)
 {
     cpi_pg_close(pg);
     pg->failure = CPI_FAILURE_REFUSED;
@@ -306,13 +306,13 @@ static cp_code set_up(struct cpi_pg *pg, cp_error *err)
                                            " then set_config('idle_session_timeout', '0', false) end",
                                            &parameter, 1, false, err);
     if (result == NULL) {
-        return pg->failure == CPI_FAILURE_STATEMENT ? refuse(pg) : CP_ERR_POSTGRES;
+        return pg->failure == CPI_FAILURE_STATEMENT ? pg_refuse(pg) : CP_ERR_POSTGRES;
     }
     bool standby = cpi_rows_is_true(result, 0);
     cpi_rows_free(result);
     if (standby) {
         cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the server is a standby; the primary is needed");
-        return refuse(pg);
+        return pg_refuse(pg);
     }
     return CP_OK;
 }
@@ -329,7 +329,7 @@ cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err)
     if (PQserverVersion(pg->connection) < 110000) {
         cpi_error(err, CP_ERR_POSTGRES, false, "Postgres: the server's version is %d; 11 or newer is needed",
                   PQserverVersion(pg->connection) / 10000);
-        return refuse(pg);
+        return pg_refuse(pg);
     }
     return set_up(pg, err);
 }

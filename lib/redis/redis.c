@@ -43,7 +43,7 @@ static cp_code context_lost(struct cpi_redis *redis, cp_error *err)
     return lost(redis, why, err);
 }
 
-static cp_code wait_socket(struct cpi_redis *redis, short events, cp_error *err)
+static cp_code redis_wait_socket(struct cpi_redis *redis, short events, cp_error *err)
 {
     struct pollfd fds[] = {{.fd = redis->context->fd, .events = events}, {.fd = redis->cancel_fd, .events = POLLIN}};
     int ready = poll(fds, 2, cpi_left_ms(redis->deadline_ms));
@@ -148,7 +148,7 @@ cp_code cpi_redis_flush(struct cpi_redis *redis, cp_error *err)
         if (done != 0) {
             return CP_OK;
         }
-        if (wait_socket(redis, POLLIN | POLLOUT, err) != CP_OK || read_some(redis, err) != CP_OK) {
+        if (redis_wait_socket(redis, POLLIN | POLLOUT, err) != CP_OK || read_some(redis, err) != CP_OK) {
             return CP_ERR_REDIS;
         }
     }
@@ -166,7 +166,7 @@ cp_code cpi_redis_reply(struct cpi_redis *redis, redisReply **reply, cp_error *e
             redis->unanswered--;
             return CP_OK;
         }
-        if (wait_socket(redis, POLLIN, err) != CP_OK || read_some(redis, err) != CP_OK) {
+        if (redis_wait_socket(redis, POLLIN, err) != CP_OK || read_some(redis, err) != CP_OK) {
             return CP_ERR_REDIS;
         }
     }

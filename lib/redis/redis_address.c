@@ -15,13 +15,13 @@ enum { DEFAULT_PORT = 6379, PORT_MAX = 65535 };
 
 /* Messages say which part is wrong and never show it: what looks like a port may be half of a
  * password. */
-static cp_code reject(cp_error *err, const char *problem)
+static cp_code address_reject(cp_error *err, const char *problem)
 {
     return cpi_error(err, CP_ERR_CONFIG, false,
                      "%s (expected HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:PATH)", problem);
 }
 
-static bool parse_number(const char *text, size_t length, int min, int max, int *number)
+static bool address_parse_number(const char *text, size_t length, int min, int max, int *number)
 {
     union cpi_id value;
     bool out_of_memory;
@@ -68,7 +68,7 @@ static cp_code percent_decode(const char *text, size_t length, char **decoded, c
         if (low < 0 || (high == 0 && low == 0)) {
             free(*decoded);
             *decoded = NULL;
-            return reject(err, "the user or password has a % that two hex digits other than 00 do not follow");
+            return address_reject(err, "the user or password has a % that two hex digits other than 00 do not follow");
         }
         *out++ = (char)(high * 16 + low);
         i += 2;
@@ -80,10 +80,10 @@ static cp_code percent_decode(const char *text, size_t length, char **decoded, c
 static cp_code parse_unix(struct cpi_redis_address *address, const char *path, cp_error *err)
 {
     if (*path == '\0') {
-        return reject(err, "the path of the socket is missing");
+        return address_reject(err, "the path of the socket is missing");
     }
     if (strlen(path) >= sizeof((struct sockaddr_un *)NULL)->sun_path) {
-        return reject(err, "the path of the socket is longer than a socket's path may be");
+        return address_reject(err, "the path of the socket is longer than a socket's path may be");
     }
     address->path = strdup(path);
     return address->path != NULL ? CP_OK : cpi_error_memory(err);
@@ -122,7 +122,7 @@ static cp_code parse_host(struct cpi_redis_address *address, const char *text, s
     bool bracketed = length > 0 && text[0] == '[';
     const char *close = bracketed ? memchr(text, ']', length) : NULL;
     if (bracketed && close == NULL) {
-        return reject(err, "the ] of an IPv6 address is missing");
+        return address_reject(err, "the ] of an IPv6 address is missing");
     }
     const char *host = bracketed ? text + 1 : text;
     const char *end = text + length;
@@ -132,7 +132,7 @@ static cp_code parse_host(struct cpi_redis_address *address, const char *text, s
     }
     const char *rest = bracketed ? host_end + 1 : host_end;
     if (!bracketed && rest < end && memchr(rest + 1, ':', (size_t)(end - rest - 1)) != NULL) {
-        return reject(err, "it has several colons; an IPv6 address needs brackets, as in [::1]:6379");
+        return address_reject(err, "it has several colons; an IPv6 address needs brackets, as in [::1]:6379");
     }
 
     address->host = strndup(host, (size_t)(host_end - host));
@@ -140,14 +140,14 @@ static cp_code parse_host(struct cpi_redis_address *address, const char *text, s
         return cpi_error_memory(err);
     }
     if (bracketed ? !is_ipv6(address->host) : !is_host_name(address->host)) {
-        return reject(err, bracketed ? "what stands in brackets is not an IPv6 address"
-                                     : "the host is missing or has characters that no host has");
+        return address_reject(err, bracketed ? "what stands in brackets is not an IPv6 address"
+                                             : "the host is missing or has characters that no host has");
     }
     if (rest == end) {
         return CP_OK;
     }
-    if (*rest != ':' || !parse_number(rest + 1, (size_t)(end - rest - 1), 1, PORT_MAX, &address->port)) {
-        return reject(err, "the port is not a number from 1 to 65535");
+    if (*rest != ':' || !address_parse_number(rest + 1, (size_t)(end - rest - 1), 1, PORT_MAX, &address->port)) {
+        return address_reject(err, "the port is not a number from 1 to 65535");
     }
     return CP_OK;
 }
@@ -157,7 +157,7 @@ static cp_code parse_login(struct cpi_redis_address *address, const char *text, 
 {
     const char *colon = memchr(text, ':', length);
     if (colon == NULL) {
-        return reject(err, "a colon is missing before the password: redis://:PASSWORD@HOST");
+        return address_reject(err, "a colon is missing before the password: redis://:PASSWORD@HOST");
     }
     const char *password = colon + 1;
     size_t user_length = (size_t)(colon - text);
@@ -166,7 +166,7 @@ static cp_code parse_login(struct cpi_redis_address *address, const char *text, 
         code = percent_decode(password, length - user_length - 1, &address->password, err);
     }
     if (code == CP_OK && address->user != NULL && address->password == NULL) {
-        return reject(err, "it has a user without a password");
+        return address_reject(err, "it has a user without a password");
     }
     return code;
 }
@@ -187,19 +187,19 @@ static cp_code parse_uri(struct cpi_redis_address *address, const char *text, cp
         text = at + 1;
     }
     if (strchr(rest, '@') != NULL) {
-        return reject(err, "an @ stands behind a /, ? or #; in a password these are written %2F, %3F, %23");
+        return address_reject(err, "an @ stands behind a /, ? or #; in a password these are written %2F, %3F, %23");
     }
     cp_code code = parse_host(address, text, length, err);
     if (code != CP_OK || *rest == '\0' || strcmp(rest, "/") == 0) {
         return code;
     }
-    if (*rest != '/' || !parse_number(rest + 1, strlen(rest + 1), 0, INT_MAX, &address->database)) {
-        return reject(err, "what follows the host is not the number of a database");
+    if (*rest != '/' || !address_parse_number(rest + 1, strlen(rest + 1), 0, INT_MAX, &address->database)) {
+        return address_reject(err, "what follows the host is not the number of a database");
     }
     return CP_OK;
 }
 
-static cp_code parse(struct cpi_redis_address *address, const char *text, cp_error *err)
+static cp_code address_parse(struct cpi_redis_address *address, const char *text, cp_error *err)
 {
     if (strncasecmp(text, "unix:", 5) == 0) {
         return parse_unix(address, text + 5, err);
@@ -212,10 +212,10 @@ static cp_code parse(struct cpi_redis_address *address, const char *text, cp_err
                          "rediss:// is not supported: cachepusher does not speak TLS to Redis");
     }
     if (strstr(text, "://") != NULL) {
-        return reject(err, "the scheme of the URI is not redis");
+        return address_reject(err, "the scheme of the URI is not redis");
     }
     if (strchr(text, '@') != NULL) {
-        return reject(err, "a password can be given in a URI only");
+        return address_reject(err, "a password can be given in a URI only");
     }
     return parse_host(address, text, strlen(text), err);
 }
@@ -223,7 +223,7 @@ static cp_code parse(struct cpi_redis_address *address, const char *text, cp_err
 cp_code cpi_redis_address_parse(struct cpi_redis_address *address, const char *text, cp_error *err)
 {
     struct cpi_redis_address parsed = {.port = DEFAULT_PORT};
-    cp_code code = parse(&parsed, text, err);
+    cp_code code = address_parse(&parsed, text, err);
     if (code != CP_OK) {
         cpi_redis_address_fini(&parsed);
     }

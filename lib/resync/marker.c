@@ -32,7 +32,7 @@ void cpi_marker_fini(struct cpi_marker *marker)
     pthread_mutex_destroy(&marker->mutex);
 }
 
-static bool is_admitted(struct cpi_marker *marker, struct cpi_pg *pg, cp_error *err)
+static bool marker_is_admitted(struct cpi_marker *marker, struct cpi_pg *pg, cp_error *err)
 {
     return marker->target->ops->is_admitted(marker->target) ||
            cpi_lease_admit(marker->env->lease, pg, marker->target, err) == CP_OK;
@@ -76,7 +76,7 @@ static bool data_may_differ(struct cpi_marker *marker, bool peek)
 
 static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, char epoch[24], bool *lost, cp_error *err)
 {
-    if (cpi_target_ensure_open(marker->target, err) != CP_OK || !is_admitted(marker, pg, err) ||
+    if (cpi_target_ensure_open(marker->target, err) != CP_OK || !marker_is_admitted(marker, pg, err) ||
         read_epoch(marker, epoch, err) != CP_OK) {
         return false;
     }

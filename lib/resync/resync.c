@@ -234,7 +234,7 @@ static void schedule_retry(struct cpi_resync *resync)
 }
 
 /* Milliseconds until there is something to do without being woken; -1: never. */
-static int due_ms(const struct cpi_resync *resync)
+static int resync_due_ms(const struct cpi_resync *resync)
 {
     return resync->any_failed ? cpi_left_ms(resync->retry_at_ms) : -1;
 }
@@ -300,7 +300,7 @@ static void *run_resync(void *context)
         request_due(resync);
         cpi_bell_arm(bell);
         if (!can_run(resync) && !is_stopping(resync)) {
-            cpi_bell_sleep(bell, resync->env->stop->drain_fd, due_ms(resync));
+            cpi_bell_sleep(bell, resync->env->stop->drain_fd, resync_due_ms(resync));
         }
         cpi_bell_disarm(bell);
     }

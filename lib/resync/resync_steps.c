@@ -25,7 +25,7 @@ bool cpi_steps_wait(struct cpi_steps *steps, int *look_ms)
 }
 
 /* After a failure. False: stopping. Logged once per outage, as long as nothing succeeds in between. */
-static bool wait_before_retry(struct cpi_steps *steps, const cp_error *why)
+static bool steps_wait_before_retry(struct cpi_steps *steps, const cp_error *why)
 {
     if (cpi_stop_phase(steps->env->stop) != CPI_RUNNING) {
         return false;
@@ -45,7 +45,7 @@ static enum cpi_step after_failure(struct cpi_steps *steps, const struct cpi_ent
                         what, why->message);
         return CPI_STEP_FAILED;
     }
-    return wait_before_retry(steps, why) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
+    return steps_wait_before_retry(steps, why) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
 }
 
 static bool push_staged(struct cpi_steps *steps)

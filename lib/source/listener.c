@@ -121,7 +121,7 @@ static void stop_listening(struct cpi_listener *listener)
     listener->source->ops->close(listener->source);
 }
 
-static void note_failure(struct cpi_listener *listener, const cp_error *why)
+static void listener_note_failure(struct cpi_listener *listener, const cp_error *why)
 {
     const struct cpi_env *env = listener->env;
     stop_listening(listener);
@@ -161,7 +161,7 @@ static void begin_to_listen(struct cpi_listener *listener)
     cp_error err = {0};
     uint64_t term = cpi_lease_term(listener->env->lease);
     if (!flush_once(listener, &err) || listener->source->ops->open(listener->source, &err) != CP_OK) {
-        note_failure(listener, &err);
+        listener_note_failure(listener, &err);
         return;
     }
     if (listener->away) {
@@ -176,7 +176,7 @@ static void begin_to_listen(struct cpi_listener *listener)
 }
 
 /* Another syncer is the writer, and hears what we would. */
-static void stand_by(struct cpi_listener *listener)
+static void listener_stand_by(struct cpi_listener *listener)
 {
     if (listener->is_listening) {
         stop_listening(listener);
@@ -195,7 +195,7 @@ static void follow_lease(struct cpi_listener *listener)
 {
     struct cpi_lease *lease = listener->env->lease;
     if (cpi_lease_state(lease) == CPI_LEASE_TAKEN) {
-        stand_by(listener);
+        listener_stand_by(listener);
         return;
     }
     if (listener->is_listening && cpi_lease_term(lease) != listener->term) {
@@ -215,7 +215,7 @@ static void read_source(struct cpi_listener *listener)
     cp_code code = listener->source->ops->read(listener->source, &listener->arrivals, &err);
     take_arrivals(listener);
     if (code != CP_OK) {
-        note_failure(listener, &err);
+        listener_note_failure(listener, &err);
     }
 }
 
@@ -269,7 +269,7 @@ static int sooner(int a_ms, int b_ms)
 }
 
 /* Milliseconds until there is something to do by itself; -1: never. */
-static int due_ms(const struct cpi_listener *listener)
+static int listener_due_ms(const struct cpi_listener *listener)
 {
     bool stands_by = cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN; /* no worker empties a ring then */
     int due = listener->has_backlog && !stands_by ? BACKLOG_LOOK_MS : -1;
@@ -290,12 +290,12 @@ static void listener_rest(struct cpi_listener *listener)
     cpi_bell_arm(bell);
     if (!has_work(listener)) {
         cpi_bell_sleep(bell, listener->is_listening ? listener->source->ops->fd(listener->source) : -1,
-                       due_ms(listener));
+                       listener_due_ms(listener));
     }
     cpi_bell_disarm(bell);
 }
 
-static void finish(struct cpi_listener *listener)
+static void listener_finish(struct cpi_listener *listener)
 {
     stop_listening(listener);
     cpi_inbox_close(listener->inbox, &listener->enqueued);
@@ -322,7 +322,7 @@ static void *run_listener(void *context)
         confirm_settled(listener);
         listener_rest(listener);
     }
-    finish(listener);
+    listener_finish(listener);
     return NULL;
 }
 

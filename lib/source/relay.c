@@ -33,7 +33,7 @@ void cpi_relay_note_resync(struct cpi_relay *relay)
     relay->unannounced++;
 }
 
-static void note_failure(struct cpi_relay *relay, const cp_error *why)
+static void relay_note_failure(struct cpi_relay *relay, const cp_error *why)
 {
     cpi_pg_close(&relay->pg);
     relay->retry_at_ms = cpi_now_ms() + cpi_backoff_next(&relay->backoff);
@@ -47,7 +47,7 @@ static cp_code open_relay(struct cpi_relay *relay, cp_error *err)
     return cpi_pg_is_open(&relay->pg) ? CP_OK : cpi_pg_open(&relay->pg, err);
 }
 
-static cp_code announce(struct cpi_relay *relay, struct cpi_events *events, cp_error *err)
+static cp_code relay_announce(struct cpi_relay *relay, struct cpi_events *events, cp_error *err)
 {
     const struct cp_config *config = relay->env->config;
     const struct cpi_announcer *announcer = relay->env->announcer;
@@ -71,9 +71,9 @@ static cp_code announce(struct cpi_relay *relay, struct cpi_events *events, cp_e
 static cp_code announce_again(struct cpi_relay *relay, struct cpi_events *events, cp_error *err)
 {
     bool was_open = cpi_pg_is_open(&relay->pg);
-    cp_code code = announce(relay, events, err);
+    cp_code code = relay_announce(relay, events, err);
     if (code != CP_OK && was_open && !cpi_pg_is_open(&relay->pg)) {
-        code = announce(relay, events, err);
+        code = relay_announce(relay, events, err);
     }
     return code;
 }
@@ -96,7 +96,7 @@ void cpi_relay_send(struct cpi_relay *relay, struct cpi_events *events)
     relay->unannounced += events->count;
     cpi_events_truncate(events, 0, relay->env->config->entities);
     if (is_due) {
-        note_failure(relay, &err);
+        relay_note_failure(relay, &err);
     }
 }
 

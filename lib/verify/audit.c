@@ -50,7 +50,7 @@ struct cpi_audit {
     bool round_up;       /* whether recent ids get the odd one */
 };
 
-static const struct cpi_entity *entity_of(const struct cpi_audit *audit, uint32_t index)
+static const struct cpi_entity *audit_entity_of(const struct cpi_audit *audit, uint32_t index)
 {
     return &audit->env->config->entities[index];
 }
@@ -70,7 +70,7 @@ static bool may_audit(struct cpi_audit *audit)
 
 /* ---- collecting what to compare ---- */
 
-static cp_code add(struct cpi_audit *audit, uint32_t entity, const union cpi_id *id, cp_error *err)
+static cp_code audit_add(struct cpi_audit *audit, uint32_t entity, const union cpi_id *id, cp_error *err)
 {
     return cpi_suspects_add(&audit->suspects, entity, id) ? CP_OK : cpi_error_memory(err);
 }
@@ -83,8 +83,8 @@ static cp_code add_recent(struct cpi_audit *audit, int64_t *due, cp_error *err)
     audit->round_up = !audit->round_up;
     for (int64_t left = (*due + audit->round_up) / 2;
          left > 0 && code == CP_OK && cpi_recent_take(audit->env->recent, &event); left--) {
-        code = add(audit, event.entity, &event.id, err);
-        cpi_id_fini(entity_of(audit, event.entity)->id_type, &event.id);
+        code = audit_add(audit, event.entity, &event.id, err);
+        cpi_id_fini(audit_entity_of(audit, event.entity)->id_type, &event.id);
         (*due)--;
     }
     return code;
@@ -94,7 +94,7 @@ static cp_code add_slice(struct cpi_audit *audit, cp_error *err)
 {
     cp_code code = CP_OK;
     for (uint32_t i = 0; i < audit->slice.count && code == CP_OK; i++) {
-        code = add(audit, audit->slice.entity, &audit->slice.ids[i], err);
+        code = audit_add(audit, audit->slice.entity, &audit->slice.ids[i], err);
     }
     cpi_slice_clear(&audit->slice, audit->env->config->entities);
     return code;
@@ -157,11 +157,11 @@ static cp_code collect(struct cpi_audit *audit, cp_error *err)
 /* ---- looking ---- */
 
 /* Has the id read again. False: no room for it now. */
-static bool send(struct cpi_audit *audit, const struct cpi_suspect *suspect)
+static bool audit_send(struct cpi_audit *audit, const struct cpi_suspect *suspect)
 {
     static const char *const kinds[] = {
         [CPI_MISSING] = "missing", [CPI_DIFFERENT] = "different", [CPI_ORPHAN] = "an orphan"};
-    const struct cpi_entity *entity = entity_of(audit, suspect->event.entity);
+    const struct cpi_entity *entity = audit_entity_of(audit, suspect->event.entity);
     struct cpi_event event = suspect->event;
     if (!cpi_id_copy(entity->id_type, &suspect->event.id, &event.id)) {
         return false;
@@ -202,9 +202,9 @@ static cp_code look(struct cpi_audit *audit, struct cpi_suspect *suspects, uint3
     int64_t fresh = 0;
     for (uint32_t i = 0; i < n; i++) {
         fresh += suspects[i].looks == 0;
-        cpi_suspect_look(&suspects[i], entity_of(audit, suspects->event.entity), &audit->compared[i], &audit->patience,
-                         now_ms);
-        if (suspects[i].outcome == CPI_CONFIRMED && !send(audit, &suspects[i])) {
+        cpi_suspect_look(&suspects[i], audit_entity_of(audit, suspects->event.entity), &audit->compared[i],
+                         &audit->patience, now_ms);
+        if (suspects[i].outcome == CPI_CONFIRMED && !audit_send(audit, &suspects[i])) {
             suspects[i].outcome = CPI_LOOK_AGAIN;
         }
     }
@@ -212,7 +212,7 @@ static cp_code look(struct cpi_audit *audit, struct cpi_suspect *suspects, uint3
     return CP_OK;
 }
 
-static cp_code look_at_all(struct cpi_audit *audit, cp_error *err)
+static cp_code audit_look_at_all(struct cpi_audit *audit, cp_error *err)
 {
     uint32_t n = 0;
     for (size_t from = 0; from < audit->suspects.count; from += n) {
@@ -245,7 +245,7 @@ static void rest_after(struct cpi_audit *audit, const cp_error *why)
     cpi_stop_sleep(audit->env->stop, cpi_backoff_next(&audit->backoff));
 }
 
-static void *run(void *context)
+static void *audit_run(void *context)
 {
     struct cpi_audit *audit = context;
     audit->ticked_ms = cpi_now_ms();
@@ -254,7 +254,7 @@ static void *run(void *context)
         cp_error err = {0};
         if (!may_audit(audit)) {
             cpi_suspects_clear(&audit->suspects);
-        } else if (collect(audit, &err) != CP_OK || look_at_all(audit, &err) != CP_OK) {
+        } else if (collect(audit, &err) != CP_OK || audit_look_at_all(audit, &err) != CP_OK) {
             rest_after(audit, &err);
         } else {
             cpi_backoff_reset(&audit->backoff);
@@ -291,7 +291,7 @@ struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *
 
 cp_code cpi_audit_start(struct cpi_audit *audit, cp_error *err)
 {
-    return cpi_thread_start(&audit->thread, "cp-audit", run, audit, err);
+    return cpi_thread_start(&audit->thread, "cp-audit", audit_run, audit, err);
 }
 
 void cpi_audit_join(struct cpi_audit *audit)

@@ -103,7 +103,8 @@ static void cut_excerpt(char out[CPI_EXCERPT], const char *bytes, size_t length,
     out[size] = '\0';
 }
 
-static void classify(struct cpi_compared *out, const struct cpi_document *document, const struct cpi_result *found)
+static void compare_classify(struct cpi_compared *out, const struct cpi_document *document,
+                             const struct cpi_result *found)
 {
     bool is_string = found->kind == CPI_VALUE_STRING;
     const char *value = is_string ? found->bytes : "";
@@ -148,7 +149,7 @@ static cp_code compare_values(struct cpi_compare *compare, const struct cpi_enti
     for (uint32_t i = 0; i < n && code == CP_OK; i++) {
         struct cpi_result found = target->ops->result(target, i);
         if (found.answer == CPI_ANSWER_DONE) {
-            classify(&out[i], &compare->documents[i], &found);
+            compare_classify(&out[i], &compare->documents[i], &found);
         } else {
             code = cpi_error(err, CP_ERR_REDIS, found.answer != CPI_ANSWER_REFUSED, "%s", found.message);
         }

@@ -115,7 +115,7 @@ static void begin_scan(struct cpi_verify *verify, enum cpi_scan_kind kind)
     cpi_scan_begin(&verify->scan, kind);
 }
 
-static bool look_at_all(struct cpi_verify *verify)
+static bool verify_look_at_all(struct cpi_verify *verify)
 {
     if (!cpi_verify_run(verify, estimate, 1)) {
         return false;
@@ -206,7 +206,7 @@ static void tell_difference(struct cpi_verify *verify, const struct cpi_suspect 
 }
 
 /* While repairing, one look that finds both sides equal is enough. */
-static void classify(struct cpi_verify *verify, struct cpi_suspect *suspect, const struct cpi_compared *compared)
+static void verify_classify(struct cpi_verify *verify, struct cpi_suspect *suspect, const struct cpi_compared *compared)
 {
     const struct cpi_entity *entity = &verify->env->config->entities[suspect->event.entity];
     if (verify->so_far.stage != CP_VERIFY_REPAIRING) {
@@ -266,7 +266,7 @@ static void look_again(struct cpi_checker *checker)
         pthread_mutex_lock(&verify->mutex);
         for (uint32_t i = 0; i < n; i++) {
             bool is_first = suspects[i].looks == 0 && verify->options->sample > 0;
-            classify(verify, &suspects[i], &checker->compared[i]);
+            verify_classify(verify, &suspects[i], &checker->compared[i]);
             note_look(verify, &suspects[i], is_first, &checker->compared[i]);
         }
         pthread_mutex_unlock(&verify->mutex);
@@ -320,7 +320,7 @@ static bool recheck(struct cpi_verify *verify)
 
 /* ---- repairing ---- */
 
-static void announce(struct cpi_checker *checker)
+static void verify_announce(struct cpi_checker *checker)
 {
     struct cpi_verify *verify = checker->verify;
     const struct cpi_suspects *suspects = &verify->suspects;
@@ -352,7 +352,7 @@ static bool repair(struct cpi_verify *verify)
     int64_t announce_at_ms = 0;
     while (left > 0 && cpi_now_ms() < until_ms) {
         if (cpi_now_ms() >= announce_at_ms) {
-            if (!cpi_verify_run(verify, announce, 1)) {
+            if (!cpi_verify_run(verify, verify_announce, 1)) {
                 return false;
             }
             announce_at_ms = cpi_now_ms() + ANNOUNCE_EVERY_MS;
@@ -383,7 +383,7 @@ cp_code cpi_verify(const struct cpi_env *env, const cp_verify_options *options, 
     if (code == CP_OK) {
         verify.patience = (struct cpi_patience){.for_ms = options->recheck_ms > 0 ? options->recheck_ms : RECHECK_MS,
                                                 .looks = LOOKS_AT_FEW};
-        if ((options->sample > 0 ? pick_sample(&verify) && look_once(&verify) : look_at_all(&verify))) {
+        if ((options->sample > 0 ? pick_sample(&verify) && look_once(&verify) : verify_look_at_all(&verify))) {
             drop_duplicates(&verify);
             bool decided = recheck(&verify);
             if (decided && options->repair) {

@@ -46,12 +46,12 @@ struct cpi_applier {
     bool target_connected;
 };
 
-static const struct cpi_entity *entity_of(const struct cpi_applier *applier, uint32_t index)
+static const struct cpi_entity *applier_entity_of(const struct cpi_applier *applier, uint32_t index)
 {
     return &applier->env->config->entities[index];
 }
 
-static void count(struct cpi_applier *applier, enum cpi_stat stat, int64_t n)
+static void applier_count(struct cpi_applier *applier, enum cpi_stat stat, int64_t n)
 {
     cpi_stats_add(applier->env->stats, stat, n);
 }
@@ -60,13 +60,13 @@ static void count(struct cpi_applier *applier, enum cpi_stat stat, int64_t n)
 static void park(struct cpi_applier *applier, uint32_t handle, const char *why)
 {
     struct cpi_event event = cpi_idset_get(applier->set, handle);
-    const struct cpi_entity *entity = entity_of(applier, event.entity);
+    const struct cpi_entity *entity = applier_entity_of(applier, event.entity);
     char digits[CPI_ID_NUMBER_BYTES];
     if (cpi_idset_queue(applier->set, handle) != CPI_PARKED) {
         cpi_log_limited(&applier->env->log, &applier->parking, CP_LOG_WARN, "%s %s: %s; set aside, to be tried again",
                         entity->name, cpi_id_text(entity->id_type, &event.id, digits), why);
     }
-    count(applier, CPI_STAT_FAILURES, 1);
+    applier_count(applier, CPI_STAT_FAILURES, 1);
     cpi_idset_move(applier->set, handle, CPI_PARKED);
 }
 
@@ -90,14 +90,14 @@ static bool append_command(struct cpi_applier *applier, const struct cpi_entity 
 
 static void count_statement(void *context)
 {
-    count(context, CPI_STAT_FETCHES, 1);
+    applier_count(context, CPI_STAT_FETCHES, 1);
 }
 
 static bool append_documents(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n,
                              cp_error *err)
 {
     struct cpi_applier *applier = context;
-    const struct cpi_entity *entity = entity_of(applier, applier->group_entity);
+    const struct cpi_entity *entity = applier_entity_of(applier, applier->group_entity);
     for (uint32_t i = 0; i < n; i++) {
         if (!append_command(applier, entity, applier->group[first + i], documents[i].bytes, documents[i].length, err)) {
             return false;
@@ -178,7 +178,7 @@ static void tell_settled(struct cpi_applier *applier, const struct sent *sent)
         return;
     }
     struct cpi_event event = cpi_idset_get(applier->set, sent->handle);
-    const struct cpi_entity *entity = entity_of(applier, event.entity);
+    const struct cpi_entity *entity = applier_entity_of(applier, event.entity);
     char digits[CPI_ID_NUMBER_BYTES];
     char *key = NULL;
     if (asprintf(&key, "%s%s%s", entity->key.before, cpi_id_text(entity->id_type, &event.id, digits),
@@ -250,10 +250,10 @@ static bool settle(struct cpi_applier *applier)
         }
     }
     uint32_t left = applier->sent_count - stored - deleted - refused;
-    count(applier, CPI_STAT_STORED, stored);
-    count(applier, CPI_STAT_DELETED, deleted);
-    count(applier, CPI_STAT_BYTES, (int64_t)bytes);
-    count(applier, CPI_STAT_FAILURES, left);
+    applier_count(applier, CPI_STAT_STORED, stored);
+    applier_count(applier, CPI_STAT_DELETED, deleted);
+    applier_count(applier, CPI_STAT_BYTES, (int64_t)bytes);
+    applier_count(applier, CPI_STAT_FAILURES, left);
     return left == 0;
 }
 
@@ -289,7 +289,7 @@ static bool open_postgres(struct cpi_applier *applier, cp_error *err)
     if (cpi_reader_open(applier->reader, err) != CPI_FAILURE_NONE) {
         return false;
     }
-    count(applier, CPI_STAT_RECONNECTS, applier->pg_connected);
+    applier_count(applier, CPI_STAT_RECONNECTS, applier->pg_connected);
     applier->pg_connected = true;
     return true;
 }
@@ -302,12 +302,12 @@ static bool open_target(struct cpi_applier *applier, cp_error *err)
     if (applier->target->ops->open(applier->target, err) != CP_OK) {
         return false;
     }
-    count(applier, CPI_STAT_RECONNECTS, applier->target_connected);
+    applier_count(applier, CPI_STAT_RECONNECTS, applier->target_connected);
     applier->target_connected = true;
     return true;
 }
 
-static bool is_admitted(struct cpi_applier *applier, cp_error *err)
+static bool applier_is_admitted(struct cpi_applier *applier, cp_error *err)
 {
     return applier->target->ops->is_admitted(applier->target) ||
            applier->servers->admit(applier->servers, err) == CP_OK;
@@ -336,7 +336,7 @@ static void learn_from_success(struct cpi_applier *applier)
 bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err)
 {
     /* Redis first: a document that cannot be stored need not be read. */
-    if (!open_target(applier, err) || !open_postgres(applier, err) || !is_admitted(applier, err)) {
+    if (!open_target(applier, err) || !open_postgres(applier, err) || !applier_is_admitted(applier, err)) {
         return false;
     }
     uint32_t before = cpi_idset_total(applier->set) - cpi_idset_count(applier->set, CPI_PARKED);

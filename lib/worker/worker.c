@@ -51,12 +51,12 @@ struct cpi_worker {
     uint32_t reported_failing;
 };
 
-static const struct cpi_entity *entity_of(const struct cpi_worker *worker, uint32_t index)
+static const struct cpi_entity *worker_entity_of(const struct cpi_worker *worker, uint32_t index)
 {
     return &worker->env->config->entities[index];
 }
 
-static void count(struct cpi_worker *worker, enum cpi_stat stat, int64_t n)
+static void worker_count(struct cpi_worker *worker, enum cpi_stat stat, int64_t n)
 {
     cpi_stats_add(worker->env->stats, stat, n);
 }
@@ -76,7 +76,7 @@ static void take_question(struct cpi_worker *worker, const struct cpi_event *eve
     }
 }
 
-static void add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_ring_kind kind)
+static void worker_add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_ring_kind kind)
 {
     if (!cpi_event_is_id(event)) {
         take_question(worker, event, kind);
@@ -86,11 +86,11 @@ static void add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_rin
     case CPI_ADDED:
         break;
     case CPI_COALESCED:
-        count(worker, CPI_STAT_COALESCED, 1);
+        worker_count(worker, CPI_STAT_COALESCED, 1);
         break;
     case CPI_NO_MEMORY:
-        cpi_id_fini(entity_of(worker, event->entity)->id_type, &event->id);
-        count(worker, CPI_STAT_OVERFLOWS, 1);
+        cpi_id_fini(worker_entity_of(worker, event->entity)->id_type, &event->id);
+        worker_count(worker, CPI_STAT_OVERFLOWS, 1);
         cpi_log(&worker->env->log, CP_LOG_ERROR, "worker %u: out of memory for an id; a resync will find it",
                 worker->index);
         cpi_requests_resync(worker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
@@ -103,7 +103,7 @@ static uint32_t drain_chunk(struct cpi_worker *worker, enum cpi_ring_kind kind, 
     struct cpi_event events[DRAIN_CHUNK];
     uint32_t n = cpi_lane_get(worker->lane, kind, events, room < DRAIN_CHUNK ? room : DRAIN_CHUNK);
     for (uint32_t i = 0; i < n; i++) {
-        add(worker, &events[i], kind);
+        worker_add(worker, &events[i], kind);
     }
     return n;
 }
@@ -157,8 +157,8 @@ static void report_levels(struct cpi_worker *worker)
 {
     uint32_t pending = cpi_idset_total(worker->set);
     uint32_t failing = cpi_idset_count(worker->set, CPI_PARKED);
-    count(worker, CPI_STAT_PENDING, (int64_t)pending - worker->reported_pending);
-    count(worker, CPI_STAT_FAILING, (int64_t)failing - worker->reported_failing);
+    worker_count(worker, CPI_STAT_PENDING, (int64_t)pending - worker->reported_pending);
+    worker_count(worker, CPI_STAT_FAILING, (int64_t)failing - worker->reported_failing);
     worker->reported_pending = pending;
     worker->reported_failing = failing;
     cpi_lane_set_queued(worker->lane, pending);
@@ -167,11 +167,11 @@ static void report_levels(struct cpi_worker *worker)
 /* ---- failing ---- */
 
 /* A server is away: wait before the next try. Logged once per outage; the counters show the rest. */
-static void wait_before_retry(struct cpi_worker *worker, const cp_error *why)
+static void worker_wait_before_retry(struct cpi_worker *worker, const cp_error *why)
 {
     int wait_ms = cpi_backoff_next(&worker->backoff);
     worker->retry_at_ms = cpi_now_ms() + wait_ms;
-    count(worker, CPI_STAT_RETRIES, 1);
+    worker_count(worker, CPI_STAT_RETRIES, 1);
     cpi_log(&worker->env->log, worker->away ? CP_LOG_DEBUG : CP_LOG_WARN, "worker %u: %s; trying again", worker->index,
             why->message);
     worker->away = true;
@@ -200,7 +200,7 @@ static void work_on(struct cpi_worker *worker, uint32_t n)
     if (cpi_idset_total(worker->set) < before) { /* some ids have settled */
         cpi_backoff_reset(&worker->backoff);
     }
-    wait_before_retry(worker, &err);
+    worker_wait_before_retry(worker, &err);
 }
 
 /* Parked ids over the bound are dropped. A resync finds them once others succeed. */
@@ -214,7 +214,7 @@ static void bound_parked(struct cpi_worker *worker)
         forgotten++;
     }
     if (forgotten > 0) {
-        count(worker, CPI_STAT_OVERFLOWS, 1);
+        worker_count(worker, CPI_STAT_OVERFLOWS, 1);
         cpi_log_limited(
             &worker->env->log, &worker->forgetting, CP_LOG_WARN,
             "worker %u: max_pending exceeded: dropping %u ids that fail; a resync finds them once others succeed",
@@ -338,7 +338,7 @@ void cpi_worker_cycle(struct cpi_worker *worker)
     report_levels(worker);
 }
 
-static void *run(void *context)
+static void *worker_run(void *context)
 {
     struct cpi_worker *worker = context;
     while (!is_finished(worker)) {
@@ -384,7 +384,7 @@ cp_code cpi_worker_start(struct cpi_worker *worker, cp_error *err)
 {
     char name[16];
     snprintf(name, sizeof name, "cp-worker-%u", worker->index);
-    return cpi_thread_start(&worker->thread, name, run, worker, err);
+    return cpi_thread_start(&worker->thread, name, worker_run, worker, err);
 }
 
 void cpi_worker_join(struct cpi_worker *worker)

@@ -4,7 +4,7 @@
 
 #include "servers/servers.h"
 
-#include <cachepusher.h>
+#include "cachepusher.h"
 
 /* Returns when it listens, before it has done anything else. entities: JSON that replaces the customer example, or
  * NULL. */
