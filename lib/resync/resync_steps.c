@@ -1,5 +1,6 @@
 #include "resync/resync_steps.h"
 
+#include "base/assert.h"
 #include "base/error.h"
 #include "postgres/listing.h"
 
@@ -90,7 +91,9 @@ enum cpi_step cpi_steps_quiesce(struct cpi_steps *steps)
 static bool is_of_current_term(void *context)
 {
     const struct cpi_steps *steps = context;
-    return steps->term == cpi_lease_term(steps->env->lease);
+    uint64_t term = cpi_lease_term(steps->env->lease);
+    CPI_ASSERT(steps->term <= term);
+    return steps->term == term;
 }
 
 cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err)

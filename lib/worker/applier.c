@@ -1,5 +1,6 @@
 #include "worker/applier.h"
 
+#include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
 #include "queue/recent.h"
@@ -277,7 +278,9 @@ static bool push(struct cpi_applier *applier, cp_error *err)
 static bool is_current_term(void *context)
 {
     struct cpi_applier *applier = context;
-    return applier->term == cpi_lease_term(applier->env->lease);
+    uint64_t term = cpi_lease_term(applier->env->lease);
+    CPI_ASSERT(applier->term <= term);
+    return applier->term == term;
 }
 
 static bool open_postgres(struct cpi_applier *applier, cp_error *err)
