@@ -2,7 +2,6 @@
 #include "ring/ring_race.h"
 
 #include "queue/ring.h"
-#include "ring/ring_race.h"
 
 RACE_INLINE uint32_t put(void *ring, struct cpi_event *events, uint32_t n)
 {
