@@ -51,9 +51,14 @@ uint32_t cpi_lane_put(struct cpi_lane *lane, enum cpi_ring_kind kind, const stru
     return cpi_ring_enqueue(lane->rings[kind], events, n);
 }
 
+static uint32_t capacity_of(enum cpi_ring_kind kind)
+{
+    return kind == CPI_RING_LIVE ? LIVE_CAPACITY : BULK_CAPACITY;
+}
+
 bool cpi_lane_has_room(const struct cpi_lane *lane, enum cpi_ring_kind kind)
 {
-    return cpi_ring_count(lane->rings[kind]) < (kind == CPI_RING_LIVE ? LIVE_CAPACITY : BULK_CAPACITY);
+    return cpi_ring_count(lane->rings[kind]) < capacity_of(kind);
 }
 
 static bool put_question(struct cpi_lane *lane, enum cpi_ring_kind kind, uint32_t question, int64_t number)
@@ -76,7 +81,11 @@ bool cpi_lane_put_quiesce(struct cpi_lane *lane, enum cpi_ring_kind kind, int64_
 uint32_t cpi_lane_get(struct cpi_lane *lane, enum cpi_ring_kind kind, struct cpi_event *events, uint32_t n)
 {
     cpi_owner_check(&lane->consumer);
-    return cpi_ring_dequeue(lane->rings[kind], events, n);
+    uint32_t taken = cpi_ring_dequeue(lane->rings[kind], events, n);
+    /* Once a chunk, so that the ring's inlined code stays as it is. Only the consumer, whose own head is exact, may say
+     * so. */
+    CPI_ASSERT(taken == 0 || cpi_ring_count(lane->rings[kind]) <= capacity_of(kind));
+    return taken;
 }
 
 bool cpi_lane_is_empty(const struct cpi_lane *lane)

@@ -1,5 +1,7 @@
 #include "queue/ring.h"
 
+#include "base/assert.h"
+
 #include <stdlib.h>
 
 struct cpi_ring *cpi_ring_create(uint32_t capacity)
