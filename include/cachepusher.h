@@ -228,6 +228,7 @@ typedef enum cp_cause {
     CP_CAUSE_REDIS,    /* Redis has lost data, or may have */
     CP_CAUSE_REQUEST,  /* cp_syncer_resync() */
     CP_CAUSE_RETRY,    /* what had failed in the run before */
+    CP_CAUSE_UNREADABLE, /* a notification could not be read, and may have named anything */
     CP_CAUSES          /* how many this header knows */
 } cp_cause;
 
@@ -242,7 +243,7 @@ typedef struct cp_stats {
     uint64_t events;                 /* ids named by notifications and cp_syncer_enqueue() */
     uint64_t resync_ids;             /* ids put through the lanes by resyncs, warm-up included */
     uint64_t coalesced;              /* of these two, folded into an id that was waiting already */
-    uint64_t bad_payloads;           /* notifications that were no id, no array of ids and not '*' */
+    uint64_t bad_payloads;           /* notifications of which something was no id of the entity, and not '*' */
     uint64_t fetches;                /* statements sent to read documents */
     uint64_t stored;                 /* documents settled by SET */
     uint64_t deleted;                /* ids settled by DEL: no such document */
@@ -262,6 +263,8 @@ typedef struct cp_stats {
     bool ready;               /* what cp_syncer_wait_ready() waits for */
     bool writer;    /* false: the lease is not held, or another syncer of this name writes and this one stands by */
     bool listening; /* changes are listened for; false: not the writer, or not connected */
+    /* Since the start: */
+    uint64_t unreadable; /* ids in notifications and listings that cannot be ids of their entity */
 } cp_stats;
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */

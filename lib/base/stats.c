@@ -47,7 +47,7 @@ static const struct row rows[] = {
     [CPI_STAT_COALESCED] = COUNTER(coalesced, NULL, "cachepusher_coalesced_ids_total",
         "Ids folded into one that was queued already"),
     [CPI_STAT_BAD_PAYLOADS] = COUNTER(bad_payloads, NULL, "cachepusher_bad_payloads_total",
-        "Notifications that were not an id, an array of ids or '*'"),
+        "Notifications of which something was no id of the entity, and not '*'"),
     [CPI_STAT_FETCHES] = COUNTER(fetches, NULL, "cachepusher_fetches_total",
         "Statements sent to read documents"),
     [CPI_STAT_STORED] = COUNTER(stored, NULL, "cachepusher_documents_stored_total",
@@ -82,6 +82,8 @@ static const struct row rows[] = {
         "1 while this instance is the writer of its name"),
     [CPI_STAT_LISTENING] = STATE(listening, "cachepusher_listening",
         "1 while changes are listened for"),
+    [CPI_STAT_UNREADABLE] = COUNTER(unreadable, NULL, "cachepusher_unreadable_ids_total",
+        "Ids in notifications and listings that cannot be ids of their entity"),
     CAUSE(CP_CAUSE_START, "start"),
     CAUSE(CP_CAUSE_LISTENER, "listener"),
     CAUSE(CP_CAUSE_TRUNCATE, "truncate"),
@@ -89,6 +91,7 @@ static const struct row rows[] = {
     CAUSE(CP_CAUSE_REDIS, "redis"),
     CAUSE(CP_CAUSE_REQUEST, "request"),
     CAUSE(CP_CAUSE_RETRY, "retry"),
+    CAUSE(CP_CAUSE_UNREADABLE, "unreadable"),
 };
 /* clang-format on */
 

@@ -38,66 +38,151 @@ void cpi_events_fini(struct cpi_events *events, const struct cpi_entity *entitie
     *events = (struct cpi_events){0};
 }
 
-static enum cpi_payload add_id(const struct cpi_entity *entity, uint32_t index, const char *text, size_t length,
-                               struct cpi_events *events)
+/* One payload under way. */
+struct parse {
+    const struct cpi_entity *entity;
+    uint32_t index;
+    struct cpi_events *events;
+    struct cpi_unread *unread;
+};
+
+static void note_first(struct parse *parse, const char *text, size_t length)
 {
-    struct cpi_event event = {.entity = index};
-    bool out_of_memory = false;
-    if (!cpi_id_parse(entity->id_type, text, length, &event.id, &out_of_memory)) {
-        return out_of_memory ? CPI_PAYLOAD_NO_MEMORY : CPI_PAYLOAD_BAD;
+    struct cpi_unread *unread = parse->unread;
+    if (unread->impossible + unread->unreadable == 0) {
+        snprintf(unread->first, sizeof unread->first, "%.*s", (int)(length < 60 ? length : 60), text);
     }
-    if (!cpi_events_add(events, &event)) {
-        cpi_id_fini(entity->id_type, &event.id);
-        return CPI_PAYLOAD_NO_MEMORY;
-    }
-    return CPI_PAYLOAD_IDS;
 }
 
-static enum cpi_payload add_element(const struct cpi_entity *entity, uint32_t index, const json_t *element,
-                                    struct cpi_events *events)
+/* Whether a text is a number, whatever its size: then an entity of numbers has no document of that id, and one that it
+ * had would have come in another way. */
+static bool is_number(const char *text, size_t length)
+{
+    size_t digits = 0;
+    for (size_t i = 0; i < length; i++) {
+        bool is_digit = text[i] >= '0' && text[i] <= '9';
+        if (!is_digit && strchr("+-.eE", text[i]) == NULL) {
+            return false;
+        }
+        digits += is_digit;
+    }
+    return digits > 0;
+}
+
+/* What is not UTF-8 can be no key of ours, and what is no number no id that is one. Who sends a text where a uuid or a
+ * number is expected may mean anything. */
+static void note_refused(struct parse *parse, const char *text, size_t length)
+{
+    enum cpi_id_type type = parse->entity->id_type;
+    bool impossible = type == CPI_ID_TEXT || (!cpi_id_is_text(type) && is_number(text, length));
+    note_first(parse, text, length);
+    parse->unread->impossible += impossible;
+    parse->unread->unreadable += !impossible;
+}
+
+/* 8.00 is 8: a numeric column with a scale is spelled so. */
+static size_t without_zero_fraction(const char *text, size_t length)
+{
+    const char *point = memchr(text, '.', length);
+    if (point == NULL || point == text) {
+        return length;
+    }
+    for (const char *at = point + 1; at < text + length; at++) {
+        if (*at != '0') {
+            return length;
+        }
+    }
+    return point + 1 < text + length ? (size_t)(point - text) : length;
+}
+
+/* False: out of memory. */
+static bool add_id(struct parse *parse, const char *text, size_t length)
+{
+    struct cpi_event event = {.entity = parse->index};
+    bool out_of_memory = false;
+    bool is_numeric = !cpi_id_is_text(parse->entity->id_type);
+    size_t sign = is_numeric && length > 1 && text[0] == '+' && text[1] != '-';
+    size_t end = is_numeric ? without_zero_fraction(text, length) : length;
+    if (!cpi_id_parse(parse->entity->id_type, text + sign, end - sign, &event.id, &out_of_memory)) {
+        if (!out_of_memory) {
+            note_refused(parse, text, length);
+        }
+        return !out_of_memory;
+    }
+    if (!cpi_events_add(parse->events, &event)) {
+        cpi_id_fini(parse->entity->id_type, &event.id);
+        return false;
+    }
+    return true;
+}
+
+static bool add_element(struct parse *parse, const json_t *element)
 {
     if (json_is_string(element)) {
-        return add_id(entity, index, json_string_value(element), json_string_length(element), events);
+        return add_id(parse, json_string_value(element), json_string_length(element));
     }
-    if (json_is_integer(element) && !cpi_id_is_text(entity->id_type)) {
-        char digits[CPI_ID_NUMBER_BYTES];
-        int length = snprintf(digits, sizeof digits, "%lld", (long long)json_integer_value(element));
-        return add_id(entity, index, digits, (size_t)length, events);
+    if (json_is_null(element)) { /* a row without a document */
+        note_first(parse, "null", 4);
+        parse->unread->impossible++;
+        return true;
     }
-    return CPI_PAYLOAD_BAD;
+    char *text = json_dumps(element, JSON_ENCODE_ANY | JSON_REAL_PRECISION(17));
+    if (text == NULL) {
+        return false;
+    }
+    bool is_scalar = json_is_number(element) && !cpi_id_is_text(parse->entity->id_type);
+    bool fine = true;
+    if (is_scalar) {
+        fine = add_id(parse, text, strlen(text));
+    } else {
+        note_first(parse, text, strlen(text));
+        parse->unread->unreadable++;
+    }
+    free(text);
+    return fine;
 }
 
-static enum cpi_payload add_array(const struct cpi_entity *entity, uint32_t index, const char *payload,
-                                  struct cpi_events *events)
+/* False: out of memory, or no JSON array, in which case *is_array is false. */
+static bool add_array(struct parse *parse, const char *payload, bool *is_array)
 {
     json_error_t error;
-    json_t *array = json_loads(payload, 0, &error);
+    json_t *array = json_loads(payload, JSON_ALLOW_NUL, &error);
     if (array == NULL) {
         /* jansson gives neither a reason nor a code if its first allocation fails. */
-        bool out_of_memory = error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory;
-        return out_of_memory ? CPI_PAYLOAD_NO_MEMORY : CPI_PAYLOAD_BAD;
+        *is_array = error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory;
+        return false;
     }
-    enum cpi_payload result = CPI_PAYLOAD_IDS;
-    for (size_t i = 0; i < json_array_size(array) && result == CPI_PAYLOAD_IDS; i++) {
-        result = add_element(entity, index, json_array_get(array, i), events);
+    bool fine = true;
+    *is_array = true;
+    for (size_t i = 0; i < json_array_size(array) && fine; i++) {
+        fine = add_element(parse, json_array_get(array, i));
     }
     json_decref(array);
-    return result;
+    return fine;
 }
 
 enum cpi_payload cpi_event_parse(const struct cpi_entity *entity, uint32_t index, const char *payload,
-                                 struct cpi_events *events, const struct cpi_entity *entities)
+                                 struct cpi_events *events, const struct cpi_entity *entities,
+                                 struct cpi_unread *unread)
 {
+    struct parse parse = {.entity = entity, .index = index, .events = events, .unread = unread};
+    size_t before = events->count;
+    *unread = (struct cpi_unread){0};
     if (strcmp(payload, "*") == 0) {
         return CPI_PAYLOAD_EVERYTHING;
     }
-    size_t before = events->count;
-    enum cpi_payload result =
-        payload[0] == '['
-            ? add_array(entity, index, payload, events)
-            : (payload[0] == '\0' ? CPI_PAYLOAD_BAD : add_id(entity, index, payload, strlen(payload), events));
-    if (result != CPI_PAYLOAD_IDS) {
-        cpi_events_truncate(events, before, entities);
+    bool is_array = payload[0] == '[';
+    bool fine = is_array && add_array(&parse, payload, &is_array);
+    if (!is_array && (payload[0] == '\0' || (payload[0] == '[' && entity->id_type != CPI_ID_TEXT))) {
+        note_first(&parse, payload, strlen(payload));
+        unread->unreadable++;
+        fine = true;
+    } else if (!is_array) {
+        fine = add_id(&parse, payload, strlen(payload));
     }
-    return result;
+    if (!fine) {
+        cpi_events_truncate(events, before, entities);
+        return CPI_PAYLOAD_NO_MEMORY;
+    }
+    return CPI_PAYLOAD_IDS;
 }

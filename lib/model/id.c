@@ -44,31 +44,34 @@ static bool is_hyphen_place(size_t at)
     return at == 8 || at == 13 || at == 18 || at == 23;
 }
 
+/* As Postgres reads one: with or without hyphens after groups of four digits, in upper or lower case, in braces. */
 static bool parse_uuid(const char *text, size_t length, char canonical[UUID_LENGTH + 1])
 {
-    bool hyphens = length == UUID_LENGTH;
-    if (!hyphens && length != UUID_DIGITS) {
-        return false;
+    if (length >= 2 && text[0] == '{' && text[length - 1] == '}') {
+        text++;
+        length -= 2;
     }
-    for (size_t at = 0; at < UUID_LENGTH; at++) {
-        if (is_hyphen_place(at)) {
-            if (hyphens && *text++ != '-') {
-                return false;
-            }
-            canonical[at] = '-';
+    size_t digits = 0;
+    size_t out = 0;
+    for (size_t at = 0; at < length; at++) {
+        char digit = text[at];
+        if (digit == '-' && digits % 4 == 0 && digits > 0 && digits < UUID_DIGITS && text[at - 1] != '-') {
             continue;
         }
-        char digit = *text++;
         if (digit >= 'A' && digit <= 'F') {
             digit = (char)(digit - 'A' + 'a');
         }
-        if (!(digit >= '0' && digit <= '9') && !(digit >= 'a' && digit <= 'f')) {
+        if (digits == UUID_DIGITS || (!(digit >= '0' && digit <= '9') && !(digit >= 'a' && digit <= 'f'))) {
             return false;
         }
-        canonical[at] = digit;
+        if (is_hyphen_place(out)) {
+            canonical[out++] = '-';
+        }
+        canonical[out++] = digit;
+        digits++;
     }
     canonical[UUID_LENGTH] = '\0';
-    return true;
+    return digits == UUID_DIGITS;
 }
 
 /* splitmix64's finaliser: every bit of the input reaches every bit of the result. */
@@ -142,6 +145,20 @@ bool cpi_id_parse(enum cpi_id_type type, const char *text, size_t length, union 
     }
     memcpy(id->text, text, length); /* not strndup(), since text need not end in a NUL */
     id->text[length] = '\0';
+    return true;
+}
+
+bool cpi_id_is_valid(enum cpi_id_type type, const union cpi_id *id)
+{
+    switch (type) {
+    case CPI_ID_INTEGER:
+        return id->number >= INT32_MIN && id->number <= INT32_MAX;
+    case CPI_ID_TEXT:
+        return cpi_utf8_valid(id->text, strlen(id->text));
+    case CPI_ID_BIGINT:
+    case CPI_ID_UUID:
+        break;
+    }
     return true;
 }
 

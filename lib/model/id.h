@@ -30,6 +30,9 @@ bool cpi_id_is_text(enum cpi_id_type type);
  * false is returned because memory ran out, *out_of_memory is set; otherwise it is left alone. */
 bool cpi_id_parse(enum cpi_id_type type, const char *text, size_t length, union cpi_id *id, bool *out_of_memory);
 
+/* Whether an id that came from elsewhere than cpi_id_parse() is one of the type: in its range, UTF-8. */
+bool cpi_id_is_valid(enum cpi_id_type type, const union cpi_id *id);
+
 /* The id as text. A number is written into buffer; other ids are returned themselves. */
 const char *cpi_id_text(enum cpi_id_type type, const union cpi_id *id, char buffer[CPI_ID_NUMBER_BYTES]);
 

@@ -4,10 +4,11 @@
 
 #include <libpq-fe.h>
 
+#include <stdlib.h>
 #include <string.h>
 
-/* With an unescaped '@' or '/' in its password libpq reads the rest of the password as a host, a port
- * or a database, and names it when that fails. */
+/* What libpq takes for a host, a port or a database it names when that fails. It may be part of a password: one with an
+ * unescaped '@' or '/', or one behind which '@HOST' was forgotten, so that it stands where a port does. */
 static bool is_ambiguous(const char *value)
 {
     if (strncmp(value, "postgresql://", 13) != 0 && strncmp(value, "postgres://", 11) != 0) {
@@ -16,6 +17,33 @@ static bool is_ambiguous(const char *value)
     const char *rest = strstr(value, "://") + 3;
     const char *at = strchr(rest, '@');
     return at != NULL && (strchr(at + 1, '@') != NULL || memchr(rest, '/', (size_t)(at - rest)) != NULL);
+}
+
+/* Whether a list is of numbers, or of nothing. */
+static bool are_ports(const char *ports)
+{
+    return ports == NULL || ports[strspn(ports, "0123456789,")] == '\0';
+}
+
+static const char *option_of(const PQconninfoOption *options, const char *keyword)
+{
+    for (; options != NULL && options->keyword != NULL; options++) {
+        if (strcmp(options->keyword, keyword) == 0) {
+            return options->val;
+        }
+    }
+    return NULL;
+}
+
+bool cpi_conninfo_has_hosts(const char *value)
+{
+    PQconninfoOption *options = PQconninfoParse(value, NULL);
+    const char *hosts = option_of(options, "host");
+    const char *addresses = option_of(options, "hostaddr");
+    hosts = hosts != NULL ? hosts : addresses != NULL ? addresses : getenv("PGHOST");
+    bool several = hosts != NULL && strchr(hosts, ',') != NULL;
+    PQconninfoFree(options);
+    return several;
 }
 
 /* libpq's own message is of no use here: it quotes the text it stumbles over, which may be the
@@ -29,6 +57,7 @@ cp_code cpi_conninfo_check(const char *value, cp_error *err)
     PQconninfoOption *options = PQconninfoParse(value, &message);
     bool out_of_memory = options == NULL && message == NULL;
     bool valid = options != NULL;
+    bool numbered = are_ports(option_of(options, "port"));
     PQconninfoFree(options);
     PQfreemem(message);
     if (out_of_memory) {
@@ -42,6 +71,11 @@ cp_code cpi_conninfo_check(const char *value, cp_error *err)
     if (is_ambiguous(value)) {
         return cpi_error(err, CP_ERR_CONFIG, false,
                          "postgres: the URI is ambiguous: in a password write %%40 for '@' and %%2F for '/'");
+    }
+    if (!numbered) {
+        return cpi_error(err, CP_ERR_CONFIG, false,
+                         "postgres: the port is not a number (is \"@HOST\" missing behind the password? Expected "
+                         "\"postgresql://USER:PASSWORD@HOST:PORT/DATABASE\")");
     }
     return CP_OK;
 }

@@ -95,15 +95,26 @@ void cpi_id_array_fini(struct cpi_id_array *array)
 
 const char *cpi_id_wire_type(enum cpi_id_type type)
 {
-    return cpi_id_is_text(type) ? "text" : "int8";
+    return cpi_id_is_text(type) ? "pg_catalog.text" : "pg_catalog.int8";
+}
+
+const char *cpi_id_sql_type(enum cpi_id_type type)
+{
+    static const char *const types[] = {[CPI_ID_INTEGER] = "pg_catalog.int4",
+                                        [CPI_ID_BIGINT] = "pg_catalog.int8",
+                                        [CPI_ID_UUID] = "pg_catalog.uuid",
+                                        [CPI_ID_TEXT] = "pg_catalog.text"};
+    return types[type];
 }
 
 union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const struct cpi_rows *result, int row, int column)
 {
     union cpi_id id = {.text = cpi_rows_value(result, row, column)};
     if (!cpi_id_is_text(entity->id_type)) {
-        uint64_t network;
-        memcpy(&network, id.text, sizeof network);
+        uint64_t network = 0;
+        if (cpi_rows_length(result, row, column) == sizeof network) {
+            memcpy(&network, id.text, sizeof network);
+        }
         id.number = (int64_t)be64toh(network);
     }
     return id;
@@ -118,7 +129,7 @@ static void statement_name(uint32_t index, char name[32])
 
 static char *fetch_sql(const struct cpi_entity *entity, const char *document_cast)
 {
-    const char *type = cpi_id_type_name(entity->id_type);
+    const char *type = cpi_id_sql_type(entity->id_type);
     const char *wire = cpi_id_wire_type(entity->id_type);
     char *sql = NULL;
     int length = entity->fetch_many
@@ -126,7 +137,7 @@ static char *fetch_sql(const struct cpi_entity *entity, const char *document_cas
                                 "select f.id::%s, f.document%s from %s($1::%s[]::%s[]) as f(id, document)"
                                 " where f.id is not null",
                                 wire, document_cast, entity->fetch, wire, type)
-                     : asprintf(&sql, "select u.id::%s, %s(u.id)%s from unnest($1::%s[]::%s[]) as u(id)", wire,
+                     : asprintf(&sql, "select u.id::%s, %s(u.id)%s from pg_catalog.unnest($1::%s[]::%s[]) as u(id)", wire,
                                 entity->fetch, document_cast, wire, type);
     return length < 0 ? NULL : sql;
 }
@@ -167,7 +178,7 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
     case VARCHAR_OID:
         return prepare(pg, name, entity, "", err);
     case JSONB_OID: /* its binary format begins with a version byte */
-        return prepare(pg, name, entity, "::text", err);
+        return prepare(pg, name, entity, "::pg_catalog.text", err);
     default:
         pg->failure = CPI_FAILURE_STATEMENT;
         return cpi_error(err, CP_ERR_POSTGRES, false,
@@ -187,7 +198,7 @@ cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint
     struct cpi_pg_parameter parameter = {.value = entity->fetch};
     struct cpi_rows *result =
         cpi_pg_query(pg,
-                     "select from (select pg_catalog.to_regproc($1)) as named(f)"
+                     "select from (select pg_catalog.to_regproc($1::pg_catalog.text)) as named(f)"
                      " where f is not null and not pg_catalog.has_function_privilege(f, 'execute')",
                      &parameter, 1, false, err);
     if (result == NULL) {

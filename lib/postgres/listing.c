@@ -8,28 +8,44 @@
 
 /* The newline after the listing query ends a comment that it may end in.
  *
- * `order by listed.id`, not `id`: that would be the output column, which is a cast and has no index. */
+ * `order by listed.id`, not `id`: that would be the output column, which is a cast and has no index.
+ *
+ * A page continues behind the last id of the one before, and the column's own order may take different texts for equal
+ * (a nondeterministic collation): whatever equals that id comes again, so that no spelling of it is left out. Only what
+ * is behind it counts for the end of the listing. A number is compared as an int8, since the column may have larger ones
+ * than the entity's type. */
 static char *page_sql(const struct cpi_entity *entity, bool first)
 {
-    char condition[64];
-    snprintf(condition, sizeof condition, first ? "is not null" : "> $1::%s", cpi_id_type_name(entity->id_type));
+    const char *wire = cpi_id_wire_type(entity->id_type);
+    const char *after = entity->id_type == CPI_ID_UUID ? cpi_id_sql_type(CPI_ID_UUID) : wire;
     char *sql = NULL;
-    int length = asprintf(&sql,
-                          "select listed.id::%s from (%s\n) as listed(id) where listed.id %s"
-                          " order by listed.id limit %d",
-                          cpi_id_wire_type(entity->id_type), entity->list, condition, CPI_LISTING_PAGE);
+    int length = first ? asprintf(&sql,
+                                  "select listed.id::%s, true from (%s\n) as listed(id) where listed.id is not null"
+                                  " order by listed.id limit %d",
+                                  wire, entity->list, CPI_LISTING_PAGE)
+                       : asprintf(&sql,
+                                  "select equal.id::%s, false from (%s\n) as equal(id)"
+                                  " where equal.id operator(pg_catalog.=) $1::%s union all"
+                                  " (select listed.id::%s, true from (%s\n) as listed(id)"
+                                  " where listed.id operator(pg_catalog.>) $1::%s order by listed.id limit %d)",
+                                  wire, entity->list, after, wire, entity->list, after, CPI_LISTING_PAGE);
     return length < 0 ? NULL : sql;
 }
 
+/* Texts are also compared byte by byte: the index finds what is equal in the column's order, and only the same bytes are
+ * the same key. */
 static char *missing_sql(const struct cpi_entity *entity)
 {
-    const char *type = cpi_id_type_name(entity->id_type);
+    static const char bytes[] = " and listed.id::pg_catalog.text collate pg_catalog.\"C\" operator(pg_catalog.=)"
+                                " u.id collate pg_catalog.\"C\"";
+    const char *type = cpi_id_sql_type(entity->id_type);
     const char *wire = cpi_id_wire_type(entity->id_type);
     char *sql = NULL;
-    int length = asprintf(&sql,
-                          "select u.id::%s from unnest($1::%s[]::%s[]) as u(id)"
-                          " where not exists (select from (%s\n) as listed(id) where listed.id = u.id)",
-                          wire, wire, type, entity->list);
+    int length =
+        asprintf(&sql,
+                 "select u.id::%s from pg_catalog.unnest($1::%s[]::%s[]) as u(id)"
+                 " where not exists (select from (%s\n) as listed(id) where listed.id operator(pg_catalog.=) u.id%s)",
+                 wire, wire, type, entity->list, entity->id_type == CPI_ID_TEXT ? bytes : "");
     return length < 0 ? NULL : sql;
 }
 
@@ -54,6 +70,19 @@ struct cpi_rows *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *en
     char digits[CPI_ID_NUMBER_BYTES];
     struct cpi_pg_parameter parameter = {.value = cpi_id_text(entity->id_type, after, digits)};
     return query(pg, page_sql(entity, false), &parameter, true, err);
+}
+
+int cpi_listing_last(const struct cpi_rows *page)
+{
+    int behind = 0;
+    int last = -1;
+    for (int row = 0; row < cpi_rows_count(page); row++) {
+        if (cpi_rows_value(page, row, 1)[0] != '\0') { /* a bool of one byte */
+            behind++;
+            last = row;
+        }
+    }
+    return behind < CPI_LISTING_PAGE ? -1 : last;
 }
 
 struct cpi_rows *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
@@ -102,7 +131,7 @@ static cp_code wrong_type(struct cpi_pg *pg, cpi_oid type, const char *names, cp
     char oid[16];
     snprintf(oid, sizeof oid, "%u", type);
     struct cpi_pg_parameter parameter = {.value = oid};
-    struct cpi_rows *result = cpi_pg_query(pg, "select format_type($1::oid, null)", &parameter, 1, false, err);
+    struct cpi_rows *result = cpi_pg_query(pg, "select pg_catalog.format_type($1::pg_catalog.oid, null)", &parameter, 1, false, err);
     if (result == NULL) {
         return CP_ERR_POSTGRES;
     }

@@ -12,11 +12,14 @@
 /* Ids to a page. */
 enum { CPI_LISTING_PAGE = 8192 };
 
-/* The first ids after `after` (NULL: from the start), in order; one column, binary. A page with fewer than
- * CPI_LISTING_PAGE rows is the last. This is keyset paging: no transaction stays open between pages, and a page can be
- * requested again on another connection. */
+/* The first ids after `after` (NULL: from the start), in order, and before them those that Postgres takes to be equal to
+ * it; binary. This is keyset paging: no transaction stays open between pages, and a page can be requested again on
+ * another connection. */
 struct cpi_rows *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *entity, const union cpi_id *after,
                                   cp_error *err);
+
+/* The last row of a page that is behind `after`: where the next page continues. -1: there is none, or no next page. */
+int cpi_listing_last(const struct cpi_rows *page);
 
 /* The ids of the array that the query does not list. */
 struct cpi_rows *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "postgres/conninfo.h"
 
 #include <libpq-fe.h>
 
@@ -250,15 +251,22 @@ static void log_notice(void *context, const PGresult *result)
     }
 }
 
+/* Among several hosts the primary is wanted, unless the user says otherwise: the first one may have been demoted. Of a
+ * single host the server itself is asked, whose answer makes a better message. */
+static const char *wanted_host(const struct cpi_pg *pg)
+{
+    bool knows_primary = PQlibVersion() >= 140000;
+    return !cpi_conninfo_has_hosts(pg->conninfo) ? "any" : knows_primary ? "primary" : "read-write";
+}
+
 static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
 {
     /* Later entries win, and those of the user's string stand where dbname does. A connection whose peer is gone
      * without a word looks healthy for hours unless the kernel is told to probe it. */
-    const char *const keywords[] = {"keepalives_idle",  "keepalives_interval",
-                                    "keepalives_count", "tcp_user_timeout",
-                                    "application_name", "dbname",
-                                    "client_encoding",  NULL};
-    const char *const values[] = {"5", "2", "3", "10000", pg->role, pg->conninfo, "UTF8", NULL};
+    const char *const keywords[] = {"keepalives_idle",  "keepalives_interval",  "keepalives_count",
+                                    "tcp_user_timeout", "target_session_attrs", "application_name",
+                                    "dbname",           "client_encoding",      NULL};
+    const char *const values[] = {"5", "2", "3", "10000", wanted_host(pg), pg->role, pg->conninfo, "UTF8", NULL};
     int64_t deadline_ms = cpi_now_ms() + pg->connect_timeout_ms;
 
     pg->connection = PQconnectStartParams(keywords, values, 1);
@@ -292,21 +300,38 @@ static cp_code pg_refuse(struct cpi_pg *pg)
     return CP_ERR_POSTGRES;
 }
 
+/* What a session needs whatever its role and database are set to. Everything else (search_path, time zone, ...) is the
+ * role's, since documents are made with it.
+ *
+ * Row-level security filters rows away without a word, which would be taken for deletions: off means that Postgres
+ * refuses instead. A transaction that is serializable, read-only and deferrable waits for those that write. A session
+ * of ours may be idle for long. Settings that came later (14, 17) are left out where there is no such setting. In a
+ * database without an encoding, nothing could be read at all beside one text that is not UTF-8. */
+static const char set_up_sql[] =
+    "select pg_catalog.pg_is_in_recovery(), pg_catalog.set_config(s.name, s.value, false)"
+    " from (values ('jit', 'off'), ('statement_timeout', $1::pg_catalog.text), ('lock_timeout', '0'),"
+    " ('row_security', 'off'), ('default_transaction_isolation', 'read committed'),"
+    " ('default_transaction_deferrable', 'off'), ('idle_in_transaction_session_timeout', '0'),"
+    " ('idle_session_timeout', '0'), ('transaction_timeout', '0')) as s(name, value)"
+    " where pg_catalog.current_setting(s.name, true) is not null"
+    " union all select pg_catalog.pg_is_in_recovery(), pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)"
+    " where pg_catalog.current_setting('server_encoding') operator(pg_catalog.=) 'SQL_ASCII'";
+
 /* Settings of the session, and whether the server is a standby. */
 static cp_code set_up(struct cpi_pg *pg, cp_error *err)
 {
     char timeout[16];
     snprintf(timeout, sizeof timeout, "%d", pg->statement_timeout_ms);
     struct cpi_pg_parameter parameter = {.value = timeout};
-    /* idle_session_timeout came with version 14. */
-    struct cpi_rows *result = cpi_pg_query(pg,
-                                           "select pg_is_in_recovery(), set_config('jit', 'off', false),"
-                                           " set_config('statement_timeout', $1, false),"
-                                           " case when current_setting('server_version_num')::int >= 140000"
-                                           " then set_config('idle_session_timeout', '0', false) end",
-                                           &parameter, 1, false, err);
+    struct cpi_rows *result = cpi_pg_query(pg, set_up_sql, &parameter, 1, false, err);
     if (result == NULL) {
         return pg->failure == CPI_FAILURE_STATEMENT ? pg_refuse(pg) : CP_ERR_POSTGRES;
+    }
+    if (cpi_rows_count(result) == 0 || cpi_rows_columns(result) != 2) {
+        cpi_rows_free(result);
+        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the first statement was answered without a row: this is no "
+                                              "Postgres, or a proxy that cannot be used");
+        return give_up(pg);
     }
     bool standby = cpi_rows_is_true(result, 0);
     cpi_rows_free(result);

@@ -49,7 +49,7 @@ struct cpi_pg_parameter {
 };
 
 /* Connects and makes the session ours: UTF-8, no JIT (it compiles for longer than our statements run), no timeouts but
- * our own. Refuses a server in recovery: what a standby holds is not what was committed. The same role may be connected
+ * our own, read committed, refused where row-level security would filter. Refuses a server in recovery: what a standby holds is not what was committed. The same role may be connected
  * any number of times. */
 cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err);
 

@@ -15,9 +15,10 @@ struct cpi_rows;
 
 /* NULL is allowed, and has no rows. */
 int cpi_rows_count(const struct cpi_rows *rows);
+int cpi_rows_columns(const struct cpi_rows *rows);
 void cpi_rows_free(struct cpi_rows *rows);
 
-/* The row and column have to exist. */
+/* What is not there, since a server can answer anything, is null and has the value "". */
 char *cpi_rows_value(const struct cpi_rows *rows, int row, int column);
 size_t cpi_rows_length(const struct cpi_rows *rows, int row, int column);
 bool cpi_rows_is_null(const struct cpi_rows *rows, int row, int column);

@@ -1,5 +1,6 @@
 #include "queue/requests.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
 #include <stdlib.h>
@@ -8,6 +9,7 @@ cp_code cpi_requests_init(struct cpi_requests *requests, uint32_t entity_count, 
 {
     *requests =
         (struct cpi_requests){.entity_count = entity_count, .resync_bell = {.fd = -1}, .listener_bell = {.fd = -1}};
+    requests->renewed_ms = cpi_now_ms();
     pthread_mutex_init(&requests->mutex, NULL);
     requests->wanted = calloc(entity_count, sizeof *requests->wanted);
     if (requests->wanted == NULL) {
@@ -61,6 +63,34 @@ void cpi_requests_relay(struct cpi_requests *requests)
     cpi_bell_ring(&requests->listener_bell);
 }
 
+/* ---- sessions ---- */
+
+/* Begins another generation if the present one is older. Call it with the mutex held. */
+static void renew_sessions(struct cpi_requests *requests, int64_t age_ms)
+{
+    int64_t now_ms = cpi_now_ms();
+    if (now_ms - requests->renewed_ms >= age_ms) {
+        requests->generation++;
+        requests->renewed_ms = now_ms;
+    }
+}
+
+uint64_t cpi_requests_generation(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    renew_sessions(requests, CPI_SESSION_AGE_MS);
+    uint64_t generation = requests->generation;
+    pthread_mutex_unlock(&requests->mutex);
+    return generation;
+}
+
+void cpi_requests_renew_sessions(struct cpi_requests *requests, bool urgent)
+{
+    pthread_mutex_lock(&requests->mutex);
+    renew_sessions(requests, urgent ? 0 : CPI_RENEWAL_EVERY_MS);
+    pthread_mutex_unlock(&requests->mutex);
+}
+
 /* ---- the resync thread ---- */
 
 bool cpi_requests_has_any(struct cpi_requests *requests)
@@ -93,6 +123,9 @@ unsigned cpi_requests_take(struct cpi_requests *requests, bool *wanted)
     unsigned causes = requests->causes;
     requests->causes = 0;
     requests->busy = true;
+    if ((causes & ~(1u << CP_CAUSE_START)) != 0) { /* at the start they are new as it is */
+        renew_sessions(requests, (causes & (1u << CP_CAUSE_REQUEST)) != 0 ? 0 : CPI_RENEWAL_EVERY_MS);
+    }
     for (uint32_t e = 0; e < requests->entity_count; e++) {
         wanted[e] = wanted[e] || requests->wanted[e];
         requests->wanted[e] = false;

@@ -3,6 +3,10 @@
  * for a barrier behind everything announced so far, or to have the writer, another syncer, make a resync.
  *
  * A request never blocks and is never lost: one that comes while a resync runs leads to another run.
+ *
+ * It also keeps the generation of Postgres sessions. What a session got when it connected (search_path, time zone, the
+ * role's settings, prepared plans) may be out of date. When there is reason to think so the generation is increased, and
+ * every thread opens a new session before it reads with one of an older generation.
  */
 #ifndef CPI_REQUESTS_H
 #define CPI_REQUESTS_H
@@ -12,6 +16,12 @@
 #include <pthread.h>
 
 #define CPI_ALL_ENTITIES UINT32_MAX
+
+/* Connecting costs some milliseconds of each thread, and a statement that fails may go on failing. */
+enum {
+    CPI_RENEWAL_EVERY_MS = 5000,
+    CPI_SESSION_AGE_MS = 300000 /* no generation is used for longer, whatever has changed that nobody looks at */
+};
 
 struct cpi_requests {
     uint32_t entity_count;
@@ -26,6 +36,8 @@ struct cpi_requests {
     bool busy;             /* a run is under way */
     int64_t barrier;       /* the newest requested; 0: none */
     bool relay;            /* the writer, another syncer, is to make a resync */
+    uint64_t generation;   /* of Postgres sessions; only grows */
+    int64_t renewed_ms;    /* when it last grew */
 };
 
 cp_code cpi_requests_init(struct cpi_requests *requests, uint32_t entity_count, cp_error *err);
@@ -46,6 +58,13 @@ void cpi_requests_barrier(struct cpi_requests *requests, int64_t number);
 /* The writer, another syncer, is to read everything again. */
 void cpi_requests_relay(struct cpi_requests *requests);
 
+/* The generation that a session to be used now has to be of. Read it before connecting. */
+uint64_t cpi_requests_generation(struct cpi_requests *requests);
+
+/* Postgres sessions that are open may be out of date: none is used any more. At most one renewal in
+ * CPI_RENEWAL_EVERY_MS, unless it is urgent. */
+void cpi_requests_renew_sessions(struct cpi_requests *requests, bool urgent);
+
 /* ---- the resync thread ---- */
 
 /* Whether something is requested; whether a run may begin. */
@@ -53,7 +72,8 @@ bool cpi_requests_has_any(struct cpi_requests *requests);
 bool cpi_requests_may_begin(struct cpi_requests *requests);
 bool cpi_requests_has(struct cpi_requests *requests, cp_cause cause);
 
-/* Takes the requests and begins a run: sets the requested entities in wanted, and returns the causes, one bit each. */
+/* Takes the requests and begins a run: sets the requested entities in wanted, and returns the causes, one bit each. The
+ * run reads with new sessions. */
 unsigned cpi_requests_take(struct cpi_requests *requests, bool *wanted);
 void cpi_requests_end_run(struct cpi_requests *requests);
 

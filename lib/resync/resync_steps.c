@@ -99,10 +99,12 @@ static bool is_of_current_term(void *context)
 cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err)
 {
     uint64_t term = cpi_lease_term(steps->env->lease);
-    if (cpi_pg_is_open(&steps->scan.pg) && steps->term == term) {
+    uint64_t generation = cpi_requests_generation(steps->env->requests);
+    if (cpi_pg_is_open(&steps->scan.pg) && steps->term == term && steps->generation == generation) {
         return CP_OK;
     }
     steps->term = term;
+    steps->generation = generation;
     return cpi_pg_open(&steps->scan.pg, err);
 }
 
@@ -326,7 +328,8 @@ static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *e
     struct cpi_pg_parameter parameter = {.value = name};
     struct cpi_rows *kind =
         cpi_steps_open(steps, err) == CP_OK
-            ? cpi_pg_query(&steps->scan.pg, "select prokind from pg_catalog.pg_proc where oid = $1::regproc",
+            ? cpi_pg_query(&steps->scan.pg, "select prokind from pg_catalog.pg_proc where oid operator(pg_catalog.=)"
+                                             " $1::pg_catalog.regproc::pg_catalog.oid",
                            &parameter, 1, false, err)
             : NULL;
     if (kind == NULL) {

@@ -26,6 +26,7 @@ struct cpi_steps {
     struct cpi_scan scan;   /* its connections are used for everything here */
     struct cpi_slice slice; /* taken from it */
     uint64_t term;          /* of the lease when scan.pg was opened */
+    uint64_t generation;    /* of Postgres sessions, the same */
     struct cpi_backoff backoff;
     struct cpi_bulk_feed bulk_feed;
     struct cpi_log_limit failing;

@@ -92,7 +92,7 @@ static cp_code turn_page(struct cpi_scan *scan, const struct cpi_entity *entity,
 {
     union cpi_id after = {0};
     if (scan->page != NULL) {
-        after = cpi_fetch_id(entity, scan->page, cpi_rows_count(scan->page) - 1, 0);
+        after = cpi_fetch_id(entity, scan->page, scan->last, 0);
     }
     if (!cpi_pg_is_open(&scan->pg) && cpi_pg_open(&scan->pg, err) != CP_OK) {
         return err->code;
@@ -104,7 +104,20 @@ static cp_code turn_page(struct cpi_scan *scan, const struct cpi_entity *entity,
     cpi_rows_free(scan->page);
     scan->page = page;
     scan->row = 0;
+    scan->last = cpi_listing_last(page);
     return CP_OK;
+}
+
+/* What is listed and cannot be an id of the entity costs itself, not its neighbours. */
+static void refuse(struct cpi_scan *scan, const struct cpi_entity *entity, const struct cpi_rows *page, int row)
+{
+    union cpi_id id = cpi_fetch_id(entity, page, row, 0);
+    char digits[CPI_ID_NUMBER_BYTES];
+    const char *text = cpi_id_is_text(entity->id_type) ? id.text : cpi_id_text(CPI_ID_BIGINT, &id, digits);
+    cpi_stats_add(scan->env->stats, CPI_STAT_UNREADABLE, 1);
+    cpi_log_limited(&scan->env->log, &scan->refusing, CP_LOG_WARN,
+                    "%s: the listing names \"%.*s\", which is not a valid %s id; left out", entity->name,
+                    cpi_shown(text), text, cpi_id_type_name(entity->id_type));
 }
 
 static cp_code next_listed(struct cpi_scan *scan, const struct cpi_entity *entity, uint32_t limit,
@@ -117,12 +130,14 @@ static cp_code next_listed(struct cpi_scan *scan, const struct cpi_entity *entit
     int row = scan->row;
     for (; row < rows && slice->count < limit; row++) {
         union cpi_id id = cpi_fetch_id(entity, scan->page, row, 0);
-        if (!cpi_slice_add(slice, entity, &id)) {
+        if (!cpi_id_is_valid(entity->id_type, &id)) {
+            refuse(scan, entity, scan->page, row);
+        } else if (!cpi_slice_add(slice, entity, &id)) {
             return cpi_error_memory(err); /* the same rows again the next time */
         }
     }
     scan->row = row;
-    if (row == rows && rows < CPI_LISTING_PAGE) {
+    if (row == rows && scan->last < 0) {
         next_entity(scan);
     }
     return CP_OK;

@@ -15,7 +15,16 @@
 enum {
     BACKLOG_LOOK_MS = 5, /* at full rings: a worker empties one in about the time of a batch */
     RETRY_BASE_MS = 50,
-    RETRY_CAP_MS = 2000
+    RETRY_CAP_MS = 2000,
+    /* Anybody who may NOTIFY can ask for a resync. One that is asked for sooner after the last waits, and is not lost. */
+    EVERYTHING_EVERY_MS = 1000,
+    UNREADABLE_EVERY_MS = 10000
+};
+
+/* Requests for a resync of one entity: the last one made, and one that waits. */
+struct asked {
+    int64_t next_ms;
+    bool waits;
 };
 
 struct cpi_listener {
@@ -39,6 +48,8 @@ struct cpi_listener {
     bool has_flushed;  /* or need not */
     bool away;         /* an outage has been logged */
     struct cpi_log_limit overflowing;
+    struct asked *everything; /* by entity */
+    struct asked *unreadable; /* by entity */
 };
 
 /* ---- into the lanes ---- */
@@ -69,21 +80,39 @@ static void note_lost(struct cpi_listener *listener, uint32_t entity)
     ask_for_resync(listener, entity, CP_CAUSE_OVERFLOW);
 }
 
+static void ask_in_time(struct cpi_listener *listener, struct asked *asked, int every_ms, cp_cause cause)
+{
+    int64_t now_ms = cpi_now_ms();
+    for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
+        if (asked[e].waits && now_ms >= asked[e].next_ms) {
+            ask_for_resync(listener, e, cause);
+            asked[e] = (struct asked){.next_ms = now_ms + every_ms};
+        }
+    }
+}
+
+static void ask_for_what_waits(struct cpi_listener *listener)
+{
+    ask_in_time(listener, listener->everything, EVERYTHING_EVERY_MS, CP_CAUSE_TRUNCATE);
+    ask_in_time(listener, listener->unreadable, UNREADABLE_EVERY_MS, CP_CAUSE_UNREADABLE);
+}
+
 /* The workers are woken once for all of it. What came before a barrier has to be before it in the lanes. */
 static void take_arrivals(struct cpi_listener *listener)
 {
     struct cpi_arrivals *arrivals = &listener->arrivals;
     route(listener, &arrivals->events);
     for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
-        if (arrivals->everything[e]) {
-            ask_for_resync(listener, e, CP_CAUSE_TRUNCATE);
-        }
+        listener->everything[e].waits = listener->everything[e].waits || arrivals->everything[e];
+        listener->unreadable[e].waits = listener->unreadable[e].waits || arrivals->unreadable[e];
         if (arrivals->lost[e]) {
             note_lost(listener, e);
         }
         arrivals->everything[e] = false;
+        arrivals->unreadable[e] = false;
         arrivals->lost[e] = false;
     }
+    ask_for_what_waits(listener);
     if (arrivals->barrier != 0) {
         cpi_live_feed_barrier(listener->live_feed, arrivals->barrier);
         listener->barrier = arrivals->barrier;
@@ -268,6 +297,16 @@ static int sooner(int a_ms, int b_ms)
     return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
+/* Until a request that waits is due; -1: none does. */
+static int waiting_ms(const struct cpi_listener *listener, const struct asked *asked)
+{
+    int due = -1;
+    for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
+        due = asked[e].waits ? sooner(due, cpi_left_ms(asked[e].next_ms)) : due;
+    }
+    return due;
+}
+
 /* Milliseconds until there is something to do by itself; -1: never. */
 static int listener_due_ms(const struct cpi_listener *listener)
 {
@@ -275,6 +314,8 @@ static int listener_due_ms(const struct cpi_listener *listener)
     int due = listener->has_backlog && !stands_by ? BACKLOG_LOOK_MS : -1;
     if (listener->is_listening) {
         due = sooner(due, listener->source->ops->due_ms(listener->source));
+        due = sooner(due, waiting_ms(listener, listener->everything));
+        due = sooner(due, waiting_ms(listener, listener->unreadable));
     } else if (cpi_lease_is_held(listener->env->lease)) {
         due = sooner(due, cpi_left_ms(listener->retry_at_ms));
     } else if (stands_by) {
@@ -345,7 +386,11 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     listener->live_feed = cpi_live_feed_create(&env->lanes);
     listener->arrivals.everything = calloc(env->config->entity_count, sizeof *listener->arrivals.everything);
     listener->arrivals.lost = calloc(env->config->entity_count, sizeof *listener->arrivals.lost);
-    if (listener->live_feed == NULL || listener->arrivals.everything == NULL || listener->arrivals.lost == NULL) {
+    listener->arrivals.unreadable = calloc(env->config->entity_count, sizeof *listener->arrivals.unreadable);
+    listener->everything = calloc(env->config->entity_count, sizeof *listener->everything);
+    listener->unreadable = calloc(env->config->entity_count, sizeof *listener->unreadable);
+    if (listener->live_feed == NULL || listener->arrivals.everything == NULL || listener->arrivals.lost == NULL ||
+        listener->arrivals.unreadable == NULL || listener->everything == NULL || listener->unreadable == NULL) {
         cpi_listener_destroy(listener);
         cpi_error_memory(err);
         return NULL;
@@ -386,5 +431,8 @@ void cpi_listener_destroy(struct cpi_listener *listener)
     cpi_events_fini(&listener->enqueued, entities);
     free(listener->arrivals.everything);
     free(listener->arrivals.lost);
+    free(listener->arrivals.unreadable);
+    free(listener->everything);
+    free(listener->unreadable);
     free(listener);
 }

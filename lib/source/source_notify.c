@@ -32,27 +32,32 @@ static struct notify *notify_of(struct cpi_source *source)
 
 /* ---- payloads ---- */
 
-static void note_bad(struct notify *notify, uint32_t entity, const PGnotify *notification)
+static void note_unread(struct notify *notify, uint32_t entity, const PGnotify *notification,
+                        const struct cpi_unread *unread)
 {
     cpi_stats_add(notify->env->stats, CPI_STAT_BAD_PAYLOADS, 1);
+    cpi_stats_add(notify->env->stats, CPI_STAT_UNREADABLE, unread->impossible + unread->unreadable);
     cpi_log_limited(&notify->env->log, &notify->bad, CP_LOG_WARN,
-                    "channel %s: payload \"%.*s\" is neither %s id, nor a JSON array of them, nor *; ignored",
-                    notification->relname, cpi_shown(notification->extra), notification->extra,
-                    cpi_id_type_name(notify->env->config->entities[entity].id_type));
+                    "channel %s: payload \"%.*s\": \"%s\" is not a valid %s id; %s", notification->relname,
+                    cpi_shown(notification->extra), notification->extra, unread->first,
+                    cpi_id_type_name(notify->env->config->entities[entity].id_type),
+                    unread->unreadable > 0 ? "requesting a resync" : "left out");
 }
 
 static void receive_for(struct notify *notify, uint32_t entity, const PGnotify *notification,
                         struct cpi_arrivals *arrivals)
 {
     const struct cpi_entity *entities = notify->env->config->entities;
-    switch (cpi_event_parse(&entities[entity], entity, notification->extra, &arrivals->events, entities)) {
+    struct cpi_unread unread;
+    switch (cpi_event_parse(&entities[entity], entity, notification->extra, &arrivals->events, entities, &unread)) {
     case CPI_PAYLOAD_IDS:
+        arrivals->unreadable[entity] = arrivals->unreadable[entity] || unread.unreadable > 0;
+        if (unread.impossible + unread.unreadable > 0) {
+            note_unread(notify, entity, notification, &unread);
+        }
         break;
     case CPI_PAYLOAD_EVERYTHING:
         arrivals->everything[entity] = true;
-        break;
-    case CPI_PAYLOAD_BAD:
-        note_bad(notify, entity, notification);
         break;
     case CPI_PAYLOAD_NO_MEMORY:
         arrivals->lost[entity] = true;

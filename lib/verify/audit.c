@@ -44,6 +44,7 @@ struct cpi_audit {
     struct cpi_backoff backoff;
     struct cpi_log_limit stale;
     struct cpi_log_limit failing;
+    uint64_t generation; /* of Postgres sessions, of those that are open */
     int64_t ticked_ms;
     int64_t credit;      /* documents that are due, in thousandths */
     int64_t keys_credit; /* keys that are due */
@@ -245,6 +246,17 @@ static void rest_after(struct cpi_audit *audit, const cp_error *why)
     cpi_stop_sleep(audit->env->stop, cpi_backoff_next(&audit->backoff));
 }
 
+/* What our sessions got when they connected may be out of date. */
+static void leave_old_sessions(struct cpi_audit *audit)
+{
+    uint64_t generation = cpi_requests_generation(audit->env->requests);
+    if (audit->generation != generation) {
+        cpi_reader_close(audit->compare.reader);
+        cpi_pg_close(&audit->listed.pg);
+        audit->generation = generation;
+    }
+}
+
 static void *audit_run(void *context)
 {
     struct cpi_audit *audit = context;
@@ -252,6 +264,7 @@ static void *audit_run(void *context)
     audit->keys_credit = KEYS_TO_A_SCAN;
     while (cpi_stop_sleep(audit->env->stop, TICK_MS)) {
         cp_error err = {0};
+        leave_old_sessions(audit);
         if (!may_audit(audit)) {
             cpi_suspects_clear(&audit->suspects);
         } else if (collect(audit, &err) != CP_OK || audit_look_at_all(audit, &err) != CP_OK) {

@@ -30,6 +30,7 @@ struct cpi_applier {
     struct cpi_reader *reader; /* the servers' */
     struct cpi_target *target; /* the servers' */
     uint64_t term;             /* of the lease when the reader was opened */
+    uint64_t generation;       /* of Postgres sessions, the same */
 
     /* Those of the batch that belong to one entity. */
     uint32_t group_entity;
@@ -285,10 +286,12 @@ static bool is_current_term(void *context)
 
 static bool open_postgres(struct cpi_applier *applier, cp_error *err)
 {
-    if (cpi_reader_is_open(applier->reader) && is_current_term(applier)) {
+    uint64_t generation = cpi_requests_generation(applier->env->requests);
+    if (cpi_reader_is_open(applier->reader) && is_current_term(applier) && applier->generation == generation) {
         return true;
     }
     applier->term = cpi_lease_term(applier->env->lease);
+    applier->generation = generation;
     if (cpi_reader_open(applier->reader, err) != CPI_FAILURE_NONE) {
         return false;
     }

@@ -102,9 +102,10 @@ static bool parse_failing(const char *payload, unsigned ids, unsigned n)
 {
     struct cpi_events events = {0};
     struct cpi_event first = make_event(0);
+    struct cpi_unread unread;
     ck_assert(cpi_events_add(&events, &first));
     fail_nth(n);
-    enum cpi_payload result = cpi_event_parse(&entities[TEXTS], TEXTS, payload, &events, entities);
+    enum cpi_payload result = cpi_event_parse(&entities[TEXTS], TEXTS, payload, &events, entities, &unread);
     bool has_failed = fail_none() > 0;
     ck_assert_int_eq(result, has_failed ? CPI_PAYLOAD_NO_MEMORY : CPI_PAYLOAD_IDS);
     ck_assert_uint_eq(events.count, has_failed ? 1 : 1 + ids);
@@ -145,11 +146,12 @@ static void *no_memory(size_t size)
 START_TEST(jansson_has_no_memory_at_all)
 {
     struct cpi_events events = {0};
+    struct cpi_unread unread;
     json_malloc_t before_malloc;
     json_free_t before_free;
     json_get_alloc_funcs(&before_malloc, &before_free);
     json_set_alloc_funcs(no_memory, before_free);
-    enum cpi_payload result = cpi_event_parse(&entities[TEXTS], TEXTS, "[\"a\"]", &events, entities);
+    enum cpi_payload result = cpi_event_parse(&entities[TEXTS], TEXTS, "[\"a\"]", &events, entities, &unread);
     json_set_alloc_funcs(before_malloc, before_free);
     ck_assert_int_eq(result, CPI_PAYLOAD_NO_MEMORY);
     cpi_events_fini(&events, entities);

@@ -33,12 +33,14 @@ static void check_parse(const char *payload, uint32_t index, struct cpi_events *
 {
     const struct cpi_entity *entity = &entities[index];
     size_t before = events->count;
-    enum cpi_payload result = cpi_event_parse(entity, index, payload, events, entities);
+    struct cpi_unread unread;
+    enum cpi_payload result = cpi_event_parse(entity, index, payload, events, entities, &unread);
     REQUIRE(result != CPI_PAYLOAD_NO_MEMORY);
     REQUIRE((result == CPI_PAYLOAD_EVERYTHING) == (strcmp(payload, "*") == 0));
     REQUIRE(events->count == before || result == CPI_PAYLOAD_IDS);
+    REQUIRE(memchr(unread.first, '\0', sizeof unread.first) != NULL);
     if (result == CPI_PAYLOAD_IDS && payload[0] != '[') {
-        REQUIRE(events->count == before + 1);
+        REQUIRE(events->count - before + unread.impossible + unread.unreadable == 1);
     }
     for (size_t i = before; i < events->count; i++) {
         REQUIRE(events->items[i].entity == index);

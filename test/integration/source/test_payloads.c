@@ -31,24 +31,20 @@ START_TEST(row_level_trigger)
 }
 END_TEST
 
-static const char *const bad_payloads[] = {
-    "",           "x",
-    "1,2",        "17x",
-    "1.0",        "[1",
-    "[1, 2]]",    "[1.5]",
-    "[true]",     "[null]",
-    "[[1]]",      "{\"id\": 1}",
-    "[{}]",       "[1, \"x\"]",
-    "2147483648", "[2147483648]",
-    "**",         "[\"*\"]",
-    " 1",         "1 2",
-    "\xd9\xa1",   "[1,]",
-    "\"1\"",      "[99999999999999999999]",
-    "-",          "[\"1\\u0000\"]",
-    "0x1",        "[\"\"]",
+/* They name no customer, or something that no customer can be, and nothing is lost. */
+static const char *const impossible[] = {
+    "1.5",          "[1.5]",          "[null]", "2147483648", "[2147483648]", "99999999999999999999",
+    "[\"1\\u0000\"]", "[\"8.50\", null]", "-",
 };
 
-static const size_t bad_count = sizeof bad_payloads / sizeof *bad_payloads;
+/* They may name any. */
+static const char *const unreadable[] = {
+    "",       "x",     "1,2",         "17x",    "[1",     "[1, 2]]", "[true]",   "[[1]]",
+    "[{}]",   "[\"x\"]", "{\"id\": 1}", "**",     "[\"*\"]", "\xd9\xa1", "[9999999999999999999999]",
+    "\"1\"",  "0x1",   "[\"\"]",      " 1",     "1 2",
+};
+
+enum { IMPOSSIBLE = sizeof impossible / sizeof *impossible, UNREADABLE = sizeof unreadable / sizeof *unreadable };
 
 static void notify(struct fixture *f, const char *channel, const char *payload)
 {
@@ -59,31 +55,51 @@ static void notify(struct fixture *f, const char *channel, const char *payload)
     REQUIRE(status == PGRES_TUPLES_OK);
 }
 
-/* Counted, logged with the channel, and without effect, not even that of the good ids in the same payload. */
-START_TEST(bad_payloads_change_nothing)
+/* Counted, logged with the channel, and without effect on anything else. */
+START_TEST(what_can_be_no_id_changes_nothing)
 {
     struct fixture *f = fixture_open();
     sql(f, "insert into customer (id_customer, name) values (1, 'Ada'), (2, 'Bob')");
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
     cp_stats before = stats_of(syncer);
     redis_run(f, "SET %s:1 untouched", f->prefix);
-    notify(f, "customer_deleted", "no id");
-    WAIT_UNTIL(stats_of(syncer).bad_payloads == 1);
-    for (size_t i = 0; i < bad_count; i++) {
-        notify(f, "customer_updated", bad_payloads[i]);
-        WAIT_UNTIL(stats_of(syncer).bad_payloads == i + 2);
+    for (size_t i = 0; i < IMPOSSIBLE; i++) {
+        notify(f, "customer_updated", impossible[i]);
+        WAIT_UNTIL(stats_of(syncer).bad_payloads == i + 1);
     }
-    REQUIRE_INT(count_logged(f, "channel customer_deleted: payload \"no id\""), ==, 1);
-    REQUIRE_INT(count_logged(f, "channel customer_updated: payload"), ==, 9); /* ten in ten seconds; all are counted */
+    REQUIRE_INT(count_logged(f, "channel customer_updated: payload"), ==, IMPOSSIBLE);
+    REQUIRE_INT(stats_of(syncer).unreadable, >=, IMPOSSIBLE);
 
-    /* What comes after is served as ever. */
-    notify(f, "customer_updated", "[2]");
+    /* What comes after, or beside it, is served as ever. */
+    notify(f, "customer_updated", "[2147483648, 2, \"8.50\"]");
     WAIT_UNTIL(stats_of(syncer).stored == before.stored + 1);
     cp_stats after = stats_of(syncer);
     REQUIRE_INT(after.events - before.events, ==, 1);
-    REQUIRE_INT(after.deleted, ==, before.deleted);
     REQUIRE_INT(after.resyncs, ==, before.resyncs);
     expect_document(f, 1, "untouched");
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* An event that cannot be read is an event lost: everything is read again. Not at once for each, but for the last, too. */
+START_TEST(what_cannot_be_read_asks_for_a_resync)
+{
+    struct fixture *f = fixture_open();
+    sql(f, "insert into customer (id_customer, name) values (1, 'Ada'), (2, 'Bob')");
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    redis_run(f, "SET %s:1 stale", f->prefix);
+    notify(f, "customer_deleted", "no id");
+    expect_customers(f);
+    WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_UNREADABLE] == 1);
+    REQUIRE_INT(count_logged(f, "channel customer_deleted: payload \"no id\""), ==, 1);
+    for (size_t i = 0; i < UNREADABLE; i++) {
+        notify(f, "customer_updated", unreadable[i]);
+        WAIT_UNTIL(stats_of(syncer).bad_payloads == i + 2);
+    }
+    redis_run(f, "SET %s:2 stale", f->prefix);
+    expect_customers(f);
+    REQUIRE_INT(stats_of(syncer).causes[CP_CAUSE_UNREADABLE], <=, 1 + UNREADABLE / 2);
     stop_syncer(f, syncer);
     fixture_close(f);
 }
@@ -138,7 +154,8 @@ Suite *payloads_suite(void)
     TCase *tcase = tcase_create("payloads");
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, row_level_trigger);
-    tcase_add_test(tcase, bad_payloads_change_nothing);
+    tcase_add_test(tcase, what_can_be_no_id_changes_nothing);
+    tcase_add_test(tcase, what_cannot_be_read_asks_for_a_resync);
     tcase_add_test(tcase, odd_payloads_are_understood);
     tcase_add_test(tcase, star_means_everything);
     suite_add_tcase(suite, tcase);
