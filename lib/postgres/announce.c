@@ -19,7 +19,7 @@ struct payload {
 static cp_code notify(struct cpi_pg *pg, const struct cpi_entity *entity, const char *payload, cp_error *err)
 {
     struct cpi_pg_parameter parameters[] = {{.value = entity->channels[0]}, {.value = payload}};
-    struct cpi_rows *result = cpi_pg_query(pg, "select pg_notify($1, $2)", parameters, 2, false, err);
+    struct cpi_rows *result = cpi_pg_query(pg, "select pg_catalog.pg_notify($1, $2)", parameters, 2, false, err);
     cpi_rows_free(result);
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }

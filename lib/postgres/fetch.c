@@ -95,7 +95,18 @@ void cpi_id_array_fini(struct cpi_id_array *array)
 
 const char *cpi_id_wire_type(enum cpi_id_type type)
 {
-    return cpi_id_is_text(type) ? "text" : "int8";
+    return cpi_id_is_text(type) ? "pg_catalog.text" : "pg_catalog.int8";
+}
+
+const char *cpi_id_sql_type(enum cpi_id_type type)
+{
+    static const char *const names[] = {
+        [CPI_ID_INTEGER] = "pg_catalog.int4",
+        [CPI_ID_BIGINT] = "pg_catalog.int8",
+        [CPI_ID_UUID] = "pg_catalog.uuid",
+        [CPI_ID_TEXT] = "pg_catalog.text",
+    };
+    return names[type];
 }
 
 union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const struct cpi_rows *result, int row, int column)
@@ -118,7 +129,7 @@ static void statement_name(uint32_t index, char name[32])
 
 static char *fetch_sql(const struct cpi_entity *entity, const char *document_cast)
 {
-    const char *type = cpi_id_type_name(entity->id_type);
+    const char *type = cpi_id_sql_type(entity->id_type);
     const char *wire = cpi_id_wire_type(entity->id_type);
     char *sql = NULL;
     int length = entity->fetch_many
@@ -126,8 +137,8 @@ static char *fetch_sql(const struct cpi_entity *entity, const char *document_cas
                                 "select f.id::%s, f.document%s from %s($1::%s[]::%s[]) as f(id, document)"
                                 " where f.id is not null",
                                 wire, document_cast, entity->fetch, wire, type)
-                     : asprintf(&sql, "select u.id::%s, %s(u.id)%s from unnest($1::%s[]::%s[]) as u(id)", wire,
-                                entity->fetch, document_cast, wire, type);
+                     : asprintf(&sql, "select u.id::%s, %s(u.id)%s from pg_catalog.unnest($1::%s[]::%s[]) as u(id)",
+                                wire, entity->fetch, document_cast, wire, type);
     return length < 0 ? NULL : sql;
 }
 
@@ -167,7 +178,7 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
     case VARCHAR_OID:
         return prepare(pg, name, entity, "", err);
     case JSONB_OID: /* its binary format begins with a version byte */
-        return prepare(pg, name, entity, "::text", err);
+        return prepare(pg, name, entity, "::pg_catalog.text", err);
     default:
         pg->failure = CPI_FAILURE_STATEMENT;
         return cpi_error(err, CP_ERR_POSTGRES, false,

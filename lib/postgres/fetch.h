@@ -25,8 +25,10 @@ bool cpi_id_array_add(struct cpi_id_array *array, const union cpi_id *id);
 struct cpi_pg_parameter cpi_id_array_parameter(struct cpi_id_array *array);
 void cpi_id_array_fini(struct cpi_id_array *array);
 
-/* "int8" or "text": how ids of the type travel, both ways. */
+/* Types as SQL names them, with their schema: somebody else's type of that name may come first in the search_path. The
+ * first is int8 or text: how ids travel, both ways. The second is what a fetch function takes. */
 const char *cpi_id_wire_type(enum cpi_id_type type);
+const char *cpi_id_sql_type(enum cpi_id_type type);
 
 /* The id in a binary result's column. A text id points into the result and lives as long as that. */
 union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const struct cpi_rows *result, int row, int column);

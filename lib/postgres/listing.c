@@ -12,7 +12,8 @@
 static char *page_sql(const struct cpi_entity *entity, bool first)
 {
     char condition[64];
-    snprintf(condition, sizeof condition, first ? "is not null" : "> $1::%s", cpi_id_type_name(entity->id_type));
+    snprintf(condition, sizeof condition, first ? "is not null" : "operator(pg_catalog.>) $1::%s",
+             cpi_id_sql_type(entity->id_type));
     char *sql = NULL;
     int length = asprintf(&sql,
                           "select listed.id::%s from (%s\n) as listed(id) where listed.id %s"
@@ -23,13 +24,14 @@ static char *page_sql(const struct cpi_entity *entity, bool first)
 
 static char *missing_sql(const struct cpi_entity *entity)
 {
-    const char *type = cpi_id_type_name(entity->id_type);
+    const char *type = cpi_id_sql_type(entity->id_type);
     const char *wire = cpi_id_wire_type(entity->id_type);
     char *sql = NULL;
-    int length = asprintf(&sql,
-                          "select u.id::%s from unnest($1::%s[]::%s[]) as u(id)"
-                          " where not exists (select from (%s\n) as listed(id) where listed.id = u.id)",
-                          wire, wire, type, entity->list);
+    int length =
+        asprintf(&sql,
+                 "select u.id::%s from pg_catalog.unnest($1::%s[]::%s[]) as u(id)"
+                 " where not exists (select from (%s\n) as listed(id) where listed.id operator(pg_catalog.=) u.id)",
+                 wire, wire, type, entity->list);
     return length < 0 ? NULL : sql;
 }
 
@@ -102,7 +104,8 @@ static cp_code wrong_type(struct cpi_pg *pg, cpi_oid type, const char *names, cp
     char oid[16];
     snprintf(oid, sizeof oid, "%u", type);
     struct cpi_pg_parameter parameter = {.value = oid};
-    struct cpi_rows *result = cpi_pg_query(pg, "select format_type($1::oid, null)", &parameter, 1, false, err);
+    struct cpi_rows *result =
+        cpi_pg_query(pg, "select pg_catalog.format_type($1::pg_catalog.oid, null)", &parameter, 1, false, err);
     if (result == NULL) {
         return CP_ERR_POSTGRES;
     }

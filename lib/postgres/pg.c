@@ -299,12 +299,13 @@ static cp_code set_up(struct cpi_pg *pg, cp_error *err)
     snprintf(timeout, sizeof timeout, "%d", pg->statement_timeout_ms);
     struct cpi_pg_parameter parameter = {.value = timeout};
     /* idle_session_timeout came with version 14. */
-    struct cpi_rows *result = cpi_pg_query(pg,
-                                           "select pg_is_in_recovery(), set_config('jit', 'off', false),"
-                                           " set_config('statement_timeout', $1, false),"
-                                           " case when current_setting('server_version_num')::int >= 140000"
-                                           " then set_config('idle_session_timeout', '0', false) end",
-                                           &parameter, 1, false, err);
+    struct cpi_rows *result =
+        cpi_pg_query(pg,
+                     "select pg_catalog.pg_is_in_recovery(), pg_catalog.set_config('jit', 'off', false),"
+                     " pg_catalog.set_config('statement_timeout', $1, false),"
+                     " case when pg_catalog.current_setting('server_version_num')::int operator(pg_catalog.>=) 140000"
+                     " then pg_catalog.set_config('idle_session_timeout', '0', false) end",
+                     &parameter, 1, false, err);
     if (result == NULL) {
         return pg->failure == CPI_FAILURE_STATEMENT ? pg_refuse(pg) : CP_ERR_POSTGRES;
     }
