@@ -221,15 +221,15 @@ CP_API cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error 
 
 /* Why everything was read again. */
 typedef enum cp_cause {
-    CP_CAUSE_START,    /* it listened for the first time: the warm-up, as configured */
-    CP_CAUSE_LISTENER, /* it listened again, and may have missed changes */
-    CP_CAUSE_TRUNCATE, /* a notification of "*" */
-    CP_CAUSE_OVERFLOW, /* max_pending was passed, or memory ran out */
-    CP_CAUSE_REDIS,    /* Redis has lost data, or may have */
-    CP_CAUSE_REQUEST,  /* cp_syncer_resync() */
-    CP_CAUSE_RETRY,    /* what had failed in the run before */
+    CP_CAUSE_START,      /* it listened for the first time: the warm-up, as configured */
+    CP_CAUSE_LISTENER,   /* it listened again, and may have missed changes */
+    CP_CAUSE_TRUNCATE,   /* a notification of "*" */
+    CP_CAUSE_OVERFLOW,   /* max_pending was passed, or memory ran out */
+    CP_CAUSE_REDIS,      /* Redis has lost data, or may have */
+    CP_CAUSE_REQUEST,    /* cp_syncer_resync() */
+    CP_CAUSE_RETRY,      /* what had failed in the run before */
     CP_CAUSE_UNREADABLE, /* a notification could not be read, and may have named anything */
-    CP_CAUSES          /* how many this header knows */
+    CP_CAUSES            /* how many this header knows */
 } cp_cause;
 
 /* In words, such as "Redis has lost data". Never NULL; the string is static. */

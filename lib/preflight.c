@@ -10,7 +10,7 @@ static cp_code check_procedure(struct cpi_pg *pg, const struct cpi_entity *entit
 {
     cp_error why;
     struct cpi_pg_parameter parameter = {.value = entity->warmup_procedure};
-    struct cpi_rows *result = cpi_pg_query(pg, "select $1::regproc", &parameter, 1, false, &why);
+    struct cpi_rows *result = cpi_pg_query(pg, "select $1::pg_catalog.regproc", &parameter, 1, false, &why);
     if (result == NULL) {
         return cpi_error(err, why.code, why.retriable, "entity \"%s\": warm-up procedure %s: %s", entity->name,
                          entity->warmup_procedure, why.message);

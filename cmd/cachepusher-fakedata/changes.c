@@ -13,7 +13,7 @@ enum { MAX_ADDRESSES_OF_NEW_CUSTOMER = 3 };
 
 /* The row with id $1, or the next one, or the first of all: one or two index lookups. */
 #define ROW_AT_1(table, id)                                                                                            \
-    "coalesce((select " id " from " table " where " id " >= $1::int order by " id " limit 1),"                         \
+    "coalesce((select " id " from " table " where " id " operator(pg_catalog.>=) $1::int order by " id " limit 1),"    \
     " (select " id " from " table " order by " id " limit 1))"
 #define CUSTOMER_AT_1 ROW_AT_1("customer", "id_customer")
 #define ADDRESS_AT_1 ROW_AT_1("address", "id_address")
@@ -44,35 +44,37 @@ static const struct {
                       "  select description, id_customer"
                       "  from c, (values ($2), ($3), ($4)) as v (description)"
                       "  where description is not null returning id_address)"
-                      " select id_customer, (select max(id_address) from a) from c"},
+                      " select id_customer, (select pg_catalog.max(id_address) from a) from c"},
     [ADD_ADDRESS] = {"add_address", 2,
                      "insert into address (description, fk_customer)"
                      " select $2, id from (select " CUSTOMER_AT_1 " as id) as c"
                      " where id is not null returning null::int, id_address"},
     [RENAME_CUSTOMER] = {"rename_customer", 2,
-                         "update customer set name = $2 where id_customer = " CUSTOMER_AT_1
+                         "update customer set name = $2 where id_customer operator(pg_catalog.=) " CUSTOMER_AT_1
                          " returning id_customer, null::int"},
     [REWRITE_ADDRESS] = {"rewrite_address", 2,
-                         "update address set description = $2 where id_address = " ADDRESS_AT_1
+                         "update address set description = $2 where id_address operator(pg_catalog.=) " ADDRESS_AT_1
                          " returning null::int, id_address"},
     /* Never to the customer that has it: with one customer only, nothing is found. */
     [MOVE_ADDRESS] = {"move_address", 2,
                       "with a as (select id_address, fk_customer from address"
-                      "  where id_address = " ADDRESS_AT_1 "),"
+                      "  where id_address operator(pg_catalog.=) " ADDRESS_AT_1 "),"
                       " t as (select a.id_address, coalesce("
-                      "  (select id_customer from customer where id_customer >= $2::int"
-                      "   and id_customer is distinct from a.fk_customer"
+                      "  (select id_customer from customer where id_customer operator(pg_catalog.>=) $2::int"
+                      "   and (id_customer operator(pg_catalog.=) a.fk_customer) is not true"
                       "   order by id_customer limit 1),"
                       "  (select id_customer from customer"
-                      "   where id_customer is distinct from a.fk_customer"
+                      "   where (id_customer operator(pg_catalog.=) a.fk_customer) is not true"
                       "   order by id_customer limit 1)) as id_customer from a)"
                       " update address set fk_customer = t.id_customer from t"
-                      " where address.id_address = t.id_address and t.id_customer is not null"
+                      " where address.id_address operator(pg_catalog.=) t.id_address and t.id_customer is not null"
                       " returning t.id_customer, t.id_address"},
     [DELETE_CUSTOMER] = {"delete_customer", 1,
-                         "delete from customer where id_customer = " CUSTOMER_AT_1 " returning id_customer, null::int"},
+                         "delete from customer where id_customer operator(pg_catalog.=) " CUSTOMER_AT_1
+                         " returning id_customer, null::int"},
     [DELETE_ADDRESS] = {"delete_address", 1,
-                        "delete from address where id_address = " ADDRESS_AT_1 " returning null::int, id_address"},
+                        "delete from address where id_address operator(pg_catalog.=) " ADDRESS_AT_1
+                        " returning null::int, id_address"},
 };
 
 struct outcome {
@@ -105,9 +107,11 @@ enum db_status changes_prepare(struct changes *changes)
         PQclear(result);
     }
     if (status == DB_OK)
-        status = read_range(db, "select min(id_customer), max(id_customer) from customer", &changes->customers);
+        status = read_range(db, "select pg_catalog.min(id_customer), pg_catalog.max(id_customer) from customer",
+                            &changes->customers);
     if (status == DB_OK)
-        status = read_range(db, "select min(id_address), max(id_address) from address", &changes->addresses);
+        status = read_range(db, "select pg_catalog.min(id_address), pg_catalog.max(id_address) from address",
+                            &changes->addresses);
     return status;
 }
 

@@ -128,8 +128,8 @@ enum db_status db_check_schema(struct db *db)
     int present[2] = {0, 0};
     enum db_status status;
     status = db_read_ints(db,
-                          "select (to_regclass('customer') is not null)::int,"
-                          " (to_regclass('address') is not null)::int",
+                          "select (pg_catalog.to_regclass('customer') is not null)::int,"
+                          " (pg_catalog.to_regclass('address') is not null)::int",
                           NULL, present, 2);
     if (status != DB_OK)
         return status;

@@ -31,9 +31,10 @@ struct load {
  * looked at, because rows may have been added with ids of their own.
  */
 #define RESERVE(table, id)                                                                                             \
-    "with first as (select greatest(nextval(pg_get_serial_sequence('" table "', '" id "')),"                           \
-    " coalesce(max(" id "), 0) + 1) as id from " table ")"                                                             \
-    " select id, setval(pg_get_serial_sequence('" table "', '" id "'), id + $1::bigint, false)"                        \
+    "with first as (select greatest(pg_catalog.nextval(pg_catalog.pg_get_serial_sequence('" table "', '" id "')),"     \
+    " coalesce(pg_catalog.max(" id "), 0) operator(pg_catalog.+) 1) as id from " table ")"                             \
+    " select id, pg_catalog.setval(pg_catalog.pg_get_serial_sequence('" table "', '" id                                \
+    "'), id operator(pg_catalog.+) $1::bigint, false)"                                                                 \
     " from first"
 
 /*

@@ -6,36 +6,38 @@
 #include <string.h>
 
 /* A lock's number is made of a text. pg_locks shows it in two halves. */
-#define KEY_OF(text, seed)                                                                                             \
-    "pg_catalog.hashtextextended(pg_catalog.concat('cachepusher ', " text "::pg_catalog.text), " seed ")"
+#define KEY_OF(text, seed) "pg_catalog.hashtextextended('cachepusher ' operator(pg_catalog.||) " text ", " seed ")"
 #define KEY(text) KEY_OF(text, "0")
 #define LISTENER_KEY(text) KEY_OF(text, "1")
-#define EQ " operator(pg_catalog.=) "
 #define IS_LOCK_OF(l, key)                                                                                             \
-    l ".locktype" EQ "'advisory' and " l ".objsubid" EQ "1 and " l ".granted and " l ".database" EQ                    \
-      "(select oid from pg_catalog.pg_database where datname" EQ "pg_catalog.current_database()) and"                  \
-      " ((" l ".classid::pg_catalog.int8 operator(pg_catalog.<<) 32) operator(pg_catalog.|) " l                        \
-      ".objid::pg_catalog.int8)" EQ key
+    l ".locktype operator(pg_catalog.=) 'advisory' and " l ".objsubid operator(pg_catalog.=) 1 and " l ".granted and"  \
+      " " l ".database operator(pg_catalog.=) (select oid from pg_catalog.pg_database"                                 \
+      " where datname operator(pg_catalog.=) pg_catalog.current_database()) and (" l ".classid::bigint"                \
+      " operator(pg_catalog.<<) 32 operator(pg_catalog.|) " l ".objid::bigint) operator(pg_catalog.=) " key
 #define IS_LOCK(l, text) IS_LOCK_OF(l, KEY(text))
 
 /* The holder's process, whether it is the session of token $2, whether it is silent, a line for people. What another
  * role does may not be ours to see: then it is not silent. */
 static const char holder_sql[] =
-    "select l.pid, exists (select from pg_catalog.pg_locks t where t.pid" EQ "l.pid and " IS_LOCK(
+    "select l.pid,"
+    " exists (select from pg_catalog.pg_locks t where t.pid operator(pg_catalog.=) l.pid and " IS_LOCK(
         "t", "$2") "),"
-                   " coalesce(a.state" EQ "'idle' and pg_catalog.clock_timestamp() operator(pg_catalog.>)"
-                   " (a.state_change operator(pg_catalog.+) $3::pg_catalog.interval), false),"
-                   " pg_catalog.concat('Postgres process ', l.pid, ' from ' operator(pg_catalog.||)"
-                   " pg_catalog.host(a.client_addr))"
-                   " from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid" EQ "l.pid where "
-    IS_LOCK("l", "$1");
+                   " coalesce(a.state operator(pg_catalog.=) 'idle'"
+                   " and (pg_catalog.clock_timestamp() operator(pg_catalog.-) a.state_change) operator(pg_catalog.>)"
+                   " ($3::double precision operator(pg_catalog.*) interval '1 ms'), false),"
+                   " pg_catalog.concat('Postgres process ', l.pid, ' from ' operator(pg_catalog.||) "
+                   "pg_catalog.host(a.client_addr))"
+                   " from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid "
+                   "operator(pg_catalog.=) l.pid"
+                   " where " IS_LOCK("l", "$1");
 
-static const char take_sql[] =
-    "select case when pg_catalog.pg_try_advisory_lock(" KEY("$1") ") then pg_catalog.pg_try_advisory_lock(" KEY(
-        "$2") ") else false end,"
-              " pg_catalog.to_hex(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', $1::pg_catalog.text,"
-              " pg_catalog.current_database(), c.system_identifier, $3::pg_catalog.text), 0))"
-              " from pg_catalog.pg_control_system() c";
+static const char take_sql[] = "select case when pg_catalog.pg_try_advisory_lock(" KEY(
+    "$1") ")"
+          " then pg_catalog.pg_try_advisory_lock(" KEY(
+              "$2") ") else false end,"
+                    " pg_catalog.to_hex(pg_catalog.hashtextextended(pg_catalog.concat_ws("
+                    "' ', $1, pg_catalog.current_database(), c.system_identifier, $3::pg_catalog.text), 0))"
+                    " from pg_catalog.pg_control_system() c";
 
 cp_code cpi_lock_try(struct cpi_pg *pg, const char *name, int database, struct cpi_lease_session *session,
                      bool *acquired, cp_error *err)
@@ -58,9 +60,9 @@ cp_code cpi_lock_try(struct cpi_pg *pg, const char *name, int database, struct c
 cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *token, struct cpi_lock_holder *holder,
                              cp_error *err)
 {
-    char silent[24];
-    snprintf(silent, sizeof silent, "%d ms", CPI_LEASE_SILENT_MS);
-    struct cpi_pg_parameter parameters[] = {{.value = name}, {.value = token}, {.value = silent}};
+    char silent_ms[16];
+    snprintf(silent_ms, sizeof silent_ms, "%d", CPI_LEASE_SILENT_MS);
+    struct cpi_pg_parameter parameters[] = {{.value = name}, {.value = token}, {.value = silent_ms}};
     struct cpi_rows *rows = cpi_pg_query(pg, holder_sql, parameters, 3, false, err);
     if (rows == NULL) {
         return CP_ERR_POSTGRES;
@@ -78,13 +80,13 @@ cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *to
 
 /* Shared: a former session that cannot be ended now must not keep us from listening. Whether one may be ended is
  * decided beforehand, since a refusal would fail the statement. */
-static const char claim_sql[] =
-    "select pg_catalog.pg_advisory_lock_shared(" LISTENER_KEY(
-        "$1") "), pg_catalog.count(pg_catalog.pg_terminate_backend(l.pid))"
-              " from (select l.pid from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid" EQ "l.pid"
-              " where l.pid operator(pg_catalog.<>) pg_catalog.pg_backend_pid()"
-              " and pg_catalog.pg_has_role(a.usesysid, 'MEMBER') and "
-    IS_LOCK_OF("l", LISTENER_KEY("$1")) ") as l";
+static const char claim_sql[] = "select pg_catalog.pg_advisory_lock_shared(" LISTENER_KEY(
+    "$1") "),"
+          " pg_catalog.count(pg_catalog.pg_terminate_backend(l.pid))"
+          " from (select l.pid from pg_catalog.pg_locks l"
+          " join pg_catalog.pg_stat_activity a on a.pid operator(pg_catalog.=) l.pid"
+          " where l.pid operator(pg_catalog.<>) pg_catalog.pg_backend_pid()"
+          " and pg_catalog.pg_has_role(a.usesysid, 'MEMBER') and " IS_LOCK_OF("l", LISTENER_KEY("$1")) ") as l";
 
 cp_code cpi_lock_claim_listening(struct cpi_pg *pg, const char *name, cp_error *err)
 {
@@ -97,7 +99,8 @@ cp_code cpi_lock_claim_listening(struct cpi_pg *pg, const char *name, cp_error *
 cp_code cpi_lock_end_session(struct cpi_pg *pg, const char *pid, cp_error *err)
 {
     struct cpi_pg_parameter parameter = {.value = pid};
-    struct cpi_rows *ended = cpi_pg_query(pg, "select pg_catalog.pg_terminate_backend($1::pg_catalog.int4)", &parameter, 1, false, err);
+    struct cpi_rows *ended =
+        cpi_pg_query(pg, "select pg_catalog.pg_terminate_backend($1::int)", &parameter, 1, false, err);
     cpi_rows_free(ended);
     return ended != NULL ? CP_OK : CP_ERR_POSTGRES;
 }

@@ -137,8 +137,8 @@ static char *fetch_sql(const struct cpi_entity *entity, const char *document_cas
                                 "select f.id::%s, f.document%s from %s($1::%s[]::%s[]) as f(id, document)"
                                 " where f.id is not null",
                                 wire, document_cast, entity->fetch, wire, type)
-                     : asprintf(&sql, "select u.id::%s, %s(u.id)%s from pg_catalog.unnest($1::%s[]::%s[]) as u(id)", wire,
-                                entity->fetch, document_cast, wire, type);
+                     : asprintf(&sql, "select u.id::%s, %s(u.id)%s from pg_catalog.unnest($1::%s[]::%s[]) as u(id)",
+                                wire, entity->fetch, document_cast, wire, type);
     return length < 0 ? NULL : sql;
 }
 

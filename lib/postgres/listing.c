@@ -12,8 +12,8 @@
  *
  * A page continues behind the last id of the one before, and the column's own order may take different texts for equal
  * (a nondeterministic collation): whatever equals that id comes again, so that no spelling of it is left out. Only what
- * is behind it counts for the end of the listing. A number is compared as an int8, since the column may have larger ones
- * than the entity's type. */
+ * is behind it counts for the end of the listing. A number is compared as an int8, since the column may have larger
+ * ones than the entity's type. */
 static char *page_sql(const struct cpi_entity *entity, bool first)
 {
     const char *wire = cpi_id_wire_type(entity->id_type);
@@ -32,8 +32,8 @@ static char *page_sql(const struct cpi_entity *entity, bool first)
     return length < 0 ? NULL : sql;
 }
 
-/* Texts are also compared byte by byte: the index finds what is equal in the column's order, and only the same bytes are
- * the same key. */
+/* Texts are also compared byte by byte: the index finds what is equal in the column's order, and only the same bytes
+ * are the same key. */
 static char *missing_sql(const struct cpi_entity *entity)
 {
     static const char bytes[] = " and listed.id::pg_catalog.text collate pg_catalog.\"C\" operator(pg_catalog.=)"
@@ -131,7 +131,8 @@ static cp_code wrong_type(struct cpi_pg *pg, cpi_oid type, const char *names, cp
     char oid[16];
     snprintf(oid, sizeof oid, "%u", type);
     struct cpi_pg_parameter parameter = {.value = oid};
-    struct cpi_rows *result = cpi_pg_query(pg, "select pg_catalog.format_type($1::pg_catalog.oid, null)", &parameter, 1, false, err);
+    struct cpi_rows *result =
+        cpi_pg_query(pg, "select pg_catalog.format_type($1::pg_catalog.oid, null)", &parameter, 1, false, err);
     if (result == NULL) {
         return CP_ERR_POSTGRES;
     }

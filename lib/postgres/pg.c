@@ -329,8 +329,9 @@ static cp_code set_up(struct cpi_pg *pg, cp_error *err)
     }
     if (cpi_rows_count(result) == 0 || cpi_rows_columns(result) != 2) {
         cpi_rows_free(result);
-        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the first statement was answered without a row: this is no "
-                                              "Postgres, or a proxy that cannot be used");
+        cpi_error(err, CP_ERR_POSTGRES, true,
+                  "Postgres: the first statement was answered without a row: this is no "
+                  "Postgres, or a proxy that cannot be used");
         return give_up(pg);
     }
     bool standby = cpi_rows_is_true(result, 0);

@@ -5,8 +5,8 @@
  * A request never blocks and is never lost: one that comes while a resync runs leads to another run.
  *
  * It also keeps the generation of Postgres sessions. What a session got when it connected (search_path, time zone, the
- * role's settings, prepared plans) may be out of date. When there is reason to think so the generation is increased, and
- * every thread opens a new session before it reads with one of an older generation.
+ * role's settings, prepared plans) may be out of date. When there is reason to think so the generation is increased,
+ * and every thread opens a new session before it reads with one of an older generation.
  */
 #ifndef CPI_REQUESTS_H
 #define CPI_REQUESTS_H

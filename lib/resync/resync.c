@@ -46,9 +46,14 @@ struct cpi_resync {
 
 const char *cp_cause_name(cp_cause cause)
 {
-    static const char *const names[CP_CAUSES] = {
-        "start",   "listener connected again", "truncate", "overflow", "Redis has lost data",
-        "request", "again what failed", "unreadable notification"};
+    static const char *const names[CP_CAUSES] = {"start",
+                                                 "listener connected again",
+                                                 "truncate",
+                                                 "overflow",
+                                                 "Redis has lost data",
+                                                 "request",
+                                                 "again what failed",
+                                                 "unreadable notification"};
     return cause >= 0 && cause < CP_CAUSES ? names[cause] : "unknown";
 }
 

@@ -326,12 +326,12 @@ enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will
 static bool run_procedure(struct cpi_steps *steps, const char *name, cp_error *err)
 {
     struct cpi_pg_parameter parameter = {.value = name};
-    struct cpi_rows *kind =
-        cpi_steps_open(steps, err) == CP_OK
-            ? cpi_pg_query(&steps->scan.pg, "select prokind from pg_catalog.pg_proc where oid operator(pg_catalog.=)"
-                                             " $1::pg_catalog.regproc::pg_catalog.oid",
-                           &parameter, 1, false, err)
-            : NULL;
+    struct cpi_rows *kind = cpi_steps_open(steps, err) == CP_OK
+                                ? cpi_pg_query(&steps->scan.pg,
+                                               "select prokind from pg_catalog.pg_proc where oid operator(pg_catalog.=)"
+                                               " $1::pg_catalog.regproc::pg_catalog.oid",
+                                               &parameter, 1, false, err)
+                                : NULL;
     if (kind == NULL) {
         return false;
     }

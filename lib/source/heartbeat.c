@@ -50,13 +50,15 @@ static bool is_held_up(const struct cpi_pg *pg)
     other.connection = NULL;
     other.connect_timeout_ms = PROBE_TIMEOUT_MS;
     other.statement_timeout_ms = PROBE_TIMEOUT_MS;
-    struct cpi_rows *result = cpi_pg_open(&other, NULL) != CP_OK
-                                  ? NULL
-                                  : cpi_pg_query(&other,
-                                                 "select from pg_catalog.pg_stat_activity where pid operator(pg_catalog.=) $1::pg_catalog.int4"
-                                                 " and state operator(pg_catalog.=) 'active'"
-                                                 " and wait_event_type operator(pg_catalog.=) any ('{Lock,IPC}'::pg_catalog.text[])",
-                                                 &parameter, 1, false, NULL);
+    struct cpi_rows *result =
+        cpi_pg_open(&other, NULL) != CP_OK
+            ? NULL
+            : cpi_pg_query(
+                  &other,
+                  "select from pg_catalog.pg_stat_activity where pid operator(pg_catalog.=) $1::pg_catalog.int4"
+                  " and state operator(pg_catalog.=) 'active'"
+                  " and wait_event_type operator(pg_catalog.=) any ('{Lock,IPC}'::pg_catalog.text[])",
+                  &parameter, 1, false, NULL);
     bool held_up = cpi_rows_count(result) > 0;
     cpi_rows_free(result);
     cpi_pg_close(&other);

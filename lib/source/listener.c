@@ -16,7 +16,8 @@ enum {
     BACKLOG_LOOK_MS = 5, /* at full rings: a worker empties one in about the time of a batch */
     RETRY_BASE_MS = 50,
     RETRY_CAP_MS = 2000,
-    /* Anybody who may NOTIFY can ask for a resync. One that is asked for sooner after the last waits, and is not lost. */
+    /* Anybody who may NOTIFY can ask for a resync. One that is asked for sooner after the last waits, and is not lost.
+     */
     EVERYTHING_EVERY_MS = 1000,
     UNREADABLE_EVERY_MS = 10000
 };

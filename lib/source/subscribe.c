@@ -25,9 +25,8 @@ static cp_code listen_to(struct cpi_pg *pg, const char *channel, cp_error *err)
  * statement's own timeout. */
 static cp_code make_ours(struct cpi_pg *pg, cp_error *err)
 {
-    struct cpi_rows *result = cpi_pg_query(
-        pg, "select pg_catalog.set_config('synchronous_commit', 'off', false)", NULL, 0,
-        false, err);
+    struct cpi_rows *result =
+        cpi_pg_query(pg, "select pg_catalog.set_config('synchronous_commit', 'off', false)", NULL, 0, false, err);
     cpi_rows_free(result);
     return result != NULL ? CP_OK : CP_ERR_POSTGRES;
 }

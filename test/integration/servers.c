@@ -116,15 +116,15 @@ int terminate_backends(struct fixture *f, const char *name_like)
 
 enum { CONNECTIONS_LOCK = 4712 };
 
+/* The function of Postgres itself makes way: what the library sends names its schema. */
 void hold_connections(struct fixture *f, PGconn *holder, const char *name)
 {
     sqlf(f,
-         "create schema slow;"
-         "create function slow.pg_is_in_recovery() returns boolean language plpgsql as $$ begin"
+         "alter function pg_catalog.pg_is_in_recovery() rename to is_in_recovery_really;"
+         "create function pg_catalog.pg_is_in_recovery() returns boolean language plpgsql as $$ begin"
          " if current_setting('application_name') = '%s' then"
-         " perform pg_advisory_xact_lock_shared(%d); end if; return false; end $$;"
-         "alter database %s set search_path = slow, pg_catalog, public",
-         name, CONNECTIONS_LOCK, f->database);
+         " perform pg_advisory_xact_lock_shared(%d); end if; return false; end $$",
+         name, CONNECTIONS_LOCK);
     char statement[64];
     snprintf(statement, sizeof statement, "select pg_advisory_lock(%d)", CONNECTIONS_LOCK);
     sql_on(holder, statement);

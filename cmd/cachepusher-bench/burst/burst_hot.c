@@ -14,7 +14,7 @@ enum { WRITERS = 4, LOOK_EVERY_MS = 2, PATIENCE_S = 60, SITUATIONS = 2 };
 /* Fetches that are slower than the updates, as for documents from many tables. */
 static const char slow_function[] =
     "create or replace function bench_slow_get(id integer) returns json language sql stable as"
-    " $$ select customer_get(id) from (select pg_sleep(0.005) offset 0) as waited $$";
+    " $$ select customer_get(id) from (select pg_catalog.pg_sleep(0.005) offset 0) as waited $$";
 
 static const char slow_entities[] =
     "{\"entities\": [{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"fetch\": \"bench_slow_get\","
@@ -69,8 +69,8 @@ static void open_writers(struct servers *servers, struct writer *writers, long c
                                   .updates = updates * (i + 1) / WRITERS - updates * i / WRITERS};
         /* Commits that notify wait for each other's flush, so the disk would set the rate. */
         pg_do(writer->pg, "set synchronous_commit = off");
-        PGresult *result =
-            PQprepare(writer->pg, "hot", "update customer set name = $1 where id_customer = $2", 0, NULL);
+        PGresult *result = PQprepare(
+            writer->pg, "hot", "update customer set name = $1 where id_customer operator(pg_catalog.=) $2", 0, NULL);
         if (PQresultStatus(result) != PGRES_COMMAND_OK) {
             fatal("burst: %s", PQerrorMessage(writer->pg));
         }
@@ -129,7 +129,7 @@ static void run_once(struct servers *servers, const struct options *options, int
     cp_stats before = {.size = sizeof before};
     cp_stats after;
     pg_do(pg, "vacuum customer");
-    long customer = (long)pg_do(pg, "select min(id_customer) from customer");
+    long customer = (long)pg_do(pg, "select pg_catalog.min(id_customer) from customer");
     cp_syncer *syncer = follower_start(servers, options->threads.items[0], situations[situation].entities);
     open_writers(servers, writers, customer, options->updates);
     cp_syncer_stats(syncer, &before, NULL);

@@ -22,7 +22,7 @@ struct queue_usage {
 
 double queue_usage_kib(PGconn *pg)
 {
-    PGresult *result = PQexec(pg, "select pg_notification_queue_usage() * 8 * 1024 * 1024");
+    PGresult *result = PQexec(pg, "select pg_catalog.pg_notification_queue_usage() operator(pg_catalog.*) 8388608");
     if (PQresultStatus(result) != PGRES_TUPLES_OK) {
         fatal("pg_notification_queue_usage(): %s", PQerrorMessage(pg));
     }

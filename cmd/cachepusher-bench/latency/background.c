@@ -9,7 +9,9 @@
 enum { READERS = 2, WRITERS = 2 };
 
 static const char read_sql[] = "select customer_get($1)";
-static const char write_sql[] = "update customer set touched_at = now() where id_customer between $1 and $2";
+static const char write_sql[] =
+    "update customer set touched_at = pg_catalog.now()"
+    " where id_customer operator(pg_catalog.>=) $1 and id_customer operator(pg_catalog.<=) $2";
 
 /* splitmix64: which customers are busy is the same in every run. */
 static uint64_t scatter(uint64_t number)

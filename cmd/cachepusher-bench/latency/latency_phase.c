@@ -59,7 +59,8 @@ static void start_changes(struct paced *paced, const struct servers *servers)
         /* Commits that notify wait for each other's flush, so the disk would set the rate and commits would queue up.
          */
         pg_do(pg, "set synchronous_commit = off");
-        PGresult *result = PQprepare(pg, "change", "update customer set name = $1 where id_customer = $2", 0, NULL);
+        PGresult *result = PQprepare(
+            pg, "change", "update customer set name = $1 where id_customer operator(pg_catalog.=) $2", 0, NULL);
         if (PQresultStatus(result) != PGRES_COMMAND_OK) {
             fatal("preparing changes: %s", PQerrorMessage(pg));
         }

@@ -52,7 +52,8 @@ void watched_init(struct watched *watched, PGconn *pg, uint32_t count)
 {
     char sql[256];
     snprintf(sql, sizeof sql,
-             "select min(id_customer) from (select id_customer, ntile(%" PRIu32 ") over (order by id_customer) as tile"
+             "select pg_catalog.min(id_customer) from (select id_customer, pg_catalog.ntile(%" PRIu32
+             ") over (order by id_customer) as tile"
              " from customer) as c group by tile order by 1",
              count);
     PGresult *result = PQexec(pg, sql);

@@ -148,7 +148,10 @@ static bool create_database(const struct servers *servers, const char *given_dsn
     if (PQstatus(pg) != CONNECTION_OK) {
         fatal("--dsn: %s", PQerrorMessage(pg));
     }
-    bool absent = pg_do(pg, "select count(*) from pg_database where datname = '" DATABASE "'") == 0;
+    bool absent =
+        pg_do(pg,
+              "select pg_catalog.count(*) from pg_catalog.pg_database where datname operator(pg_catalog.=) '" DATABASE
+              "'") == 0;
     if (absent) {
         pg_do(pg, "create database " DATABASE);
     } else {

@@ -21,7 +21,8 @@ static const char *const names[ANNOUNCEMENTS] = {"none", "row-level", "statement
 
 static const char *const triggers[ANNOUNCEMENTS] = {
     [BY_ROW] = "create or replace function announce_row() returns trigger language plpgsql as $$"
-               " begin perform pg_notify('customer_updated', new.id_customer::text); return null; end $$;"
+               " begin perform pg_catalog.pg_notify('customer_updated', new.id_customer::pg_catalog.text); return "
+               "null; end $$;"
                " create trigger announce_row after update on customer"
                " for each row execute function announce_row()",
     [BY_STATEMENT] = "select cachepusher.watch('customer', 'id_customer', 'customer_updated', 'customer_deleted')",
@@ -34,9 +35,11 @@ const char *announced_name(enum announced announced)
 
 void announce(PGconn *pg, enum announced announced)
 {
-    pg_do(pg, "do $$ declare name text; begin"
-              " for name in select tgname from pg_trigger where tgrelid = 'customer'::regclass and not tgisinternal"
-              " loop execute format('drop trigger %I on customer', name); end loop; end $$");
+    pg_do(pg,
+          "do $$ declare name pg_catalog.text; begin"
+          " for name in select tgname from pg_catalog.pg_trigger"
+          " where tgrelid operator(pg_catalog.=) 'customer'::pg_catalog.regclass::pg_catalog.oid and not tgisinternal"
+          " loop execute pg_catalog.format('drop trigger %I on customer', name); end loop; end $$");
     if (triggers[announced] != NULL) {
         pg_do(pg, triggers[announced]);
     }
@@ -117,9 +120,10 @@ double updates_run(const struct servers *servers, PGconn *pg, long clients, doub
     char script[256];
     snprintf(script, sizeof script,
              "\\set id random(%lld, %lld)\n\\set word random(1, 1000000000)\n"
-             "update customer set name = 'customer ' || :word where id_customer = :id;\n",
-             (long long)pg_do(pg, "select min(id_customer) from customer"),
-             (long long)pg_do(pg, "select max(id_customer) from customer"));
+             "update customer set name = 'customer ' operator(pg_catalog.||) :word where id_customer "
+             "operator(pg_catalog.=) :id;\n",
+             (long long)pg_do(pg, "select pg_catalog.min(id_customer) from customer"),
+             (long long)pg_do(pg, "select pg_catalog.max(id_customer) from customer"));
     struct memory_file file;
     memory_file_create(&file, script);
 
@@ -161,8 +165,9 @@ double bulk_run(PGconn *pg, long rows)
     make_new(pg);
     char sql[256];
     snprintf(sql, sizeof sql,
-             "update customer set name = 'customer ' || id_customer where id_customer <"
-             " (select min(id_customer) from customer) + %ld",
+             "update customer set name = 'customer ' operator(pg_catalog.||) id_customer where id_customer "
+             "operator(pg_catalog.<)"
+             " ((select pg_catalog.min(id_customer) from customer) operator(pg_catalog.+) %ld)",
              rows);
     double started_s = clock_s();
     pg_do(pg, sql);

@@ -13,8 +13,8 @@ enum { INT8_OID = 20, INT8_ARRAY_OID = 1016, ARRAY_HEADER = 5 * 4, ARRAY_ITEM = 
 
 /* The statements that lib/postgres/fetch.c prepares for integer ids: their limit is measured. */
 static const char *const statements[FUNCTIONS] = {
-    [CUSTOMER_GET] = "select u.id::int8, customer_get(u.id) from unnest($1::int8[]::integer[]) as u(id)",
-    [CUSTOMER_GET_MANY] = "select f.id::int8, f.document from customer_get_many($1::int8[]::integer[])"
+    [CUSTOMER_GET] = "select u.id::bigint, customer_get(u.id) from pg_catalog.unnest($1::bigint[]::integer[]) as u(id)",
+    [CUSTOMER_GET_MANY] = "select f.id::bigint, f.document from customer_get_many($1::bigint[]::integer[])"
                           " as f(id, document) where f.id is not null",
 };
 

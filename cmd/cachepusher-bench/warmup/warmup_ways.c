@@ -61,8 +61,10 @@ struct usage_before {
 static void wait_for_quiet(struct field *field)
 {
     double deadline_s = clock_s() + QUIET_DEADLINE_S;
-    while (pg_do(field->postgres, "select count(*) from pg_stat_activity where datname = current_database()"
-                                  " and pid <> pg_backend_pid() and backend_type = 'client backend'") > 0) {
+    while (pg_do(field->postgres, "select pg_catalog.count(*) from pg_catalog.pg_stat_activity"
+                                  " where datname operator(pg_catalog.=) pg_catalog.current_database()"
+                                  " and pid operator(pg_catalog.<>) pg_catalog.pg_backend_pid()"
+                                  " and backend_type operator(pg_catalog.=) 'client backend'") > 0) {
         if (clock_s() > deadline_s) {
             fatal("somebody else is connected to the database of this run");
         }

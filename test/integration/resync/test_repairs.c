@@ -42,12 +42,11 @@ static void insert_all(struct fixture *f)
 static void hold_listener(struct fixture *f, PGconn *holder)
 {
     sqlf(f,
-         "create schema slow;"
-         "create function slow.set_config(text, text, boolean) returns text language plpgsql as $$ begin"
+         "alter function pg_catalog.set_config(text, text, boolean) rename to set_config_really;"
+         "create function pg_catalog.set_config(text, text, boolean) returns text language plpgsql as $$ begin"
          " if $1 = 'synchronous_commit' then perform pg_advisory_xact_lock_shared(%d); end if;"
-         " return pg_catalog.set_config($1, $2, $3); end $$;"
-         "alter database %s set search_path = slow, pg_catalog, public",
-         LOCK, f->database);
+         " return pg_catalog.set_config_really($1, $2, $3); end $$",
+         LOCK);
     char statement[64];
     snprintf(statement, sizeof statement, "select pg_advisory_lock(%d)", LOCK);
     sql_on(holder, statement);

@@ -33,15 +33,26 @@ END_TEST
 
 /* They name no customer, or something that no customer can be, and nothing is lost. */
 static const char *const impossible[] = {
-    "1.5",          "[1.5]",          "[null]", "2147483648", "[2147483648]", "99999999999999999999",
-    "[\"1\\u0000\"]", "[\"8.50\", null]", "-",
+    "1.5",
+    "[1.5]",
+    "[null]",
+    "2147483648",
+    "[2147483648]",
+    "99999999999999999999",
+    "[\"1\\u0000\"]",
+    "[\"8.50\", null]",
+    "-",
 };
 
 /* They may name any. */
 static const char *const unreadable[] = {
-    "",       "x",     "1,2",         "17x",    "[1",     "[1, 2]]", "[true]",   "[[1]]",
-    "[{}]",   "[\"x\"]", "{\"id\": 1}", "**",     "[\"*\"]", "\xd9\xa1", "[9999999999999999999999]",
-    "\"1\"",  "0x1",   "[\"\"]",      " 1",     "1 2",
+    "",        "x",           "1,2",
+    "17x",     "[1",          "[1, 2]]",
+    "[true]",  "[[1]]",       "[{}]",
+    "[\"x\"]", "{\"id\": 1}", "**",
+    "[\"*\"]", "\xd9\xa1",    "[9999999999999999999999]",
+    "\"1\"",   "0x1",         "[\"\"]",
+    " 1",      "1 2",
 };
 
 enum { IMPOSSIBLE = sizeof impossible / sizeof *impossible, UNREADABLE = sizeof unreadable / sizeof *unreadable };
@@ -82,7 +93,8 @@ START_TEST(what_can_be_no_id_changes_nothing)
 }
 END_TEST
 
-/* An event that cannot be read is an event lost: everything is read again. Not at once for each, but for the last, too. */
+/* An event that cannot be read is an event lost: everything is read again. Not at once for each, but for the last, too.
+ */
 START_TEST(what_cannot_be_read_asks_for_a_resync)
 {
     struct fixture *f = fixture_open();

@@ -136,7 +136,10 @@ static int parse(enum cpi_id_type type, const char *payload, struct cpi_events *
     enum cpi_payload result = cpi_event_parse(&entities[type], type, payload, events, entities, &unread);
     ck_assert_int_ne(result, CPI_PAYLOAD_NO_MEMORY);
     ck_assert((unread.first[0] != '\0') <= (unread.impossible + unread.unreadable > 0));
-    return result == CPI_PAYLOAD_EVERYTHING ? EVERYTHING : unread.unreadable > 0 ? BAD : unread.impossible > 0 ? NONE : IDS;
+    return result == CPI_PAYLOAD_EVERYTHING ? EVERYTHING
+           : unread.unreadable > 0          ? BAD
+           : unread.impossible > 0          ? NONE
+                                            : IDS;
 }
 
 START_TEST(reads_a_payload)
