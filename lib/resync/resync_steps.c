@@ -399,7 +399,6 @@ cp_code cpi_steps_init(struct cpi_steps *steps, const struct cpi_env *env, void 
     if (cpi_scan_init(&steps->scan, CPI_FROM_POSTGRES, env, "cachepusher resync", "cachepusher-resync", err) != CP_OK) {
         return CP_ERR_SYSTEM;
     }
-    steps->scan.pg.statement_timeout_ms = env->config->fetch_timeout_ms;
     steps->scan.pg.watch = is_of_current_term;
     steps->scan.pg.watch_context = steps;
     cpi_backoff_init(&steps->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 2);

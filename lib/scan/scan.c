@@ -7,7 +7,7 @@ cp_code cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const stru
                       const char *redis_role, cp_error *err)
 {
     *scan = (struct cpi_scan){.env = env, .kind = kind, .end = (uint32_t)env->config->entity_count};
-    scan->pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, 0);
+    scan->pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, env->config->fetch_timeout_ms);
     scan->target = cpi_env_target(env, redis_role, env->stop->drain_fd);
     return scan->target != NULL ? CP_OK : cpi_error_memory(err);
 }

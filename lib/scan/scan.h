@@ -34,7 +34,7 @@ struct cpi_scan {
     uint64_t unmanaged_here;
 };
 
-/* Of every entity, to begin with. Statements have no timeout; scan->pg may be changed before it is opened. */
+/* Of every entity, to begin with. A page has as long as a batch of documents. */
 cp_code cpi_scan_init(struct cpi_scan *scan, enum cpi_scan_kind kind, const struct cpi_env *env, const char *pg_role,
                       const char *redis_role, cp_error *err);
 void cpi_scan_fini(struct cpi_scan *scan);

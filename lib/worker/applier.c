@@ -31,6 +31,8 @@ struct cpi_applier {
     struct cpi_target *target; /* the servers' */
     uint64_t term;             /* of the lease when the reader was opened */
     uint64_t generation;       /* of Postgres sessions, the same */
+    int64_t opened_ms;         /* when */
+    bool is_doubted;           /* a statement has failed by itself, and the session is not new */
 
     /* Those of the batch that belong to one entity. */
     uint32_t group_entity;
@@ -112,6 +114,8 @@ static void park_culprit(void *context, uint32_t position, const cp_error *why)
 {
     struct cpi_applier *applier = context;
     park(applier, applier->group[position], why->message);
+    /* What fails may work in another session: the next try gets one. */
+    applier->is_doubted = cpi_now_ms() - applier->opened_ms >= CPI_RENEWAL_EVERY_MS;
 }
 
 /* To the end of their own queue: they have not been tried and are not parked. Smaller batches are searched sooner. */
@@ -287,11 +291,14 @@ static bool is_current_term(void *context)
 static bool open_postgres(struct cpi_applier *applier, cp_error *err)
 {
     uint64_t generation = cpi_requests_generation(applier->env->requests);
-    if (cpi_reader_is_open(applier->reader) && is_current_term(applier) && applier->generation == generation) {
+    if (cpi_reader_is_open(applier->reader) && is_current_term(applier) && applier->generation == generation &&
+        !applier->is_doubted) {
         return true;
     }
     applier->term = cpi_lease_term(applier->env->lease);
     applier->generation = generation;
+    applier->opened_ms = cpi_now_ms();
+    applier->is_doubted = false;
     if (cpi_reader_open(applier->reader, err) != CPI_FAILURE_NONE) {
         return false;
     }

@@ -20,8 +20,14 @@ enum {
     LIVE_BATCHES_IN_A_ROW = 16,
     /* While live ids come, they wait for at most this many bulk ids, which take a few milliseconds. */
     BULK_BESIDE_LIVE = 64,
-    LIVE_FOR_MS = 100,    /* after the last live ids */
-    PARKED_PER_ROUND = 16 /* tried one by one at each retry, so that a few that work again are soon found */
+    LIVE_FOR_MS = 100, /* after the last live ids */
+    /* Parked ids are tried one by one, the whole queue in turn, for a tenth of the time: each is tried within ten times
+     * what trying all of them takes, and PARKED_RETRY_CAP_MS, however many they are. */
+    PARKED_AT_A_TIME = 16,
+    PARKED_FOR_MS = 20,
+    PARKED_REST = 9, /* times what was spent */
+    /* Parked ids that were dropped are read again by a resync, at the latest after this. */
+    FORGOTTEN_FOR_MS = 600000
 };
 
 struct cpi_worker {
@@ -44,8 +50,11 @@ struct cpi_worker {
     int64_t retry_at_ms;
     struct cpi_backoff parked_backoff; /* ids that fail by themselves */
     int64_t parked_at_ms;
-    bool away;          /* an outage has been logged */
-    bool has_forgotten; /* parked ids, because there were too many */
+    uint32_t parked_left; /* of the turn under way, to be tried yet */
+    bool away;            /* an outage has been logged */
+    uint64_t
+        forgotten; /* parked ids dropped, because there were too many, since a resync was last requested for them */
+    int64_t forgotten_ms; /* since when */
     struct cpi_log_limit forgetting;
     uint32_t reported_pending;
     uint32_t reported_failing;
@@ -203,7 +212,7 @@ static void work_on(struct cpi_worker *worker, uint32_t n)
     worker_wait_before_retry(worker, &err);
 }
 
-/* Parked ids over the bound are dropped. A resync finds them once others succeed. */
+/* Parked ids over the bound are dropped, and owed a resync. */
 static void bound_parked(struct cpi_worker *worker)
 {
     uint32_t forgotten = 0;
@@ -219,7 +228,20 @@ static void bound_parked(struct cpi_worker *worker)
             &worker->env->log, &worker->forgetting, CP_LOG_WARN,
             "worker %u: max_pending exceeded: dropping %u ids that fail; a resync finds them once others succeed",
             worker->index, forgotten);
-        worker->has_forgotten = true;
+        worker->forgotten_ms = worker->forgotten == 0 ? cpi_now_ms() : worker->forgotten_ms;
+        worker->forgotten += forgotten;
+    }
+}
+
+/* What was dropped may work again: now that another one does, or that none is left which fails, in whatever way that
+ * came about. Else it is found out in the end. */
+static void pay_debt(struct cpi_worker *worker, bool has_succeeded)
+{
+    bool is_due = has_succeeded || cpi_idset_count(worker->set, CPI_PARKED) == 0 ||
+                  cpi_now_ms() - worker->forgotten_ms >= FORGOTTEN_FOR_MS;
+    if (worker->forgotten > 0 && is_due) {
+        worker->forgotten = 0;
+        cpi_requests_resync(worker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
     }
 }
 
@@ -231,31 +253,44 @@ static void unpark_some(struct cpi_worker *worker)
     for (uint32_t i = 0; i < n; i++) {
         cpi_idset_move(worker->set, worker->batch[i], CPI_LIVE); /* as stale as any */
     }
-    if (worker->has_forgotten) {
-        worker->has_forgotten = false;
-        cpi_requests_resync(worker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
-    }
 }
 
-/* Retries some of the parked ids, one by one, when it is time. Those that fail again go to the end of the queue. */
-static void retry_parked(struct cpi_worker *worker, uint32_t n)
+/* Tries the next of the turn, each by itself. Those that fail again go to the end of the queue. Returns how many. */
+static uint32_t try_parked(struct cpi_worker *worker, uint32_t most, int64_t until_ms)
+{
+    uint32_t n = 0;
+    most = least(most, worker->parked_left);
+    while (n < most && cpi_now_ms() >= worker->retry_at_ms && (n == 0 || cpi_now_ms() < until_ms) &&
+           cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, 1) == 1) {
+        work_on(worker, 1);
+        n++;
+    }
+    return n;
+}
+
+/* Retries some of the parked ids when it is time. */
+static void retry_parked(struct cpi_worker *worker, uint32_t most)
 {
     uint32_t before = cpi_idset_total(worker->set);
-    if (cpi_idset_count(worker->set, CPI_PARKED) == 0 || cpi_now_ms() < worker->parked_at_ms) {
+    int64_t began_ms = cpi_now_ms();
+    if (cpi_idset_count(worker->set, CPI_PARKED) == 0 || began_ms < worker->parked_at_ms) {
         return;
     }
-    for (uint32_t i = 0;
-         i < n && cpi_now_ms() >= worker->retry_at_ms && cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, 1) == 1;
-         i++) {
-        work_on(worker, 1);
+    if (worker->parked_left == 0) {
+        worker->parked_left = cpi_idset_count(worker->set, CPI_PARKED);
     }
+    worker->parked_left -= try_parked(worker, most, began_ms + PARKED_FOR_MS);
     if (cpi_idset_total(worker->set) < before) {
         cpi_backoff_reset(&worker->parked_backoff);
         worker->parked_at_ms = 0;
+        worker->parked_left = 0;
         unpark_some(worker);
-    } else {
-        worker->parked_at_ms = cpi_now_ms() + cpi_backoff_next(&worker->parked_backoff);
+        pay_debt(worker, true);
+        return;
     }
+    int64_t now_ms = cpi_now_ms();
+    worker->parked_at_ms = now_ms + (worker->parked_left == 0 ? cpi_backoff_next(&worker->parked_backoff)
+                                                              : PARKED_REST * (now_ms - began_ms) + 1);
 }
 
 static uint32_t choose_batch(struct cpi_worker *worker)
@@ -331,8 +366,9 @@ void cpi_worker_cycle(struct cpi_worker *worker)
     if (n > 0) {
         work_on(worker, n);
     }
-    retry_parked(worker, n > 0 ? 1 : PARKED_PER_ROUND);
+    retry_parked(worker, n > 0 ? 1 : PARKED_AT_A_TIME);
     bound_parked(worker);
+    pay_debt(worker, false);
     cpi_idset_compact(worker->set);
     acknowledge_barriers(worker);
     report_levels(worker);
@@ -394,7 +430,7 @@ void cpi_worker_join(struct cpi_worker *worker)
 
 uint64_t cpi_worker_unsettled(const struct cpi_worker *worker)
 {
-    return cpi_idset_total(worker->set) + cpi_ring_count(worker->lane->rings[CPI_RING_LIVE]) +
+    return cpi_idset_total(worker->set) + worker->forgotten + cpi_ring_count(worker->lane->rings[CPI_RING_LIVE]) +
            cpi_ring_count(worker->lane->rings[CPI_RING_BULK]);
 }
 

@@ -92,6 +92,8 @@ static enum cpi_failure fake_run(void *connection, uint32_t entity, const union 
     enum cpi_failure failure = postgres->run_failure;
     for (uint32_t i = 0; i < n; i++) {
         failure = contains(&postgres->broken, ids[i].number) ? CPI_FAILURE_STATEMENT : failure;
+        bool is_odd = postgres->broken_but != 0 && ids[i].number != postgres->broken_but;
+        failure = is_odd ? CPI_FAILURE_STATEMENT : failure;
         failure = contains(&postgres->lethal, ids[i].number) ? CPI_FAILURE_CONNECTION : failure;
         if (!contains(&postgres->absent, ids[i].number)) {
             add_row(postgres, ids[i].number);

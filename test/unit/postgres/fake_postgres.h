@@ -22,6 +22,7 @@ struct fake_postgres {
     enum cpi_failure prepare_failure;
     enum cpi_failure run_failure; /* of every run */
     struct fake_ids broken;       /* the statement fails when one of these is in it */
+    int64_t broken_but;           /* the statement fails when any other id is in it; 0: not */
     struct fake_ids lethal;       /* the connection is lost */
     struct fake_ids absent;       /* they have no row */
     /* Called when a run has made its rows, unless NULL: may change them. */

@@ -216,6 +216,42 @@ START_TEST(an_id_that_fails_holds_no_other_up)
 }
 END_TEST
 
+enum { MANY = 400, TOO_MANY = 600, NO_ID = 1000000 };
+
+/* However many are broken, and however long they have been: the whole queue is tried in turn. */
+START_TEST(one_that_works_again_is_found_behind_many_that_do_not)
+{
+    fakes.postgres.broken_but = NO_ID;
+    put_many(1, MANY, CPI_RING_LIVE);
+    CYCLE_UNTIL(cpi_stats_get(&fakes.stats, CPI_STAT_FAILING) == MANY);
+    unsigned runs = fakes.postgres.runs;
+    CYCLE_UNTIL(fakes.postgres.runs > runs + MANY);
+    fakes.postgres.broken_but = MANY / 2;
+    CYCLE_UNTIL(fakes_stored(&fakes, MANY / 2) == 1);
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), MANY - 1);
+}
+END_TEST
+
+/* What was dropped is owed a resync, also when those that were kept come back by events of their own. */
+START_TEST(what_was_dropped_is_read_again)
+{
+    fakes.postgres.broken_but = NO_ID;
+    put_many(1, TOO_MANY, CPI_RING_LIVE);
+    CYCLE_UNTIL(cpi_stats_get(&fakes.stats, CPI_STAT_OVERFLOWS) > 0 && cpi_lane_is_empty(&fakes.lane));
+    CYCLE_UNTIL(cpi_stats_get(&fakes.stats, CPI_STAT_FAILING) == cpi_stats_get(&fakes.stats, CPI_STAT_PENDING));
+    uint64_t kept = cpi_stats_get(&fakes.stats, CPI_STAT_FAILING);
+    ck_assert_uint_lt(kept, TOO_MANY);
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), TOO_MANY); /* stopping now is no success */
+    ck_assert(!cpi_requests_has_any(&fakes.requests));
+
+    fakes.postgres.broken_but = 0;
+    put_many(TOO_MANY - (int64_t)kept + 1, (int64_t)kept, CPI_RING_LIVE);
+    CYCLE_UNTIL(cpi_stats_get(&fakes.stats, CPI_STAT_PENDING) == 0);
+    ck_assert(cpi_requests_has(&fakes.requests, CP_CAUSE_OVERFLOW));
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 0);
+}
+END_TEST
+
 /* ---- the thread ---- */
 
 START_TEST(the_thread_works_until_it_is_told_to_end)
@@ -256,6 +292,8 @@ Suite *worker_suite(void)
     tcase_add_test(tcase, parked_ids_are_retried_until_they_work);
     tcase_add_test(tcase, a_new_event_takes_an_id_out_of_the_parked_ones_at_once);
     tcase_add_test(tcase, an_id_that_fails_holds_no_other_up);
+    tcase_add_test(tcase, one_that_works_again_is_found_behind_many_that_do_not);
+    tcase_add_test(tcase, what_was_dropped_is_read_again);
     tcase_add_test(tcase, the_thread_works_until_it_is_told_to_end);
     suite_add_tcase(suite, tcase);
     return suite;
