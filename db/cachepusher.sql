@@ -6,8 +6,23 @@
 -- and has after the statement. They are sent on channel customer_updated when the transaction commits. An address that
 -- moves from customer 1 to customer 2 announces both.
 --
+-- watch() itself announces '*', so that whatever was missed before is read: every document of the kind. What is as it
+-- should be stays as it is. Call it again at any time.
+--
 -- Partitions and other tables that inherit from a watched one are watched with it, so that direct writes to them are
 -- announced too. After attaching one, call watch() again. Foreign tables cannot have such triggers.
+--
+-- ENABLE ALWAYS, ENABLE REPLICA and DISABLE are kept, for each table and partition. Beware: what logical replication
+-- applies on a subscriber fires no statement-level triggers, even with ENABLE ALWAYS. For a table that is written so:
+--
+--   select cachepusher.watch('address', 'fk_customer', 'customer_updated', for_subscriber => true);
+--
+-- makes triggers for each row, enabled always. They cost more for each row. Calls that do not say for_subscriber keep them.
+--
+-- Two-phase commit: Postgres refuses PREPARE TRANSACTION to a transaction that has notified, so nobody could prepare one
+-- (XA, JTA) that has touched a watched table. Where max_prepared_transactions is not 0, watch() therefore refuses. If
+-- nothing that writes to the table is ever prepared, say so: watch(..., allow_prepared => true). For tables where it is,
+-- have the application call pg_notify() in a transaction of its own, after COMMIT PREPARED.
 --
 -- watch() creates a trigger function for this table and column, in the table's schema. To stop watching, drop the
 -- function; the triggers go with it. (If the names are long, it has another name: see \d address.)
@@ -16,21 +31,75 @@
 --
 -- Can be loaded any number of times. Tables stay watched as they are until watch() is called for them again. Requires
 -- PostgreSQL 11 or newer.
+--
+-- Whose code runs: trigger functions run as whoever writes to the table, and the functions here as whoever calls them.
+-- Nobody else's function, operator or type may slip in because it comes first in a search_path, or fits more exactly. So
+-- the functions here have a search_path of their own, where pg_temp comes last instead of first, and the functions that
+-- they make name every schema: setting a search_path would be paid by each statement. A name with a schema is looked up
+-- there only, in all versions. integer, bigint and boolean are no names but words of the grammar, which mean
+-- pg_catalog's types. What takes an operator without naming it (IN, CASE x WHEN, IS DISTINCT FROM, BETWEEN, LIKE, USING)
+-- is not used; ORDER BY, DISTINCT and GROUP BY take the type's own operators.
 
 set client_min_messages = warning;  -- hides "already exists, skipping"
 
-create schema if not exists cachepusher;
+-- What somebody else owns in this schema, he can change: his code would run as whoever calls watch().
+do $$
+declare
+    nobodys constant pg_catalog.text := 'His code would run as whoever calls cachepusher.watch(). '
+        'Load this file as that role, or drop what is his: see \dn+ cachepusher and \df+ cachepusher.*';
+    found_here pg_catalog.text;
+begin
+    if pg_catalog.to_regnamespace('cachepusher') is null then
+        create schema cachepusher;
+        return;
+    end if;
+    with trusted as (
+        select oid from pg_catalog.pg_roles
+        where rolsuper or rolname operator(pg_catalog.=) current_user
+    ), mine as (
+        select oid, nspowner, nspacl from pg_catalog.pg_namespace where nspname operator(pg_catalog.=) 'cachepusher'
+    ), found as (
+        select pg_catalog.format('schema cachepusher belongs to %s', pg_catalog.pg_get_userbyid(nspowner)) as what
+        from mine where not exists (select from trusted where oid operator(pg_catalog.=) nspowner)
+        union all
+        select pg_catalog.format('%s may create functions in schema cachepusher',
+                   case when grantee operator(pg_catalog.=) 0::pg_catalog.oid then 'everybody'
+                        else pg_catalog.pg_get_userbyid(grantee)::pg_catalog.text end)
+        from mine, pg_catalog.aclexplode(nspacl)
+        where privilege_type operator(pg_catalog.=) 'CREATE'
+          and not exists (select from trusted where oid operator(pg_catalog.=) grantee)
+        union all
+        select pg_catalog.format('function %s belongs to %s', pg_proc.oid::pg_catalog.regprocedure,
+                   pg_catalog.pg_get_userbyid(proowner))
+        from pg_catalog.pg_proc join mine on pronamespace operator(pg_catalog.=) mine.oid
+        where not exists (select from trusted where oid operator(pg_catalog.=) proowner)
+    )
+    select what from found limit 1 into found_here;
+    if found_here is not null then
+        raise exception 'cachepusher.sql: %', found_here
+            using errcode = 'insufficient_privilege', hint = nobodys;
+    end if;
+end
+$$;
+
 grant usage on schema cachepusher to public;
+
+-- Of versions before this one.
+drop function if exists cachepusher.watch(pg_catalog.regclass, pg_catalog.name, pg_catalog.text, pg_catalog.text);
+drop function if exists cachepusher.make_function(pg_catalog.regclass, pg_catalog.name);
+drop function if exists cachepusher.trigger_source(pg_catalog.name);
 
 -- A name for what watch() creates: the given names joined. A checksum takes their place if the result is longer than the
 -- 63 bytes at which Postgres would cut it off, or if underscores make it ambiguous: another table's names could give the
 -- same result.
-create or replace function cachepusher.made_name(kind text, variadic names name[]) returns name
+create or replace function cachepusher.made_name(kind pg_catalog.text, variadic names pg_catalog.name[])
+returns pg_catalog.name
 language sql stable
+set search_path = pg_catalog, pg_temp
 as $$
-    select (kind || case when pg_catalog.octet_length(kind || plain) <= 63 and plain !~ '___|__.*__'
-                         then plain else pg_catalog.md5(names::text) end)::name
-    from pg_catalog.array_to_string(names, '__') as plain
+    select (kind || case when octet_length(kind || plain) <= 63 and plain !~ '___|__.*__'
+                         then plain else md5(names::text) end)::name
+    from array_to_string(names, '__') as plain
 $$;
 
 -- The source of the trigger function for a column. The function is for statement-level triggers whose transition tables
@@ -44,12 +113,13 @@ $$;
 -- The application's own write must never fail. If the column has been dropped or renamed, '*' is sent, which means: read
 -- every document of this kind again. The same is sent for TRUNCATE, which has no rows to name, and for an id that is too
 -- long for any payload.
-create or replace function cachepusher.trigger_source(id_column name) returns text
+create or replace function cachepusher.statement_source(id_column pg_catalog.name) returns pg_catalog.text
 language plpgsql stable
+set search_path = pg_catalog, pg_temp
 as $$
 declare
-    before constant text := pg_catalog.format('select %I as id from old_rows', id_column);
-    after constant text := pg_catalog.format('select %I as id from new_rows', id_column);
+    before constant text := format('select %I as id from old_rows', id_column);
+    after constant text := format('select %I as id from new_rows', id_column);
     either constant text := before || ' union all ' || after;
 
     -- Ids are compared as text in the C collation, because citext and some collations treat different texts as equal.
@@ -57,29 +127,39 @@ declare
     --
     -- If the column is gone, its name inside the subquery resolves to the column of the same name outside, and the text
     -- there shows it. An exception handler would cost a subtransaction per statement, half as much as all the rest.
+    --
+    -- The outermost select hides that column: called tg_argv, it would be taken for the trigger's argument.
+    --
+    -- 20, 21 and 23 are int8, int2 and int4, in every database.
     texts constant text := $sql$
-        from (select 'cachepusher: no such column' as %1$I) as missing, lateral (
-            select id::text collate pg_catalog."C" as id,
-                   pg_catalog.pg_typeof(id) = any ('{int2,int4,int8}'::pg_catalog.regtype[]) as is_number
-            from (%2$s limit %3$s) as touched
+        from (select texts.id, texts.is_number
+              from (select 'cachepusher: no such column' as %1$I) as missing, lateral (
+                  select touched.id::pg_catalog.text collate pg_catalog."C" as id,
+                         pg_catalog.pg_typeof(touched.id)::pg_catalog.oid operator(pg_catalog.=)
+                             any ('{20,21,23}'::pg_catalog.oid[]) as is_number
+                  from (%2$s limit %3$s) as touched
+              ) as texts
         ) as texts$sql$;
 
     -- Ids travel as JSON arrays. The first query is for a single id that is short enough when quoted, the second for a few
     -- ids. Each reads one row more than it can announce, to notice that there are more.
     one_or_few constant text := $sql$
-        select pg_catalog.pg_notify(tg_argv[0], '[' || case when pg_catalog.bool_and(texts.is_number)
-                   then pg_catalog.min(texts.id) else pg_catalog.to_json(pg_catalog.min(texts.id))::text end || ']'
-               ) is not null %1$s
-        having pg_catalog.count(*) <= 2 and pg_catalog.min(texts.id) = pg_catalog.max(texts.id)
-           and pg_catalog.octet_length(pg_catalog.min(texts.id)) <= 600
-           and pg_catalog.min(texts.id) <> 'cachepusher: no such column'
+        select pg_catalog.pg_notify(tg_argv[0], '[' operator(pg_catalog.||)
+                   case when pg_catalog.bool_and(texts.is_number) then pg_catalog.min(texts.id)
+                        else pg_catalog.to_json(pg_catalog.min(texts.id))::pg_catalog.text end
+                   operator(pg_catalog.||) ']') is not null %1$s
+        having pg_catalog.count(*) operator(pg_catalog.<=) 2
+           and pg_catalog.min(texts.id) operator(pg_catalog.=) pg_catalog.max(texts.id)
+           and pg_catalog.octet_length(pg_catalog.min(texts.id)) operator(pg_catalog.<=) 600
+           and pg_catalog.min(texts.id) operator(pg_catalog.<>) 'cachepusher: no such column'
         into announced;
         if announced then
             return null;
         end if;
-        select pg_catalog.count(*), '[' || pg_catalog.string_agg(distinct
+        select pg_catalog.count(*), '[' operator(pg_catalog.||) pg_catalog.string_agg(distinct
                    case when texts.is_number then texts.id
-                        else pg_catalog.to_json(pg_catalog.left(texts.id, 3900))::text end, ',') || ']' %2$s
+                        else pg_catalog.to_json(pg_catalog.left(texts.id, 3900))::pg_catalog.text end, ',')
+                   operator(pg_catalog.||) ']' %2$s
         into rows_seen, payload;$sql$;
     queries text[];
 
@@ -93,52 +173,54 @@ declare
     -- most, so payloads are planned shorter than the limit by the length of the longest id.
     many constant text := $sql$
         with ids as (
-            select distinct id::text collate pg_catalog."C" as id,
-                   pg_catalog.pg_typeof(id) = any ('{int2,int4,int8}'::pg_catalog.regtype[]) as is_number
-            from (%s) as touched where id is not null
+            select distinct touched.id::pg_catalog.text collate pg_catalog."C" as id,
+                   pg_catalog.pg_typeof(touched.id)::pg_catalog.oid operator(pg_catalog.=)
+                       any ('{20,21,23}'::pg_catalog.oid[]) as is_number
+            from (%s) as touched where touched.id is not null
         ), quoted as (
-            select case when is_number then id else pg_catalog.to_json(id)::text end as id from ids
+            select case when is_number then id else pg_catalog.to_json(id)::pg_catalog.text end as id from ids
         ), measured as (
-            select id, pg_catalog.octet_length(id) + 1 as bytes from quoted
+            select id, pg_catalog.octet_length(id) operator(pg_catalog.+) 1 as bytes from quoted
         ), planned as (
             select id, bytes,
                    pg_catalog.sum(bytes) over (order by bytes, id rows unbounded preceding) as total,
                    pg_catalog.max(bytes) over () as longest
-            from measured where bytes <= 3900
+            from measured where bytes operator(pg_catalog.<=) 3900
         ), payloads as (
-            select '[' || pg_catalog.string_agg(id, ',' order by total) || ']' as payload
-            from planned group by pg_catalog.div(total, 7990 - longest)
+            select '[' operator(pg_catalog.||) pg_catalog.string_agg(id, ',' order by total)
+                       operator(pg_catalog.||) ']' as payload
+            from planned group by pg_catalog.div(total, 7990 operator(pg_catalog.-) longest)
             union all
-            select '*' where exists (select from measured where bytes > 3900)
+            select '*' where exists (select from measured where bytes operator(pg_catalog.>) 3900)
         )
         select pg_catalog.count(pg_catalog.pg_notify($1, payload)) from payloads
     $sql$;
 begin
     for n in 1 .. 3 loop
-        queries[n] := pg_catalog.format(one_or_few,
-            pg_catalog.format(texts, id_column, (array[either, after, before])[n], 3),
-            pg_catalog.format(texts, id_column, (array[either, after, before])[n], 501));
+        queries[n] := format(one_or_few,
+            format(texts, id_column, (array[either, after, before])[n], 3),
+            format(texts, id_column, (array[either, after, before])[n], 501));
     end loop;
-    return pg_catalog.format($source$ -- made by cachepusher.watch()
+    return format($source$ -- made by cachepusher.watch()
 #variable_conflict use_column
 declare
     announced boolean;
     rows_seen bigint;
-    payload text;
+    payload pg_catalog.text;
 begin
-    if tg_op = 'UPDATE' then %1$s
-    elsif tg_op = 'INSERT' then %2$s
-    elsif tg_op = 'DELETE' then %3$s
+    if tg_op operator(pg_catalog.=) 'UPDATE' then %1$s
+    elsif tg_op operator(pg_catalog.=) 'INSERT' then %2$s
+    elsif tg_op operator(pg_catalog.=) 'DELETE' then %3$s
     else
         payload := '*';
     end if;
 
-    if payload = '["cachepusher: no such column"]' then
+    if payload operator(pg_catalog.=) '["cachepusher: no such column"]' then
         payload := '*';
-    elsif rows_seen > 500 or pg_catalog.octet_length(payload) > 3900 then
+    elsif rows_seen operator(pg_catalog.>) 500 or pg_catalog.octet_length(payload) operator(pg_catalog.>) 3900 then
         begin
-            execute pg_catalog.format(%4$L,
-                case tg_op when 'UPDATE' then %5$L when 'INSERT' then %6$L else %7$L end) using tg_argv[0];
+            execute pg_catalog.format(%4$L, case when tg_op operator(pg_catalog.=) 'UPDATE' then %5$L
+                when tg_op operator(pg_catalog.=) 'INSERT' then %6$L else %7$L end) using tg_argv[0];
             return null;
         exception when others then -- no space for its temporary files, for instance
             payload := '*';
@@ -153,23 +235,78 @@ $source$, queries[1], queries[2], queries[3], many, either, after, before);
 end
 $$;
 
--- Creates the trigger function, owned by the table's owner, and returns its name.
-create or replace function cachepusher.make_function(watched regclass, id_column name) returns text
-language plpgsql
+-- The same for triggers that fire for each row. Nothing here has columns that a name could be taken for. The exception
+-- handler is for a column that has gone or changed its type; it costs less than making a document of the whole row.
+create or replace function cachepusher.row_source(id_column pg_catalog.name) returns pg_catalog.text
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
 as $$
 declare
+    quoted constant text := $sql$case
+                when pg_catalog.pg_typeof(%1$s)::pg_catalog.oid operator(pg_catalog.=)
+                     any ('{20,21,23}'::pg_catalog.oid[]) then %1$s::pg_catalog.text
+                else pg_catalog.to_json(%1$s::pg_catalog.text)::pg_catalog.text end$sql$;
+begin
+    return format($source$ -- made by cachepusher.watch(), for each row
+declare
+    before pg_catalog.text;
+    after pg_catalog.text;
+    payload pg_catalog.text;
+begin
+    begin
+        if tg_op operator(pg_catalog.=) 'TRUNCATE' then
+            payload := '*';
+        else
+            if tg_op operator(pg_catalog.<>) 'INSERT' then
+                before := %1$s;
+            end if;
+            if tg_op operator(pg_catalog.<>) 'DELETE' then
+                after := %2$s;
+            end if;
+        end if;
+    exception when others then
+        payload := '*';
+    end;
+    if payload is null then
+        if before is null and after is null then
+            return null;
+        end if;
+        payload := pg_catalog.concat('[', pg_catalog.concat_ws(',', before, case when
+            (before collate pg_catalog."C" operator(pg_catalog.=) after) is not true then after end), ']');
+        if pg_catalog.octet_length(payload) operator(pg_catalog.>=) 8000 then
+            payload := '*';
+        end if;
+    end if;
+    perform pg_catalog.pg_notify(tg_argv[0], payload);
+    return null;
+end
+$source$, format(quoted, format('old.%I', id_column)), format(quoted, format('new.%I', id_column)));
+end
+$$;
+
+-- Creates the trigger function, owned by the table's owner, and returns its oid. One that is right is left alone.
+create or replace function cachepusher.make_function(
+    watched pg_catalog.regclass, id_column pg_catalog.name, for_each_row boolean
+) returns pg_catalog.regprocedure
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    source constant text := case when for_each_row then cachepusher.row_source(id_column)
+                                 else cachepusher.statement_source(id_column) end;
     table_owner regrole;
     made_owner regrole;
     made_schema regnamespace;
     made name;
     full_name text;
+    is_right boolean;
 begin
     select relowner, relnamespace, cachepusher.made_name('cachepusher_', relname, id_column)
-    from pg_catalog.pg_class where oid = watched
+    from pg_class where oid = watched::oid
     into table_owner, made_schema, made;
-    full_name := pg_catalog.format('%s.%I', made_schema, made);
+    full_name := format('%s.%I', made_schema, made);
 
-    if not pg_catalog.has_schema_privilege(made_schema, 'create') then
+    if not has_schema_privilege(made_schema, 'create') then
         raise exception 'cachepusher.watch: the trigger function of table % needs CREATE on schema %',
                 watched, made_schema
             using errcode = 'insufficient_privilege';
@@ -177,87 +314,176 @@ begin
 
     -- Replacing a function does not change its owner, who could then run code of his own for everyone that writes to the
     -- table.
-    select proowner from pg_catalog.pg_proc
-    where pronamespace = made_schema and proname = made and pronargs = 0
-    into made_owner;
-    if made_owner <> table_owner then
+    select proowner, prosrc = source and prorettype::regtype::text = 'trigger' and not prosecdef and proconfig is null
+    from pg_proc
+    where pronamespace = made_schema::oid and proname = made and pronargs = 0
+    into made_owner, is_right;
+    if made_owner::oid <> table_owner::oid then
         raise exception 'cachepusher.watch: function % belongs to %, and table % to %',
             full_name, made_owner, watched, table_owner
             using errcode = 'insufficient_privilege', hint = 'Drop the function, or give it to the table''s owner.';
     end if;
 
-    execute pg_catalog.format('create or replace function %s() returns trigger language plpgsql as %L',
-        full_name, cachepusher.trigger_source(id_column));
-    execute pg_catalog.format('alter function %s() owner to %s', full_name, table_owner);
-    return full_name;
+    if is_right is not true then
+        execute format('create or replace function %s() returns trigger language plpgsql as %L', full_name, source);
+        execute format('alter function %s() owner to %s', full_name, table_owner);
+    end if;
+    return format('%s()', full_name)::regprocedure;
+end
+$$;
+
+-- Makes one trigger of a table what it should be. It keeps its state of being enabled; a new one takes that of the trigger
+-- it replaces, else the given one. Returns the state.
+create or replace function cachepusher.make_trigger(
+    target pg_catalog.regclass, operation pg_catalog.text, id_column pg_catalog.name, channel pg_catalog.text,
+    made_function pg_catalog.regprocedure, for_each_row boolean, initial "char"
+) returns "char"
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    kind constant text := 'cachepusher_' || operation || '_';
+    made constant name := cachepusher.made_name(kind, id_column);
+    per_row constant boolean := for_each_row and operation <> 'truncate';
+    old_rows constant name := case when not per_row and operation in ('update', 'delete') then 'old_rows' end;
+    new_rows constant name := case when not per_row and operation in ('update', 'insert') then 'new_rows' end;
+    -- The bits of tgtype.
+    expected_type constant int := per_row::int + case operation
+        when 'insert' then 4 when 'delete' then 8 when 'update' then 16 else 32 end;
+    existing record;
+    state "char";
+    is_right boolean := false;
+begin
+    -- Also drop triggers of columns that are gone: they would announce every document, forever.
+    for existing in
+        select tgname, tgenabled,
+               tgname = made and tgfoid = made_function::oid and tgtype = expected_type and tgqual is null
+                   and tgattr = '' and tgoldtable is not distinct from old_rows
+                   and tgnewtable is not distinct from new_rows
+                   and tgargs = convert_to(channel, getdatabaseencoding()) || decode('00', 'hex') as is_right
+        from pg_trigger
+        where tgrelid = target::oid and not tgisinternal and starts_with(tgname::text, kind)
+          and (tgname = made or not exists (
+              select from pg_attribute
+              where attrelid = target::oid and attnum > 0 and not attisdropped
+                and cachepusher.made_name(kind, attname) = tgname))
+        order by tgname = made
+    loop
+        state := existing.tgenabled;
+        if existing.is_right then
+            is_right := true;
+        else
+            execute format('drop trigger %I on %s', existing.tgname, target);
+        end if;
+    end loop;
+    if not is_right then
+        execute format('create trigger %I after %s on %s %s %s %s for each %s execute function %s(%L)',
+            made, operation, target, case when coalesce(old_rows, new_rows) is not null then 'referencing' end,
+            'old table as ' || old_rows, 'new table as ' || new_rows, case when per_row then 'row' else 'statement' end,
+            made_function::regproc, channel);
+    end if;
+
+    state := coalesce(state, initial);
+    if for_each_row and state = 'O' then
+        state := 'A'; -- which is what they are for
+    end if;
+    if not exists (select from pg_trigger where tgrelid = target::oid and tgname = made and tgenabled = state) then
+        execute format('alter table only %s %s trigger %I', target, case state when 'A' then 'enable always'
+            when 'R' then 'enable replica' when 'D' then 'disable' else 'enable' end, made);
+    end if;
+    return state;
 end
 $$;
 
 -- Watches a table. id_column holds the id of the document that a row belongs to. Deletions are announced on
 -- deleted_channel if given, everything else on channel. Call it again to change channels, or after renaming the column.
+--
+-- allow_prepared: nothing that writes to the table is prepared for two-phase commit, although the server allows it.
+-- for_subscriber: triggers for each row, enabled always, since what logical replication applies fires no others. If null,
+-- as it is; at first, not.
 create or replace function cachepusher.watch(
-    watched regclass, id_column name, channel text, deleted_channel text default null
+    watched pg_catalog.regclass, id_column pg_catalog.name, channel pg_catalog.text,
+    deleted_channel pg_catalog.text default null, allow_prepared boolean default false,
+    for_subscriber boolean default null
 ) returns void
 language plpgsql
+set search_path = pg_catalog, pg_temp
 as $$
 declare
     given text;
     operation text;
-    tables text;
     target regclass;
-    made_function text;
-    made_trigger name;
-    replaced name;
+    made_function regprocedure;
+    kind "char";
+    state "char";
+    states jsonb := '{}';
 begin
-    if not exists (select from pg_catalog.pg_attribute
-                   where attrelid = watched and attname = id_column and attnum > 0 and not attisdropped) then
+    if not exists (select from pg_attribute
+                   where attrelid = watched::oid and attname = id_column and attnum > 0 and not attisdropped) then
         raise exception 'cachepusher.watch: table % has no column "%"', watched, id_column
             using errcode = 'undefined_column';
     end if;
     -- Postgres' own limit. If only pg_notify() noticed, the application's writes would fail.
     foreach given in array array[channel, coalesce(deleted_channel, channel)] loop
-        if pg_catalog.octet_length(given) between 1 and 63 is not true then
+        if octet_length(given) between 1 and 63 is not true then
             raise exception 'cachepusher.watch: the name of a channel has 1 to 63 bytes, not %: "%"',
-                coalesce(pg_catalog.octet_length(given), 0), coalesce(given, '')
+                coalesce(octet_length(given), 0), coalesce(given, '')
                 using errcode = 'invalid_parameter_value';
         end if;
     end loop;
+    if current_setting('max_prepared_transactions')::int > 0 and allow_prepared is not true then
+        raise exception 'cachepusher.watch: no transaction that has touched table % could be prepared (two-phase commit), '
+            'and this server allows that: max_prepared_transactions is %', watched,
+            current_setting('max_prepared_transactions')
+            using errcode = 'object_not_in_prerequisite_state',
+            detail = 'Postgres refuses PREPARE TRANSACTION to a transaction that has notified, as the triggers do.',
+            hint = 'If nothing that writes to the table is ever prepared: cachepusher.watch(..., allow_prepared => true). '
+                   'Else do not watch it; call pg_notify() in a transaction of its own after COMMIT PREPARED.';
+    end if;
 
-    made_function := cachepusher.make_function(watched, id_column);
-    for target in
+    if for_subscriber is null then
+        for_subscriber := exists (
+            with recursive family as (
+                select watched::oid as relation
+                union
+                select inhrelid from pg_inherits join family on inhparent = relation
+            )
+            select from pg_trigger join family on tgrelid = relation
+            where tgtype & 1 = 1 and tgname in (cachepusher.made_name('cachepusher_insert_', id_column),
+                                                cachepusher.made_name('cachepusher_update_', id_column),
+                                                cachepusher.made_name('cachepusher_delete_', id_column)));
+    end if;
+    made_function := cachepusher.make_function(watched, id_column, for_subscriber);
+    for target, kind in
         with recursive family as (
-            select watched::oid as relation
+            select watched::oid as relation, 0 as depth
             union
-            select inhrelid from pg_catalog.pg_inherits join family on inhparent = relation
+            select inhrelid, depth + 1 from pg_inherits join family on inhparent = relation
         )
-        select relation::regclass from family join pg_catalog.pg_class on pg_class.oid = relation
-        where relkind in ('r', 'p') or relation = watched
+        select relation::regclass, relkind from family join pg_class on pg_class.oid = relation
+        where relkind in ('r', 'p') or relation = watched::oid
+        group by relation, relkind order by min(depth), relation
     loop
         foreach operation in array array['insert', 'update', 'delete', 'truncate'] loop
-            made_trigger := cachepusher.made_name('cachepusher_' || operation || '_', id_column);
-            -- Also drop triggers of columns that are gone: they would announce every document, forever.
-            for replaced in
-                select tgname from pg_catalog.pg_trigger
-                where tgrelid = target and not tgisinternal
-                  and pg_catalog.starts_with(tgname::text, 'cachepusher_' || operation || '_')
-                  and (tgname = made_trigger or not exists (
-                      select from pg_catalog.pg_attribute
-                      where attrelid = target and attnum > 0 and not attisdropped
-                        and cachepusher.made_name('cachepusher_' || operation || '_', attname) = tgname))
-            loop
-                execute pg_catalog.format('drop trigger %I on %s', replaced, target);
-            end loop;
-            tables := case operation
-                when 'insert' then 'referencing new table as new_rows'
-                when 'update' then 'referencing old table as old_rows new table as new_rows'
-                when 'delete' then 'referencing old table as old_rows'
-                else ''
-            end;
-            execute pg_catalog.format('create trigger %I after %s on %s %s for each statement execute function %s(%L)',
-                made_trigger, operation, target, tables, made_function,
-                case operation when 'delete' then coalesce(deleted_channel, channel) else channel end);
+            -- A partitioned table hands row-level triggers on to its partitions; they have their own.
+            if for_subscriber and kind = 'p' and operation <> 'truncate' then
+                for given in
+                    select tgname from pg_trigger where tgrelid = target::oid and not tgisinternal
+                      and tgname = cachepusher.made_name('cachepusher_' || operation || '_', id_column)
+                loop
+                    execute format('drop trigger %I on %s', given, target);
+                end loop;
+                continue;
+            end if;
+            -- New partitions do as the watched table does.
+            state := cachepusher.make_trigger(target, operation, id_column,
+                case operation when 'delete' then coalesce(deleted_channel, channel) else channel end,
+                made_function, for_subscriber, coalesce(states ->> operation, 'O')::"char");
+            states := jsonb_build_object(operation, state) || states;
         end loop;
     end loop;
+
+    perform pg_notify(channel, '*');
 end
 $$;
 

@@ -67,6 +67,12 @@ void expect_gathered(struct fixture *f, PGconn *ear, const char *statements, con
     }
 }
 
+void gather_watched(struct fixture *f, PGconn *ear)
+{
+    gather(f, ear);
+    REQUIRE_INT(sql_number(f, "select count(*) from heard where payload = '*'"), >, 0);
+}
+
 void expect_heard(struct fixture *f, PGconn *ear, const char *statements, const char *expected)
 {
     sql(f, statements);

@@ -17,6 +17,9 @@ void expect_gathered(struct fixture *f, PGconn *ear, const char *statements, con
 /* Runs the statements, then does the same. */
 void expect_heard(struct fixture *f, PGconn *ear, const char *statements, const char *expected);
 
+/* Discards what was announced: all of it has to be read, as watch() says. */
+void gather_watched(struct fixture *f, PGconn *ear);
+
 /* The statement has to fail with a message that contains this. */
 void expect_error(struct fixture *f, const char *statement, const char *part);
 

@@ -15,6 +15,7 @@ START_TEST(equal_ids_of_different_texts)
            "create collation nocase (provider = icu, locale = 'und-u-ks-level2', deterministic = false);"
            "create table c (id citext primary key, x int); create table n (id text collate nocase, x int);"
            "select cachepusher.watch('c', 'id', 'changed'), cachepusher.watch('n', 'id', 'changed')");
+    gather_watched(f, ear);
     expect_heard(f, ear, "insert into c values ('Ada')", "\"Ada\"");
     expect_heard(f, ear, "update c set id = 'aDA'", "\"Ada\" \"aDA\"");
     expect_heard(f, ear, "update c set x = 1", "\"aDA\"");
@@ -48,6 +49,7 @@ START_TEST(types_of_ids)
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         char statement[256];
         sqlf(f, "create table t (id %s, x int); select cachepusher.watch('t', 'id', 'changed')", types[i][0]);
+        gather_watched(f, ear);
         snprintf(statement, sizeof statement, "insert into t values ('%s')", types[i][1]);
         expect_heard(f, ear, statement, types[i][2]);
         expect_heard(f, ear, "update t set x = 1", types[i][2]);
@@ -82,6 +84,7 @@ START_TEST(long_ids)
     struct fixture *f = fixture_open();
     PGconn *ear = listen_to(f, "changed");
     sql(f, "create table t (id text); select cachepusher.watch('t', 'id', 'changed')");
+    gather_watched(f, ear);
     expect_heard(f, ear, "insert into t values (repeat('x', 3898)), ('short')", "\"short\" *");
     expect_heard(f, ear, "delete from t where id = 'short'", "\"short\"");
     expect_heard(f, ear, "insert into t values (repeat('\xc3\xa9', 2000)), ('a'), ('b')", "\"a\" \"b\" *");
@@ -99,8 +102,9 @@ START_TEST(many_ids)
 {
     struct fixture *f = fixture_open();
     PGconn *ear = listen_to(f, "changed");
+    sql(f, "create table t (id bigint, name text); select cachepusher.watch('t', 'id', 'changed')");
+    gather_watched(f, ear);
     sql(f,
-        "create table t (id bigint, name text); select cachepusher.watch('t', 'id', 'changed');"
         "insert into t select i::bigint * 7919 * 1000003, i || repeat('x', i % 300) from generate_series(1, 100000) i");
     gather(f, ear);
     REQUIRE_INT(sql_number(f, "select count(*) from heard"), <, 250);
@@ -132,6 +136,7 @@ START_TEST(few_and_many)
     PGconn *ear = listen_to(f, "changed");
     sql(f, "create table t (id text, x int); select cachepusher.watch('t', 'id', 'changed');"
            "create view ids as select i from heard, json_array_elements_text(payload::json) i");
+    gather_watched(f, ear);
     for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
         for (int digits = 3; digits <= 8; digits += 5) {
             sqlf(f, "insert into t select lpad(i::text, %d, '0') from generate_series(1, %d) i", digits, counts[i]);
@@ -169,6 +174,7 @@ START_TEST(ids_that_cannot_be_told)
     struct fixture *f = fixture_open();
     PGconn *ear = listen_to(f, "changed");
     sql(f, "create table t (id bigint); select cachepusher.watch('t', 'id', 'changed')");
+    gather_watched(f, ear);
     expect_heard(f, ear,
                  "set work_mem = '64kB'; set temp_file_limit = '5MB';"
                  "insert into t select generate_series(1, 100000)",
