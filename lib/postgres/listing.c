@@ -10,25 +10,32 @@
  *
  * `order by listed.id`, not `id`: that would be the output column, which is a cast and has no index.
  *
- * A page continues behind the last id of the one before, and the column's own order may take different texts for equal
- * (a nondeterministic collation): whatever equals that id comes again, so that no spelling of it is left out. Only what
- * is behind it counts for the end of the listing. A number is compared as an int8, since the column may have larger
- * ones than the entity's type. */
+ * A page continues behind the last id of the one before, and a column's own order may take different texts for equal (a
+ * nondeterministic collation): the other spellings of that id come again, so that none is left out. Only what is behind
+ * it counts for the end of the listing. A number is compared as an int8, since the column may have larger ones than the
+ * entity's type. */
 static char *page_sql(const struct cpi_entity *entity, bool first)
 {
     const char *wire = cpi_id_wire_type(entity->id_type);
     const char *after = entity->id_type == CPI_ID_UUID ? cpi_id_sql_type(CPI_ID_UUID) : wire;
     char *sql = NULL;
+    char *spellings = NULL;
+    if (!first && entity->id_type == CPI_ID_TEXT &&
+        asprintf(&spellings,
+                 "select equal.id::%s, false from (%s\n) as equal(id) where equal.id operator(pg_catalog.=) $1::%s"
+                 " and equal.id::pg_catalog.text collate pg_catalog.\"C\" operator(pg_catalog.<>) $1::%s union all ",
+                 wire, entity->list, after, after) < 0) {
+        return NULL;
+    }
     int length = first ? asprintf(&sql,
                                   "select listed.id::%s, true from (%s\n) as listed(id) where listed.id is not null"
                                   " order by listed.id limit %d",
                                   wire, entity->list, CPI_LISTING_PAGE)
                        : asprintf(&sql,
-                                  "select equal.id::%s, false from (%s\n) as equal(id)"
-                                  " where equal.id operator(pg_catalog.=) $1::%s union all"
-                                  " (select listed.id::%s, true from (%s\n) as listed(id)"
+                                  "%s(select listed.id::%s, true from (%s\n) as listed(id)"
                                   " where listed.id operator(pg_catalog.>) $1::%s order by listed.id limit %d)",
-                                  wire, entity->list, after, wire, entity->list, after, CPI_LISTING_PAGE);
+                                  spellings != NULL ? spellings : "", wire, entity->list, after, CPI_LISTING_PAGE);
+    free(spellings);
     return length < 0 ? NULL : sql;
 }
 

@@ -1,29 +1,21 @@
 #include "redis/redis.h"
 
-#include "base/clock.h"
 #include "base/error.h"
-#include "redis/redis_address.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 bool cpi_redis_is_open(const struct cpi_redis *redis)
 {
-    return redis->context != NULL;
+    return cpi_wire_is_open(&redis->wire);
 }
 
 void cpi_redis_close(struct cpi_redis *redis)
 {
-    if (redis->context != NULL) {
-        redis->left_unanswered = redis->left_unanswered || redis->unanswered > 0;
-        redis->unanswered = 0;
-        redisFree(redis->context);
-        redis->context = NULL;
-    }
+    redis->left_unanswered = redis->left_unanswered || redis->unanswered > 0;
+    redis->unanswered = 0;
+    cpi_wire_close(&redis->wire);
 }
 
 /* Closes, with a message that names the server. */
@@ -36,38 +28,16 @@ static cp_code lost(struct cpi_redis *redis, const char *why, cp_error *err)
     return code;
 }
 
-static cp_code context_lost(struct cpi_redis *redis, cp_error *err)
-{
-    char why[128];
-    snprintf(why, sizeof why, "%s", redis->context->errstr[0] != '\0' ? redis->context->errstr : "connection lost");
-    return lost(redis, why, err);
-}
-
-static cp_code redis_wait_socket(struct cpi_redis *redis, short events, cp_error *err)
-{
-    struct pollfd fds[] = {{.fd = redis->context->fd, .events = events}, {.fd = redis->cancel_fd, .events = POLLIN}};
-    int ready = poll(fds, 2, cpi_left_ms(redis->deadline_ms));
-    if (ready < 0 && errno != EINTR) {
-        return lost(redis, strerror(errno), err);
-    }
-    if (ready > 0 && fds[1].revents != 0) {
-        return lost(redis, "given up, stopping", err);
-    }
-    return ready == 0 ? lost(redis, "no answer in time", err) : CP_OK;
-}
-
 /* ---- appending ---- */
 
 static cp_code append_raw(struct cpi_redis *redis, const char *bytes, size_t length, cp_error *err)
 {
-    if (redisAppendFormattedCommand(redis->context, bytes, length) != REDIS_OK) {
-        return context_lost(redis, err);
-    }
-    return CP_OK;
+    cp_error why;
+    return cpi_wire_append(&redis->wire, bytes, length, &why) == CP_OK ? CP_OK : lost(redis, why.message, err);
 }
 
-/* A key as a RESP bulk string, behind the command's head. The head is small and made on the stack; hiredis only ever
- * sees finished bytes, so that a document goes from libpq's memory into its buffer in one copy. */
+/* A key as a RESP bulk string, behind the command's head. The head is small and made on the stack, and a document goes
+ * from libpq's memory into the output buffer in one copy. */
 static cp_code append_head(struct cpi_redis *redis, const char *head, const struct cpi_key *key, const char *id,
                            cp_error *err)
 {
@@ -124,67 +94,79 @@ cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, c
     if (!cpi_redis_is_open(redis)) {
         return cpi_error(err, CP_ERR_REDIS, true, "Redis: the connection is closed");
     }
+    char head[32];
+    int head_length = snprintf(head, sizeof head, "*%d\r\n", argc);
     redis->unanswered++;
-    if (redisAppendCommandArgv(redis->context, argc, argv, lengths) != REDIS_OK) {
-        return context_lost(redis, err);
+    cp_code code = append_raw(redis, head, (size_t)head_length, err);
+    for (int i = 0; i < argc && code == CP_OK; i++) {
+        size_t length = lengths != NULL ? lengths[i] : strlen(argv[i]);
+        head_length = snprintf(head, sizeof head, "$%zu\r\n", length);
+        code = append_raw(redis, head, (size_t)head_length, err);
+        code = code == CP_OK ? append_raw(redis, argv[i], length, err) : code;
+        code = code == CP_OK ? append_raw(redis, "\r\n", 2, err) : code;
     }
-    return CP_OK;
+    return code;
 }
 
 /* ---- sending and reading ---- */
 
-static cp_code read_some(struct cpi_redis *redis, cp_error *err)
-{
-    return redisBufferRead(redis->context) == REDIS_OK ? CP_OK : context_lost(redis, err);
-}
-
 cp_code cpi_redis_flush(struct cpi_redis *redis, cp_error *err)
 {
-    redis->deadline_ms = cpi_now_ms() + redis->timeout_ms;
-    for (int done = 0;;) {
-        if (redisBufferWrite(redis->context, &done) != REDIS_OK) {
-            return context_lost(redis, err);
-        }
-        if (done != 0) {
-            return CP_OK;
-        }
-        if (redis_wait_socket(redis, POLLIN | POLLOUT, err) != CP_OK || read_some(redis, err) != CP_OK) {
-            return CP_ERR_REDIS;
-        }
-    }
+    cp_error why;
+    return cpi_wire_flush(&redis->wire, &why) == CP_OK ? CP_OK : lost(redis, why.message, err);
 }
 
-cp_code cpi_redis_reply(struct cpi_redis *redis, redisReply **reply, cp_error *err)
+cp_code cpi_redis_reply(struct cpi_redis *redis, size_t limit, enum cpi_wire_reply *kind, redisReply **object,
+                        cp_error *err)
 {
-    for (;;) {
-        void *parsed = NULL;
-        if (redisGetReplyFromReader(redis->context, &parsed) != REDIS_OK) {
-            return context_lost(redis, err);
-        }
-        if (parsed != NULL) {
-            *reply = parsed;
-            redis->unanswered--;
-            return CP_OK;
-        }
-        if (redis_wait_socket(redis, POLLIN, err) != CP_OK || read_some(redis, err) != CP_OK) {
-            return CP_ERR_REDIS;
-        }
+    cp_error why;
+    if (cpi_wire_reply(&redis->wire, limit, kind, object, &why) != CP_OK) {
+        return lost(redis, why.message, err);
     }
+    redis->unanswered--;
+    return CP_OK;
+}
+
+/* What a command can answer with. */
+static size_t reply_limit(const char *command)
+{
+    bool lists = strcmp(command, "SCAN") == 0 || strcmp(command, "CLIENT") == 0 || strcmp(command, "INFO") == 0;
+    return lists ? CPI_REPLY_LISTS : CPI_REPLY_SMALL;
+}
+
+/* Plain replies as objects, for those who ask for one reply at a time. */
+static redisReply *object_of(enum cpi_wire_reply kind)
+{
+    redisReply *reply = calloc(1, sizeof *reply);
+    if (reply != NULL) {
+        reply->type = kind == CPI_WIRE_OK ? REDIS_REPLY_STATUS : REDIS_REPLY_INTEGER;
+        reply->str = kind == CPI_WIRE_OK ? strdup("OK") : NULL;
+        reply->len = reply->str != NULL ? 2 : 0;
+    }
+    return reply;
 }
 
 redisReply *cpi_redis_command(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths,
                               cp_error *err)
 {
     redisReply *reply = NULL;
+    enum cpi_wire_reply kind;
     if (cpi_redis_append(redis, argc, argv, lengths, err) != CP_OK || cpi_redis_flush(redis, err) != CP_OK ||
-        cpi_redis_reply(redis, &reply, err) != CP_OK) {
+        cpi_redis_reply(redis, reply_limit(argv[0]), &kind, &reply, err) != CP_OK) {
+        return NULL;
+    }
+    if (kind != CPI_WIRE_OBJECT) {
+        reply = object_of(kind);
+    }
+    if (reply == NULL) {
+        cpi_error_memory(err);
         return NULL;
     }
     if (reply->type == REDIS_REPLY_ERROR) {
+        char text[CPI_REPLY_TEXT];
         enum cpi_reply_error what = cpi_reply_error(reply->str);
-        const char *quoted = strstr(reply->str, ", with args"); /* may quote a password */
-        int shown = (int)(quoted != NULL ? (size_t)(quoted - reply->str) : strlen(reply->str));
-        cpi_error(err, CP_ERR_REDIS, what != CPI_REPLY_OPERATOR, "Redis: %s: %.*s", argv[0], shown, reply->str);
+        cpi_reply_text(reply->str, text);
+        cpi_error(err, CP_ERR_REDIS, what != CPI_REPLY_OPERATOR, "Redis: %s: %s", argv[0], text);
         freeReplyObject(reply);
         if (what == CPI_REPLY_RECONNECT) {
             cpi_redis_close(redis);
@@ -192,6 +174,34 @@ redisReply *cpi_redis_command(struct cpi_redis *redis, int argc, const char **ar
         return NULL;
     }
     return reply;
+}
+
+/* A quoted name of a command is short; anything longer is somebody's data. */
+static size_t quoted_length(const char *at)
+{
+    const char *end = strchr("'\"`", *at) != NULL && *at != '\0' ? strchr(at + 1, *at) : NULL;
+    return end != NULL ? (size_t)(end - at) + 1 : 0;
+}
+
+void cpi_reply_text(const char *message, char text[CPI_REPLY_TEXT])
+{
+    enum { QUOTED_SHOWN = 32 };
+    const char *arguments = strstr(message, " with args");
+    const char *end = arguments != NULL ? arguments : message + strlen(message);
+    size_t length = 0;
+    for (const char *at = message; at < end && length + QUOTED_SHOWN + 4 < CPI_REPLY_TEXT;) {
+        size_t quoted = quoted_length(at);
+        if (quoted > QUOTED_SHOWN) {
+            length += (size_t)snprintf(text + length, CPI_REPLY_TEXT - length, "%c...%c", *at, *at);
+            at += quoted;
+        } else {
+            text[length++] = *at++;
+        }
+    }
+    while (length > 0 && text[length - 1] == ',') {
+        length--;
+    }
+    text[length] = '\0';
 }
 
 enum cpi_reply_error cpi_reply_error(const char *message)
@@ -345,26 +355,10 @@ cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
 {
     cpi_redis_close(redis);
 
-    const struct cpi_redis_address *address = redis->address;
-    int timeout_ms = redis->connect_timeout_ms;
-    struct timeval timeout = {.tv_sec = timeout_ms / 1000, .tv_usec = timeout_ms % 1000 * 1000};
-    redis->context = address->path != NULL ? redisConnectUnixWithTimeout(address->path, timeout)
-                                           : redisConnectWithTimeout(address->host, address->port, timeout);
-    if (redis->context == NULL) {
-        return cpi_error_memory(err);
+    cp_error why;
+    if (cpi_wire_open(&redis->wire, redis->address, redis->connect_timeout_ms, &why) != CP_OK) {
+        return lost(redis, why.message, err);
     }
-    if (redis->context->err != 0) {
-        return context_lost(redis, err);
-    }
-
-    /* hiredis connects with a timeout only in blocking mode, and blocks without regard to cancel_fd in it: connect
-     * blocking, then go on without. */
-    int flags = fcntl(redis->context->fd, F_GETFL);
-    if (flags < 0 || fcntl(redis->context->fd, F_SETFL, flags | O_NONBLOCK) < 0) {
-        return lost(redis, strerror(errno), err);
-    }
-    redis->context->flags &= ~REDIS_BLOCK;
-
     const char *set_name[] = {"CLIENT", "SETNAME", redis->role};
     if (authenticate(redis, err) != CP_OK || take_over(redis, err) != CP_OK ||
         cpi_redis_check_primary(redis, err) != CP_OK || greet(redis, 3, set_name, err) != CP_OK) {

@@ -9,18 +9,14 @@
 
 #include "model/key.h"
 #include "redis/redis_address.h"
-
-#include <hiredis/hiredis.h>
+#include "redis/wire.h"
 
 struct cpi_redis {
-    redisContext *context; /* NULL: closed */
+    struct cpi_wire wire;
     const struct cpi_redis_address *address;
     int connect_timeout_ms;
-    int timeout_ms;      /* for Redis to take and answer one pipeline */
-    const char *role;    /* for CLIENT SETNAME: letters and dashes */
-    int cancel_fd;       /* readable: give up whatever is waited for */
-    int unanswered;      /* commands appended since the last reply that was read */
-    int64_t deadline_ms; /* for the pipeline under way, set when it is flushed */
+    const char *role; /* for CLIENT SETNAME: letters and dashes */
+    int unanswered;   /* commands appended since the last reply that was read */
 
     /* Of the connection before this one, to find out what has become of it. */
     char run_id[41];      /* of the server process; "" when unknown */
@@ -51,12 +47,13 @@ cp_code cpi_redis_append_del(struct cpi_redis *redis, const struct cpi_key *key,
 cp_code cpi_redis_append_get(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
 cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths, cp_error *err);
 
-/* Sends everything appended, and reads what comes in meanwhile. From here on Redis has timeout_ms to answer all
- * of it. */
+/* Sends everything appended, and reads what comes in meanwhile. From here on Redis has the wire's time to answer. */
 cp_code cpi_redis_flush(struct cpi_redis *redis, cp_error *err);
 
-/* The next reply, in order; error replies are CP_OK here. The caller frees it with freeReplyObject(). */
-cp_code cpi_redis_reply(struct cpi_redis *redis, redisReply **reply, cp_error *err);
+/* The next reply, in order, of `limit` bytes at most (see wire.h); error replies are CP_OK here. The caller frees an
+ * object with freeReplyObject(). */
+cp_code cpi_redis_reply(struct cpi_redis *redis, size_t limit, enum cpi_wire_reply *kind, redisReply **object,
+                        cp_error *err);
 
 /* One command and its reply; an error reply is a failure. lengths may be NULL: the arguments are strings. */
 redisReply *cpi_redis_command(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths,
@@ -69,5 +66,9 @@ enum cpi_reply_error {
     CPI_REPLY_OPERATOR   /* somebody has to change something */
 };
 enum cpi_reply_error cpi_reply_error(const char *message);
+
+/* What the server said, fit for a log: it may quote the arguments of a command, which are documents and passwords. */
+enum { CPI_REPLY_TEXT = 160 };
+void cpi_reply_text(const char *message, char text[CPI_REPLY_TEXT]);
 
 #endif

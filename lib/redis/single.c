@@ -207,26 +207,34 @@ static struct cpi_result error_result(struct single *single, enum command comman
     if (command == COMMAND_GET && strncmp(text, "WRONGTYPE ", 10) == 0) {
         return (struct cpi_result){.answer = CPI_ANSWER_DONE, .kind = CPI_VALUE_OTHER_TYPE};
     }
-    cpi_error(&single->lost, CP_ERR_REDIS, true, "Redis: %s: %s", command_names[command], text);
+    char shown[CPI_REPLY_TEXT];
+    cpi_reply_text(text, shown);
+    cpi_error(&single->lost, CP_ERR_REDIS, true, "Redis: %s: %s", command_names[command], shown);
     return failed(single, answers[cpi_reply_error(text)]);
 }
 
-static struct cpi_result read_reply(struct single *single, enum command command)
+static struct cpi_result not_a_reply(struct single *single, enum command command)
+{
+    cpi_error(&single->lost, CP_ERR_REDIS, true, "Redis: %s: not the reply this command has", command_names[command]);
+    return failed(single, CPI_ANSWER_NONSENSE);
+}
+
+static struct cpi_result read_plain(struct single *single, enum command command, enum cpi_wire_reply kind)
+{
+    bool fits = kind == CPI_WIRE_OK ? command == COMMAND_SET : command == COMMAND_DEL;
+    return fits ? (struct cpi_result){.answer = CPI_ANSWER_DONE} : not_a_reply(single, command);
+}
+
+static struct cpi_result read_object(struct single *single, enum command command)
 {
     const redisReply *reply = single->reply;
     switch (reply->type) {
     case REDIS_REPLY_ERROR:
         return error_result(single, command);
     case REDIS_REPLY_STATUS:
-        if (command == COMMAND_SET) {
-            return (struct cpi_result){.answer = CPI_ANSWER_DONE};
-        }
-        break;
+        return read_plain(single, command, CPI_WIRE_OK);
     case REDIS_REPLY_INTEGER:
-        if (command == COMMAND_DEL) {
-            return (struct cpi_result){.answer = CPI_ANSWER_DONE};
-        }
-        break;
+        return read_plain(single, command, CPI_WIRE_INTEGER);
     case REDIS_REPLY_NIL:
         if (command == COMMAND_GET) {
             return (struct cpi_result){.answer = CPI_ANSWER_DONE, .kind = CPI_VALUE_NONE};
@@ -241,19 +249,23 @@ static struct cpi_result read_reply(struct single *single, enum command command)
     default:
         break;
     }
-    cpi_error(&single->lost, CP_ERR_REDIS, true, "Redis: %s: not the reply this command has", command_names[command]);
-    return failed(single, CPI_ANSWER_NONSENSE);
+    return not_a_reply(single, command);
 }
 
 static struct cpi_result single_result(struct cpi_target *target, uint32_t i)
 {
     struct single *single = single_of(target);
+    enum cpi_wire_reply kind;
     forget_reply(single);
-    if (!cpi_redis_is_open(&single->redis) || i >= single->count ||
-        cpi_redis_reply(&single->redis, &single->reply, &single->lost) != CP_OK) {
+    if (!cpi_redis_is_open(&single->redis) || i >= single->count) {
         return failed(single, CPI_ANSWER_NONE);
     }
-    return read_reply(single, (enum command)single->commands[i]);
+    enum command command = (enum command)single->commands[i];
+    size_t limit = command == COMMAND_GET ? CPI_REPLY_VALUE : CPI_REPLY_SMALL;
+    if (cpi_redis_reply(&single->redis, limit, &kind, &single->reply, &single->lost) != CP_OK) {
+        return failed(single, CPI_ANSWER_NONE);
+    }
+    return kind == CPI_WIRE_OBJECT ? read_object(single, command) : read_plain(single, command, kind);
 }
 
 /* ---- keys ---- */
@@ -390,10 +402,8 @@ struct cpi_target *cpi_single_create(const struct cpi_target_options *options)
         return NULL;
     }
     single->target.ops = &ops;
-    single->redis = (struct cpi_redis){.address = options->address,
-                                       .role = options->role,
-                                       .cancel_fd = options->cancel_fd,
-                                       .connect_timeout_ms = options->connect_timeout_ms,
-                                       .timeout_ms = options->timeout_ms};
+    single->redis = (struct cpi_redis){
+        .address = options->address, .role = options->role, .connect_timeout_ms = options->connect_timeout_ms};
+    cpi_wire_init(&single->redis.wire, options->cancel_fd, options->timeout_ms);
     return &single->target;
 }

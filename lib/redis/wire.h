@@ -1,0 +1,70 @@
+/*
+ * The bytes between us and a Redis: a socket, an output buffer, a parser of replies (hiredis').
+ *
+ * Every wait has two deadlines: timeout_ms without progress, and an end that moves on with the bytes that came through,
+ * so that a server which only trickles is given up, too. A reply may have no more bytes or elements than its command
+ * can have. Nothing raises SIGPIPE, and no program that the process starts inherits the socket.
+ *
+ * Belongs to one thread. After a failure it is to be closed.
+ */
+#ifndef CPI_WIRE_H
+#define CPI_WIRE_H
+
+#include "redis/redis_address.h"
+
+#include <hiredis/hiredis.h>
+
+/* The bounds of a reply, in bytes. */
+enum {
+    CPI_REPLY_SMALL = 64 * 1024,         /* OK, a number, an error */
+    CPI_REPLY_LISTS = 64 * 1024 * 1024,  /* CLIENT LIST, SCAN */
+    CPI_REPLY_VALUE = 576 * 1024 * 1024, /* Redis' own limit of a value is 512 MB */
+    CPI_REPLY_ELEMENTS = 1024 * 1024     /* of an array */
+};
+
+struct cpi_wire {
+    int fd;        /* -1: closed */
+    int cancel_fd; /* readable: give up whatever is waited for */
+    int timeout_ms;
+
+    char *out; /* to be sent */
+    size_t out_length;
+    size_t out_capacity;
+    size_t sent;
+
+    char *in; /* received, and not yet parsed */
+    size_t in_from;
+    size_t in_to;
+    redisReader *reader;
+    bool is_partial;   /* the reader holds the beginning of a reply */
+    size_t reply_size; /* of the reply under way, what has come of it */
+
+    int64_t began_ms; /* of the round */
+    int64_t moved_ms; /* the last progress */
+    size_t moved;     /* bytes since it began */
+};
+
+enum cpi_wire_reply { CPI_WIRE_OK, CPI_WIRE_INTEGER, CPI_WIRE_OBJECT };
+
+/* Closed. */
+void cpi_wire_init(struct cpi_wire *wire, int cancel_fd, int timeout_ms);
+
+/* Connects to the address; any of them if its name has several. The failures of all functions here are CP_ERR_REDIS or
+ * CP_ERR_SYSTEM, retriable, with a message that does not name the server. */
+cp_code cpi_wire_open(struct cpi_wire *wire, const struct cpi_redis_address *address, int connect_timeout_ms,
+                      cp_error *err);
+bool cpi_wire_is_open(const struct cpi_wire *wire);
+void cpi_wire_close(struct cpi_wire *wire);
+
+/* Appends to what is to be sent. */
+cp_code cpi_wire_append(struct cpi_wire *wire, const char *bytes, size_t length, cp_error *err);
+
+/* Begins the round's time, and sends everything appended. Reads what comes in meanwhile. */
+cp_code cpi_wire_flush(struct cpi_wire *wire, cp_error *err);
+
+/* The next reply, of `limit` bytes at most. Plain ones are told as such ("+OK" and a number); any other is an object,
+ * for the caller to free. */
+cp_code cpi_wire_reply(struct cpi_wire *wire, size_t limit, enum cpi_wire_reply *kind, redisReply **object,
+                       cp_error *err);
+
+#endif
