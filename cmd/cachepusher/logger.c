@@ -2,18 +2,21 @@
 
 #include "common/complain.h"
 #include "common/escape.h"
+#include "log_queue.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/uio.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 4096, MESSAGE_BYTES = 2048, TIME_BYTES = 40 };
+enum { LINE_BYTES = 4096, MESSAGE_BYTES = 2048, TIME_BYTES = 40, FINISH_MS = 1000 };
+
+/* Where a line goes: a syslog priority, or one of these. */
+enum { TO_LOG = -1, TO_STDERR = -2 };
 
 static const char clear_line[] = "\r\033[K";
 
@@ -59,16 +62,6 @@ bool logger_open(struct logger *logger, enum log_format format, cp_level thresho
     return true;
 }
 
-void logger_close(struct logger *logger)
-{
-    if (logger->fd == -1) {
-        closelog();
-    } else if (logger->fd != STDERR_FILENO) {
-        close(logger->fd);
-    }
-    pthread_mutex_destroy(&logger->mutex);
-}
-
 static void format_time(char *buffer, size_t size)
 {
     struct timespec now;
@@ -106,33 +99,45 @@ static void format_json(struct text *line, cp_level level, const char *message)
     line->length += strlen(tail);
 }
 
-/* One system call, so that what other processes write to the same place cannot come in between. A log that takes no
- * more, such as a full disk, is no reason to stop: there is nobody to tell. */
-static void write_pieces(int fd, const struct iovec *pieces, int count)
+/* One system call for a line, so that what other processes write to the same place cannot come in between. A log that
+ * takes no more, such as a full disk, is no reason to stop: there is nobody to tell. */
+static void write_whole(int fd, const char *text, size_t length)
 {
-    while (writev(fd, pieces, count) == -1 && errno == EINTR) {
+    ssize_t n;
+    while (length > 0 && ((n = write(fd, text, length)) > 0 || (n == -1 && errno == EINTR))) {
+        text += n > 0 ? n : 0;
+        length -= n > 0 ? (size_t)n : 0;
     }
 }
 
-static struct iovec piece(char *text, size_t length)
+static void write_now(void *context, int kind, const char *line, size_t length)
 {
-    return (struct iovec){.iov_base = text, .iov_len = length};
+    struct logger *logger = context;
+    if (kind >= 0) {
+        syslog(kind, "%.*s", (int)length, line);
+    } else {
+        write_whole(kind == TO_LOG ? logger->fd : STDERR_FILENO, line, length);
+    }
 }
 
-static void write_line(struct logger *logger, char *line, size_t length)
+static void send_line(struct logger *logger, int kind, const char *line, size_t length)
 {
-    char clear[sizeof clear_line];
-    char newline[] = "\n";
-    memcpy(clear, clear_line, sizeof clear);
+    if (logger->queue != NULL) {
+        log_queue_put(logger->queue, kind, line, length);
+    } else {
+        write_now(logger, kind, line, length);
+    }
+}
+
+/* A line of the log, with the status line taken away above it and drawn again below. */
+static void send_above_status(struct logger *logger, const char *line, size_t length)
+{
+    char data[LINE_BYTES + STATUS_BYTES + sizeof clear_line + 1];
     pthread_mutex_lock(&logger->mutex);
     bool over_status = logger->status_length > 0 && logger->fd == STDERR_FILENO;
-    const struct iovec pieces[] = {
-        piece(clear, over_status ? strlen(clear) : 0),
-        piece(line, length),
-        piece(newline, 1),
-        piece(logger->status, over_status ? logger->status_length : 0),
-    };
-    write_pieces(logger->fd, pieces, (int)(sizeof pieces / sizeof *pieces));
+    int written = snprintf(data, sizeof data, "%s%.*s\n%s", over_status ? clear_line : "", (int)length, line,
+                           over_status ? logger->status : "");
+    send_line(logger, TO_LOG, data, (size_t)written);
     pthread_mutex_unlock(&logger->mutex);
 }
 
@@ -148,10 +153,55 @@ static void write_message(struct logger *logger, cp_level level, const char *mes
         format_text(&line, level, message);
     }
     if (logger->fd == -1) {
-        syslog(syslog_priorities[level], "%s", line.data);
+        send_line(logger, syslog_priorities[level], line.data, line.length);
     } else {
-        write_line(logger, line.data, line.length);
+        send_above_status(logger, line.data, line.length);
     }
+}
+
+/* In the queue's thread: written there and then, not behind what has come since. */
+static void tell_dropped(void *context, unsigned long count)
+{
+    struct logger *logger = context;
+    char message[128];
+    char data[LINE_BYTES];
+    struct text line = {.data = data, .size = sizeof data - 1};
+    snprintf(message, sizeof message, "%lu lines of the log were dropped: whoever reads it did not keep up", count);
+    if (logger->format == LOG_FORMAT_JSON) {
+        format_json(&line, CP_LOG_WARN, message);
+    } else if (logger->fd == -1) {
+        text_add(&line, message);
+    } else {
+        format_text(&line, CP_LOG_WARN, message);
+    }
+    if (logger->fd != -1) {
+        data[line.length++] = '\n';
+    }
+    write_now(logger, logger->fd == -1 ? LOG_WARNING : TO_LOG, data, line.length);
+}
+
+bool logger_start(struct logger *logger)
+{
+    logger->queue = log_queue_create(write_now, tell_dropped, logger);
+    if (logger->queue == NULL) {
+        complain("cannot start the thread that writes the log");
+    }
+    return logger->queue != NULL;
+}
+
+void logger_close(struct logger *logger)
+{
+    struct log_queue *queue = logger->queue;
+    if (queue != NULL && !log_queue_finish(queue, FINISH_MS)) {
+        return; /* its thread is in the middle of a write; the process ends */
+    }
+    logger->queue = NULL;
+    if (logger->fd == -1) {
+        closelog();
+    } else if (logger->fd != STDERR_FILENO) {
+        close(logger->fd);
+    }
+    pthread_mutex_destroy(&logger->mutex);
 }
 
 void logger_write(void *context, cp_level level, const char *message)
@@ -167,7 +217,9 @@ void logger_progress(struct logger *logger, const char *message)
     if (logger->format == LOG_FORMAT_JSON && logger->fd == STDERR_FILENO) {
         write_message(logger, CP_LOG_INFO, message);
     } else {
-        fprintf(stderr, "%s\n", message);
+        char line[MESSAGE_BYTES];
+        int length = snprintf(line, sizeof line, "%s\n", message);
+        send_line(logger, TO_STDERR, line, length < (int)sizeof line ? (size_t)length : sizeof line - 1);
     }
 }
 
@@ -201,17 +253,13 @@ void logger_fail(struct logger *logger, const char *format, ...)
 
 void logger_status(struct logger *logger, const char *status)
 {
-    char clear[sizeof clear_line];
-    memcpy(clear, clear_line, sizeof clear);
+    char data[STATUS_BYTES + sizeof clear_line];
     pthread_mutex_lock(&logger->mutex);
     if (*status != '\0' || logger->status_length > 0) {
         snprintf(logger->status, sizeof logger->status, "%s", status);
         logger->status_length = strlen(logger->status);
-        const struct iovec pieces[] = {
-            piece(clear, strlen(clear)),
-            piece(logger->status, logger->status_length),
-        };
-        write_pieces(STDERR_FILENO, pieces, (int)(sizeof pieces / sizeof *pieces));
+        int length = snprintf(data, sizeof data, "%s%s", clear_line, logger->status);
+        send_line(logger, TO_STDERR, data, (size_t)length);
     }
     pthread_mutex_unlock(&logger->mutex);
 }

@@ -12,22 +12,29 @@ enum log_format { LOG_FORMAT_TEXT, LOG_FORMAT_JSON };
 enum { STATUS_BYTES = 512 };
 
 /*
- * The log: stderr, a file or syslog, a line for each message. Any thread may write.
+ * The log: stderr, a file or syslog, a line for each message. Any thread may write, and none ever waits for whoever
+ * reads the log: a thread of the logger's own does (log_queue.h).
  *
  * The status line is the one at the bottom of a terminal that is drawn over itself; messages scroll by above it.
  */
 struct logger {
     enum log_format format;
-    cp_level threshold; /* what is less important is dropped */
-    int fd;             /* -1: syslog */
+    cp_level threshold;      /* what is less important is dropped */
+    int fd;                  /* -1: syslog */
+    struct log_queue *queue; /* NULL before logger_start(): messages are written at once */
 
-    pthread_mutex_t mutex; /* for what follows, and so that lines stay whole */
+    pthread_mutex_t mutex; /* for what follows */
     char status[STATUS_BYTES];
     size_t status_length; /* 0: none is shown */
 };
 
 /* To the end of the file at `path`; NULL: to syslog when detached, else to stderr. False: the reason has been told. */
 bool logger_open(struct logger *logger, enum log_format format, cp_level threshold, const char *path, bool detached);
+
+/* From here on a thread writes. Call it after the last fork. False: the reason has been told. */
+bool logger_start(struct logger *logger);
+
+/* Waits for what is yet to be written, a second at most. */
 void logger_close(struct logger *logger);
 
 /* The callback of a cp_syncer; context is the logger. */

@@ -10,6 +10,7 @@
 #include "commands.h"
 #include "common/complain.h"
 #include "common/exit_code.h"
+#include "common/stdio_fds.h"
 #include "help.h"
 #include "options.h"
 
@@ -109,12 +110,15 @@ static void keep_memory_low(void)
 
 int main(int argc, char **argv)
 {
+    stdio_make_sure();
     keep_memory_low();
     int exit_code = dispatch(argc, argv);
+    bool is_verify = argc > 1 && strcmp(argv[1], "verify") == 0;
 
-    if ((fflush(stdout) == EOF || ferror(stdout) != 0) && exit_code == EXIT_DONE) {
+    /* 1 of verify is a report, too. */
+    if ((fflush(stdout) == EOF || ferror(stdout) != 0) && (exit_code == EXIT_DONE || (is_verify && exit_code == 1))) {
         complain("cannot write to stdout");
-        exit_code = argc > 1 && strcmp(argv[1], "verify") == 0 ? (int)EXIT_CANNOT_TELL : (int)EXIT_FAILED;
+        exit_code = is_verify ? (int)EXIT_CANNOT_TELL : (int)EXIT_FAILED;
     }
     return exit_code;
 }

@@ -2,10 +2,12 @@
 
 #include "common/escape.h"
 
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <unistd.h>
 
-enum { LINE_BYTES = 2048 };
+enum { LINE_BYTES = 2048, COMPLAIN_MS = 1000 };
 
 void complain(const char *format, ...)
 {
@@ -19,5 +21,9 @@ void complain(const char *format, ...)
     va_end(arguments);
     text_add(&text, "cachepusher: ");
     text_add_plain(&text, message);
-    fprintf(stderr, "%s\n", line);
+    /* Whoever reads stderr may have stopped: said, if that can be done in a while. */
+    struct pollfd fd = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (poll(&fd, 1, COMPLAIN_MS) > 0) {
+        fprintf(stderr, "%s\n", line);
+    }
 }

@@ -55,6 +55,25 @@ static size_t character_length(const unsigned char *text)
     return length;
 }
 
+/* Controls beyond ASCII (C1), characters that turn the direction of what follows (bidi) or are not to be seen, and
+ * separators of lines. */
+static bool is_deceptive(const unsigned char *at, size_t length)
+{
+    if (length == 2) {
+        return (at[0] == 0xC2 && at[1] < 0xA0) || (at[0] == 0xD8 && at[1] == 0x9C); /* U+0080-009F, U+061C */
+    }
+    return length == 3 && at[0] == 0xE2 &&
+           ((at[1] == 0x80 && ((at[2] >= 0x8B && at[2] <= 0x8F) || (at[2] >= 0xA8 && at[2] <= 0xAE))) ||
+            (at[1] == 0x81 && at[2] >= 0xA0 && at[2] <= 0xAF)); /* U+200B-200F, U+2028-202E, U+2060-206F */
+}
+
+/* Its number as JSON writes it, which people can read as well. */
+static unsigned code_point(const unsigned char *at, size_t length)
+{
+    return length == 2 ? (at[0] & 0x1Fu) << 6 | (at[1] & 0x3Fu)
+                       : (at[0] & 0x0Fu) << 12 | (at[1] & 0x3Fu) << 6 | (at[2] & 0x3Fu);
+}
+
 static void add_escaped(struct text *text, const char *message, const char *control, bool quotes)
 {
     const unsigned char *next = (const unsigned char *)message;
@@ -69,6 +88,9 @@ static void add_escaped(struct text *text, const char *message, const char *cont
             length = 1;
         } else if (*next < 0x20 || *next == 0x7F) {
             piece_length = (size_t)snprintf(escape, sizeof escape, "%s%02x", control, *next);
+            piece = escape;
+        } else if (is_deceptive(next, length)) {
+            piece_length = (size_t)snprintf(escape, sizeof escape, "\\u%04x", code_point(next, length));
             piece = escape;
         } else if (quotes && (*next == '"' || *next == '\\')) {
             piece_length = (size_t)snprintf(escape, sizeof escape, "\\%c", *next);

@@ -18,8 +18,35 @@ static size_t shown_character_length(const char *text)
     return length;
 }
 
+/* A character that a terminal or a reader would take for more than itself: controls (C0, DEL, C1), those that turn the
+ * direction of what follows (bidi), and separators of lines. Messages quote ids, payloads and what servers say. */
+static bool is_dangerous(const char *character, size_t length)
+{
+    const unsigned char *at = (const unsigned char *)character;
+    if (length == 1) {
+        return at[0] < 0x20 || at[0] == 0x7F;
+    }
+    if (length == 2) {
+        return (at[0] == 0xC2 && at[1] < 0xA0) || (at[0] == 0xD8 && at[1] == 0x9C); /* C1, U+061C */
+    }
+    return length == 3 && at[0] == 0xE2 &&
+           ((at[1] == 0x80 && ((at[2] >= 0x8B && at[2] <= 0x8F) || (at[2] >= 0xA8 && at[2] <= 0xAE))) ||
+            (at[1] == 0x81 && at[2] >= 0xA0 && at[2] <= 0xAF)); /* U+200B-200F, U+2028-202E, U+2060-206F */
+}
+
+/* The bytes of a character as "\xNN" each. */
+static size_t escape_character(const char *character, size_t length, char escaped[16])
+{
+    size_t written = 0;
+    for (size_t i = 0; i < length; i++) {
+        written += (size_t)snprintf(escaped + written, 16 - written, "\\x%02x", (unsigned char)character[i]);
+    }
+    return written;
+}
+
 void cpi_fold(char *out, size_t size, const char *text)
 {
+    char escaped[16];
     size_t length = 0;
     while (*text != '\0') {
         const char *piece = text;
@@ -34,6 +61,9 @@ void cpi_fold(char *out, size_t size, const char *text)
             if (!cpi_utf8_valid(piece, piece_length)) {
                 piece = "?";
                 piece_length = 1;
+            } else if (is_dangerous(piece, piece_length)) {
+                piece_length = escape_character(piece, piece_length, escaped);
+                piece = escaped;
             }
         }
         if (length + piece_length >= size) {

@@ -129,7 +129,7 @@ static int serve(const struct options *options, cp_config *config, struct logger
 
 int run(const struct options *options, cp_config *config)
 {
-    struct pidfile pidfile;
+    struct pidfile pidfile = {.fd = -1};
     struct logger logger;
     struct detach detach;
     int exit_code = EXIT_FAILED;
@@ -142,7 +142,7 @@ int run(const struct options *options, cp_config *config)
         logger_close(&logger);
         return exit_code;
     }
-    if (pidfile_open(&pidfile, options->pidfile) && signals_init(pidfile.path)) {
+    if (logger_start(&logger) && pidfile_open(&pidfile, options->pidfile) && signals_init(pidfile.path)) {
         exit_code = serve(options, config, &logger, &detach);
     } else {
         cp_config_destroy(config);

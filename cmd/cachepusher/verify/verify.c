@@ -68,6 +68,7 @@ static int compare(struct verification *verification, const struct options *opti
         report->problem = verification->interrupted ? "interrupted" : err->message;
         logger_fail(logger, "%s", report->problem);
     }
+    signals_fini(); /* nothing is left to be ended in order, and whoever reads the report may have stopped reading */
     if (options->json) {
         report_print_json(report);
     } else {
@@ -108,7 +109,7 @@ int verify(const struct options *options, cp_config *config)
         cp_config_destroy(config);
         return EXIT_CANNOT_TELL;
     }
-    if (signals_init(NULL)) {
+    if (logger_start(&logger) && signals_init(NULL)) {
         exit_code = check(options, config, &logger);
         signals_fini();
     } else {

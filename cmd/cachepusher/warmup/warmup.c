@@ -103,7 +103,7 @@ int warmup(const struct options *options, cp_config *config)
         cp_config_destroy(config);
         return EXIT_FAILED;
     }
-    if (signals_init(NULL)) {
+    if (logger_start(&logger) && signals_init(NULL)) {
         exit_code = warm(options, config, &logger);
         signals_fini();
     } else {
