@@ -124,6 +124,8 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *     flush               first delete every key under each entity's prefix; fails to start while another instance of
  *                         the name is the writer. Default: false
  *     batch               documents read by one statement; 1 to 10,000. Default: 256
+ *     batch_bytes         of a batch's documents, stored as soon as so many have arrived: a worker needs memory for a
+ *                         few times this and its largest document; 65,536 to 1,073,741,824. Default: 2,097,152
  *     max_pending         distinct ids kept while a server is away or they fail; beyond it they are dropped and a
  *                         resync is made instead, which keeps as many keys of an entity in memory and looks the rest up
  *                         in Postgres; 1,000 to 100,000,000. Default: 1,000,000

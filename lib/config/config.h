@@ -21,6 +21,7 @@ struct cp_config {
     enum cpi_warmup warmup;
     bool flush;
     unsigned batch;
+    unsigned batch_bytes;
     unsigned max_pending;
     int connect_timeout_ms;
     int fetch_timeout_ms;

@@ -57,6 +57,12 @@ static const struct cpi_setting settings[] = {
      SETTING("batch", CP_SETTING_NUMBER, .min = 1, .max = 10000, .initial = "256", .value = "N", .unit = "documents",
              .help = "documents read by one statement")},
     {.kind = CPI_SETTING_COUNT,
+     .offset = AT(batch_bytes),
+     SETTING("batch_bytes", CP_SETTING_NUMBER, .min = 65536, .max = 1073741824, .initial = "2097152", .value = "N",
+             .unit = "bytes",
+             .help = "of a batch's documents, stored as soon as so many have arrived: a worker needs memory for a few "
+                     "times this and its largest document")},
+    {.kind = CPI_SETTING_COUNT,
      .offset = AT(max_pending),
      SETTING("max_pending", CP_SETTING_NUMBER, .min = 1000, .max = 100000000, .initial = "1000000", .value = "N",
              .unit = "ids",

@@ -243,8 +243,7 @@ static enum cpi_failure fetch_prepare(void *connection, uint32_t entity, cp_erro
                                                                                          : fetch->pg.failure;
 }
 
-static enum cpi_failure fetch_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n,
-                                  uint32_t *rows, cp_error *err)
+static enum cpi_failure fetch_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, cp_error *err)
 {
     struct cpi_fetch *fetch = connection;
     bool fits = cpi_id_array_clear(&fetch->ids, fetch->entities[entity].id_type);
@@ -258,28 +257,57 @@ static enum cpi_failure fetch_run(void *connection, uint32_t entity, const union
     char name[32];
     statement_name(entity, name);
     struct cpi_pg_parameter parameter = cpi_id_array_parameter(&fetch->ids);
-    fetch->rows = cpi_pg_execute(&fetch->pg, name, &parameter, 1, true, err);
-    *rows = (uint32_t)cpi_rows_count(fetch->rows);
-    return fetch->rows != NULL ? CPI_FAILURE_NONE : fetch->pg.failure;
+    return cpi_pg_stream(&fetch->pg, name, &parameter, 1, err) == CP_OK ? CPI_FAILURE_NONE : fetch->pg.failure;
 }
 
-static struct cpi_fetched_row fetch_row(const void *connection, uint32_t entity, uint32_t number)
+static bool keep_row(struct cpi_fetch *fetch, struct cpi_rows *row)
 {
-    const struct cpi_fetch *fetch = connection;
-    int row = (int)number;
-    struct cpi_fetched_row fetched = {.id = cpi_fetch_id(&fetch->entities[entity], fetch->rows, row, 0)};
-    if (!cpi_rows_is_null(fetch->rows, row, 1)) {
-        fetched.document.bytes = cpi_rows_value(fetch->rows, row, 1);
-        fetched.document.length = cpi_rows_length(fetch->rows, row, 1);
+    if (fetch->held_count == fetch->held_capacity) {
+        uint32_t capacity = 2 * fetch->held_capacity + 64;
+        struct cpi_rows **held = realloc(fetch->held, capacity * sizeof *held);
+        if (held == NULL) {
+            return false;
+        }
+        fetch->held = held;
+        fetch->held_capacity = capacity;
     }
-    return fetched;
+    fetch->held[fetch->held_count++] = row;
+    return true;
 }
 
-static void fetch_clear(void *connection)
+static enum cpi_failure fetch_next(void *connection, uint32_t entity, struct cpi_fetched_row *row, bool *has_row,
+                                   cp_error *err)
 {
     struct cpi_fetch *fetch = connection;
-    cpi_rows_free(fetch->rows);
-    fetch->rows = NULL;
+    struct cpi_rows *rows = NULL;
+    if (cpi_pg_stream_next(&fetch->pg, &rows, err) != CP_OK) {
+        return fetch->pg.failure;
+    }
+    *has_row = rows != NULL;
+    if (rows == NULL) {
+        return CPI_FAILURE_NONE;
+    }
+    if (!keep_row(fetch, rows)) {
+        cpi_rows_free(rows);
+        cpi_pg_close(&fetch->pg); /* rows are under way */
+        cpi_pg_no_memory(&fetch->pg, err);
+        return CPI_FAILURE_MEMORY;
+    }
+    *row = (struct cpi_fetched_row){.id = cpi_fetch_id(&fetch->entities[entity], rows, 0, 0)};
+    if (!cpi_rows_is_null(rows, 0, 1)) {
+        row->document.bytes = cpi_rows_value(rows, 0, 1);
+        row->document.length = cpi_rows_length(rows, 0, 1);
+    }
+    return CPI_FAILURE_NONE;
+}
+
+static void fetch_release(void *connection)
+{
+    struct cpi_fetch *fetch = connection;
+    for (uint32_t i = 0; i < fetch->held_count; i++) {
+        cpi_rows_free(fetch->held[i]);
+    }
+    fetch->held_count = 0;
 }
 
 const struct cpi_reader_ops cpi_fetch_ops = {.open = fetch_open,
@@ -288,12 +316,15 @@ const struct cpi_reader_ops cpi_fetch_ops = {.open = fetch_open,
                                              .watch = fetch_watch,
                                              .prepare = fetch_prepare,
                                              .run = fetch_run,
-                                             .row = fetch_row,
-                                             .clear = fetch_clear};
+                                             .next = fetch_next,
+                                             .release = fetch_release};
 
 void cpi_fetch_fini(struct cpi_fetch *fetch)
 {
-    fetch_clear(fetch);
+    fetch_release(fetch);
     fetch_close(fetch);
+    free(fetch->held);
+    fetch->held = NULL;
+    fetch->held_capacity = 0;
     cpi_id_array_fini(&fetch->ids);
 }

@@ -46,7 +46,9 @@ struct cpi_fetch {
     struct cpi_pg pg;
     const struct cpi_entity *entities;
     struct cpi_id_array ids;
-    struct cpi_rows *rows; /* of the last run; NULL: cleared */
+    struct cpi_rows **held; /* rows that have been handed out, one each */
+    uint32_t held_count;
+    uint32_t held_capacity;
 };
 
 /* For cpi_reader_create(), with a struct cpi_fetch as the connection. */

@@ -12,8 +12,8 @@
 /* Ids to a page. */
 enum { CPI_LISTING_PAGE = 8192 };
 
-/* The first ids after `after` (NULL: from the start), in order, and before them those that Postgres takes to be equal to
- * it; binary. This is keyset paging: no transaction stays open between pages, and a page can be requested again on
+/* The first ids after `after` (NULL: from the start), in order, and before them those that Postgres takes to be equal
+ * to it; binary. This is keyset paging: no transaction stays open between pages, and a page can be requested again on
  * another connection. */
 struct cpi_rows *cpi_listing_page(struct cpi_pg *pg, const struct cpi_entity *entity, const union cpi_id *after,
                                   cp_error *err);

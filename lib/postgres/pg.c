@@ -12,7 +12,7 @@
 #include <string.h>
 
 /* The server is given this much longer than its own timeout before it counts as gone. */
-enum { TIMEOUT_MARGIN_MS = 1000, WATCH_EVERY_MS = 500, MAX_PARAMETERS = 4 };
+enum { TIMEOUT_MARGIN_MS = 1000, WATCH_EVERY_MS = 500, MAX_PARAMETERS = 4, STREAM_PATIENCE = 10 };
 
 bool cpi_pg_is_open(const struct cpi_pg *pg)
 {
@@ -92,8 +92,15 @@ static cp_code flush(struct cpi_pg *pg, int64_t deadline_ms, cp_error *err)
     return left < 0 ? connection_lost(pg, err) : CP_OK;
 }
 
-/* The next result, NULL in *result when there is none left. */
-static cp_code next_result(struct cpi_pg *pg, int64_t deadline_ms, PGresult **result, cp_error *err)
+static int64_t deadline_from(const struct cpi_pg *pg, int64_t now_ms)
+{
+    return pg->statement_timeout_ms > 0 ? now_ms + pg->statement_timeout_ms + TIMEOUT_MARGIN_MS : -1;
+}
+
+/* The next result, NULL in *result when there is none left. extend_until_ms: what moves is waited for until then; 0: no
+ * longer than the deadline. */
+static cp_code next_result(struct cpi_pg *pg, int64_t deadline_ms, int64_t extend_until_ms, PGresult **result,
+                           cp_error *err)
 {
     while (PQisBusy(pg->connection) != 0) {
         if (pg_wait_socket(pg, POLLIN, deadline_ms, err) != CP_OK) {
@@ -101,6 +108,10 @@ static cp_code next_result(struct cpi_pg *pg, int64_t deadline_ms, PGresult **re
         }
         if (PQconsumeInput(pg->connection) == 0) {
             return connection_lost(pg, err);
+        }
+        int64_t extended_ms = deadline_from(pg, cpi_now_ms());
+        if (extend_until_ms > 0 && deadline_ms >= 0) {
+            deadline_ms = extended_ms < extend_until_ms ? extended_ms : extend_until_ms;
         }
     }
     *result = PQgetResult(pg->connection);
@@ -151,15 +162,14 @@ static PGresult *pg_finish(struct cpi_pg *pg, int sent, cp_error *err)
         connection_lost(pg, err);
         return NULL;
     }
-    int64_t deadline_ms =
-        pg->statement_timeout_ms > 0 ? cpi_now_ms() + pg->statement_timeout_ms + TIMEOUT_MARGIN_MS : -1;
+    int64_t deadline_ms = deadline_from(pg, cpi_now_ms());
     PGresult *result = NULL;
-    if (flush(pg, deadline_ms, err) != CP_OK || next_result(pg, deadline_ms, &result, err) != CP_OK) {
+    if (flush(pg, deadline_ms, err) != CP_OK || next_result(pg, deadline_ms, 0, &result, err) != CP_OK) {
         return NULL;
     }
     /* libpq wants to be asked until it says that there is no more. */
     PGresult *more = NULL;
-    if (next_result(pg, deadline_ms, &more, err) != CP_OK) {
+    if (next_result(pg, deadline_ms, 0, &more, err) != CP_OK) {
         PQclear(result);
         return NULL;
     }
@@ -220,6 +230,48 @@ struct cpi_rows *cpi_pg_execute(struct cpi_pg *pg, const char *name, const struc
         pg_finish(pg, PQsendQueryPrepared(pg->connection, name, count, p.values, p.lengths, p.formats, binary), err);
     pg->proven = pg->proven || result != NULL;
     return (struct cpi_rows *)result;
+}
+
+cp_code cpi_pg_stream(struct cpi_pg *pg, const char *name, const struct cpi_pg_parameter *parameters, int count,
+                      cp_error *err)
+{
+    struct unzipped p = unzip(parameters, count);
+    if (PQsendQueryPrepared(pg->connection, name, count, p.values, p.lengths, p.formats, true) == 0 ||
+        PQsetSingleRowMode(pg->connection) == 0) {
+        return connection_lost(pg, err);
+    }
+    pg->streaming_ms = cpi_now_ms();
+    return flush(pg, deadline_from(pg, pg->streaming_ms), err);
+}
+
+cp_code cpi_pg_stream_next(struct cpi_pg *pg, struct cpi_rows **rows, cp_error *err)
+{
+    int64_t deadline_ms = deadline_from(pg, cpi_now_ms());
+    int64_t until_ms = pg->streaming_ms + STREAM_PATIENCE * (int64_t)pg->statement_timeout_ms + TIMEOUT_MARGIN_MS;
+    PGresult *result = NULL;
+    *rows = NULL;
+    if (next_result(pg, deadline_ms, until_ms, &result, err) != CP_OK) {
+        return CP_ERR_POSTGRES;
+    }
+    ExecStatusType status = PQresultStatus(result);
+    if (status == PGRES_SINGLE_TUPLE) {
+        *rows = (struct cpi_rows *)result;
+        return CP_OK;
+    }
+    PGresult *more = NULL;
+    if (next_result(pg, deadline_ms, until_ms, &more, err) != CP_OK) {
+        PQclear(result);
+        return CP_ERR_POSTGRES;
+    }
+    PQclear(more);
+    cp_code code = CP_OK;
+    if (status != PGRES_TUPLES_OK) {
+        statement_failed(pg, result, err);
+        code = CP_ERR_POSTGRES;
+    }
+    pg->proven = pg->proven || code == CP_OK;
+    PQclear(result);
+    return code;
 }
 
 cp_code cpi_pg_prepare(struct cpi_pg *pg, const char *name, const char *sql, cp_error *err)

@@ -39,6 +39,7 @@ struct cpi_pg {
      * be dead and has to be given up. */
     bool (*watch)(void *context);
     void *watch_context;
+    int64_t streaming_ms; /* when the statement under way was sent whose rows are taken one by one */
 };
 
 /* One parameter of a statement, in binary format unless type is 0. */
@@ -49,8 +50,8 @@ struct cpi_pg_parameter {
 };
 
 /* Connects and makes the session ours: UTF-8, no JIT (it compiles for longer than our statements run), no timeouts but
- * our own, read committed, refused where row-level security would filter. Refuses a server in recovery: what a standby holds is not what was committed. The same role may be connected
- * any number of times. */
+ * our own, read committed, refused where row-level security would filter. Refuses a server in recovery: what a standby
+ * holds is not what was committed. The same role may be connected any number of times. */
 cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err);
 
 /* Notes that memory ran out for something that was to be done with the connection. Returns CP_ERR_SYSTEM. */
@@ -74,5 +75,15 @@ struct cpi_rows *cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct c
                               bool binary, cp_error *err);
 struct cpi_rows *cpi_pg_execute(struct cpi_pg *pg, const char *name, const struct cpi_pg_parameter *parameters,
                                 int count, bool binary, cp_error *err);
+
+/* Runs a prepared statement whose rows are taken one by one, as they arrive, in binary format. Then next, until it
+ * fails or *rows is NULL: the statement has succeeded and there are no more. Each row is the caller's to free. Nothing
+ * else can be run in between; to give up, close the connection.
+ *
+ * While bytes come in, the wait goes on beyond the timeout, up to ten times as long; the server's own timeout holds all
+ * the same. */
+cp_code cpi_pg_stream(struct cpi_pg *pg, const char *name, const struct cpi_pg_parameter *parameters, int count,
+                      cp_error *err);
+cp_code cpi_pg_stream_next(struct cpi_pg *pg, struct cpi_rows **rows, cp_error *err);
 
 #endif

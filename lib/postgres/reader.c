@@ -5,13 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What the documents of one statement should not exceed: 256 of 32 KiB. */
-enum { STATEMENT_BYTES = 8 * 1024 * 1024 };
+enum {
+    /* What the documents of one statement should not exceed, at their usual size: beyond it Postgres has to put them
+     * into a file, and later changes wait longer. */
+    STATEMENT_BYTES = 8 * 1024 * 1024,
+    /* Of the first batch, while nothing is known of their size. */
+    FIRST_BATCH = 32
+};
 
 /* An id and where it stands in the list. */
 struct place {
     union cpi_id id;
-    uint32_t position;
+    uint32_t position; /* in what was asked for */
 };
 
 struct cpi_reader {
@@ -19,14 +24,27 @@ struct cpi_reader {
     void *connection;
     const struct cpi_entity *entities;
     size_t entity_count;
-    bool *prepared;     /* by entity: its statement, on this connection */
-    size_t usual_bytes; /* of a document: up at once, down slowly */
+    size_t portion_bytes; /* documents of at least so many bytes are handed on */
+    bool *prepared;       /* by entity: its statement, on this connection */
+    size_t usual_bytes;   /* of a document: up at once, down slowly */
+    bool has_size;        /* some have been read */
 
-    /* Of the statement under way, by position. */
-    struct cpi_document *documents;
-    bool *found; /* has got its row */
+    /* Of a call. */
+    uint32_t *positions; /* to be read yet; a statement's are next to each other */
+    bool *found;         /* by position: has got its row */
+
+    /* Of the statement under way. */
+    union cpi_id *ids; /* in the order of its positions */
     struct place *places;
     bool sorted; /* places are filled in, and in the order of their ids */
+    uint32_t rows;
+    size_t bytes; /* of all of them */
+
+    /* Received, and not yet handed on. */
+    uint32_t *portion;
+    struct cpi_document *documents;
+    uint32_t portion_count;
+    size_t portion_filled;
 };
 
 /* What a call of cpi_reader_read() was asked for. */
@@ -61,21 +79,21 @@ static int compare_text_places(const void *a, const void *b)
 }
 
 /* Only when rows don't come in the order of the ids. */
-static void sort_places(struct cpi_reader *reader, enum cpi_id_type type, const union cpi_id *ids, uint32_t n)
+static void sort_places(struct cpi_reader *reader, enum cpi_id_type type, const uint32_t *positions, uint32_t n)
 {
     if (reader->sorted) {
         return;
     }
     for (uint32_t i = 0; i < n; i++) {
-        reader->places[i] = (struct place){.id = ids[i], .position = i};
+        reader->places[i] = (struct place){.id = reader->ids[i], .position = positions[i]};
     }
     qsort(reader->places, n, sizeof *reader->places,
           cpi_id_is_text(type) ? compare_text_places : compare_number_places);
     reader->sorted = true;
 }
 
-/* The first position of an id, n if there is none. */
-static uint32_t find_position(struct cpi_reader *reader, enum cpi_id_type type, const union cpi_id *id, uint32_t n)
+/* The first place of an id, n if there is none. */
+static uint32_t find_place(struct cpi_reader *reader, enum cpi_id_type type, const union cpi_id *id, uint32_t n)
 {
     int (*compare)(const void *, const void *) = cpi_id_is_text(type) ? compare_text_places : compare_number_places;
     const struct place wanted = {.id = *id}; /* not after any place of an equal id */
@@ -89,54 +107,52 @@ static uint32_t find_position(struct cpi_reader *reader, enum cpi_id_type type, 
             to = middle;
         }
     }
-    return from < n && cpi_id_equal(type, &reader->places[from].id, id) ? reader->places[from].position : n;
+    return from < n && cpi_id_equal(type, &reader->places[from].id, id) ? from : n;
 }
 
-static void share(struct cpi_reader *reader, enum cpi_id_type type, const struct place *from, const struct place *to)
+/* ---- handing on ---- */
+
+static bool hand_on(struct cpi_reader *reader, const struct request *request, cp_error *err)
 {
-    if (reader->found[from->position] && !reader->found[to->position] && cpi_id_equal(type, &from->id, &to->id)) {
-        reader->documents[to->position] = reader->documents[from->position];
-        reader->found[to->position] = true;
-    }
+    uint32_t n = reader->portion_count;
+    reader->portion_count = 0;
+    reader->portion_filled = 0;
+    bool taken = n == 0 || request->sink->documents(request->sink->context, reader->portion, reader->documents, n, err);
+    reader->ops->release(reader->connection);
+    return taken;
 }
 
-/* One row is enough for all positions of an id. */
-static void share_with_equal_ids(struct cpi_reader *reader, enum cpi_id_type type, uint32_t n)
+static void hand_in(struct cpi_reader *reader, uint32_t position, const struct cpi_document *document)
 {
-    for (uint32_t i = 1; i < n; i++) {
-        share(reader, type, &reader->places[i - 1], &reader->places[i]);
-    }
-    for (uint32_t i = n - 1; i > 0; i--) {
-        share(reader, type, &reader->places[i], &reader->places[i - 1]);
-    }
+    reader->portion[reader->portion_count] = position;
+    reader->documents[reader->portion_count++] = *document;
+    reader->portion_filled += document->length;
+    reader->bytes += document->length;
 }
 
-/* Rows mostly come in the order of the ids, with gaps at most. Those that don't are looked up. */
-static void match_rows(struct cpi_reader *reader, uint32_t entity, const union cpi_id *ids, uint32_t n, uint32_t rows)
+/* A row belongs to the position of its id; a second one for it, and one that nobody asked for, to none. Rows mostly
+ * come in the order of the ids, with gaps at most. Those that don't are looked up. *next: the place after the row
+ * before. */
+static void take_row(struct cpi_reader *reader, const struct request *request, const uint32_t *positions, uint32_t n,
+                     const struct cpi_fetched_row *row, uint32_t *next)
 {
-    enum cpi_id_type type = reader->entities[entity].id_type;
-    uint32_t next = 0;
-    uint32_t matched = 0;
-    memset(reader->documents, 0, n * sizeof *reader->documents);
-    memset(reader->found, 0, n * sizeof *reader->found);
-    reader->sorted = false;
-    for (uint32_t row = 0; row < rows; row++) {
-        struct cpi_fetched_row fetched = reader->ops->row(reader->connection, entity, row);
-        uint32_t position = next;
-        if (next == n || !cpi_id_equal(type, &ids[next], &fetched.id)) {
-            sort_places(reader, type, ids, n);
-            position = find_position(reader, type, &fetched.id, n);
-        }
-        if (position < n && !reader->found[position]) {
-            reader->documents[position] = fetched.document;
-            reader->found[position] = true;
-            matched++;
-            next = position + 1;
-        }
+    enum cpi_id_type type = reader->entities[request->entity].id_type;
+    uint32_t position = 0;
+    bool is_known = *next < n && cpi_id_equal(type, &reader->ids[*next], &row->id);
+    if (is_known) {
+        position = positions[(*next)++];
+    } else {
+        sort_places(reader, type, positions, n);
+        uint32_t place = find_place(reader, type, &row->id, n);
+        is_known = place < n;
+        position = is_known ? reader->places[place].position : 0;
     }
-    if (matched > 0 && matched < n) {
-        sort_places(reader, type, ids, n);
-        share_with_equal_ids(reader, type, n);
+    if (is_known && !reader->found[position]) {
+        reader->found[position] = true;
+        reader->rows++;
+        hand_in(reader, position, &row->document);
+    } else if (is_known && request->sink->doubled != NULL) {
+        request->sink->doubled(request->sink->context, position);
     }
 }
 
@@ -144,54 +160,135 @@ static void match_rows(struct cpi_reader *reader, uint32_t entity, const union c
 
 static void note_size(struct cpi_reader *reader, uint32_t n)
 {
-    size_t bytes = 0;
+    size_t mean = reader->bytes / n;
+    bool up = !reader->has_size || mean > reader->usual_bytes;
+    reader->usual_bytes = up ? mean : (3 * reader->usual_bytes + mean) / 4;
+    reader->has_size = true;
+}
+
+/* Moves those without a row to the front. Returns how many. */
+static uint32_t keep_missing(const struct cpi_reader *reader, uint32_t *positions, uint32_t n)
+{
+    uint32_t missing = 0;
     for (uint32_t i = 0; i < n; i++) {
-        bytes += reader->documents[i].length;
+        if (!reader->found[positions[i]]) {
+            positions[missing++] = positions[i];
+        }
     }
-    size_t mean = bytes / n;
-    reader->usual_bytes = mean > reader->usual_bytes ? mean : (3 * reader->usual_bytes + mean) / 4;
+    return missing;
+}
+
+static enum cpi_failure read_list(struct cpi_reader *reader, const struct request *request, uint32_t *positions,
+                                  uint32_t n, cp_error *err);
+
+/* The statement has succeeded: what has got no row has no document, unless an equal id has got one. That is read again,
+ * since the row has been handed on. */
+static enum cpi_failure report_missing(struct cpi_reader *reader, const struct request *request, uint32_t *positions,
+                                       uint32_t n, cp_error *err)
+{
+    static const struct cpi_document none = {.bytes = NULL};
+    enum cpi_id_type type = reader->entities[request->entity].id_type;
+    bool may_have_equals = reader->rows > 0 && reader->rows < n;
+    if (may_have_equals) {
+        sort_places(reader, type, positions, n);
+    }
+    uint32_t missing = reader->rows < n ? keep_missing(reader, positions, n) : 0;
+    uint32_t again = 0;
+    for (uint32_t i = 0; i < missing; i++) {
+        uint32_t position = positions[i];
+        uint32_t place = may_have_equals ? find_place(reader, type, &request->ids[position], n) : n;
+        bool has_equal = false;
+        for (; place < n && !has_equal && cpi_id_equal(type, &reader->places[place].id, &request->ids[position]);
+             place++) {
+            has_equal = reader->found[reader->places[place].position];
+        }
+        if (has_equal) {
+            positions[again++] = position;
+        } else {
+            hand_in(reader, position, &none);
+        }
+    }
+    if (!hand_on(reader, request, err)) {
+        return CPI_FAILURE_SINK;
+    }
+    return again > 0 ? read_list(reader, request, positions, again, err) : CPI_FAILURE_NONE;
+}
+
+/* Takes the rows of the statement that has been begun, and hands them on in portions. */
+static enum cpi_failure take_rows(struct cpi_reader *reader, const struct request *request, const uint32_t *positions,
+                                  uint32_t n, cp_error *err)
+{
+    uint32_t next = 0;
+    for (;;) {
+        struct cpi_fetched_row row;
+        bool has_row = false;
+        enum cpi_failure failure = reader->ops->next(reader->connection, request->entity, &row, &has_row, err);
+        if (failure != CPI_FAILURE_NONE || !has_row) {
+            return failure;
+        }
+        take_row(reader, request, positions, n, &row, &next);
+        if (reader->portion_filled >= reader->portion_bytes && !hand_on(reader, request, err)) {
+            return CPI_FAILURE_SINK;
+        }
+    }
 }
 
 /* One statement for n ids, and its documents to the sink. */
-static enum cpi_failure read_at_once(struct cpi_reader *reader, const struct request *request, uint32_t first,
+static enum cpi_failure read_at_once(struct cpi_reader *reader, const struct request *request, uint32_t *positions,
                                      uint32_t n, cp_error *err)
 {
-    const union cpi_id *ids = request->ids + first;
-    uint32_t rows = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        reader->ids[i] = request->ids[positions[i]];
+    }
+    reader->sorted = false;
+    reader->rows = 0;
+    reader->bytes = 0;
     if (request->sink->statement != NULL) {
         request->sink->statement(request->sink->context);
     }
-    enum cpi_failure failure = reader->ops->run(reader->connection, request->entity, ids, n, &rows, err);
-    if (failure != CPI_FAILURE_NONE) {
-        return failure;
+    enum cpi_failure failure = reader->ops->run(reader->connection, request->entity, reader->ids, n, err);
+    failure = failure == CPI_FAILURE_NONE ? take_rows(reader, request, positions, n, err) : failure;
+    if (failure == CPI_FAILURE_NONE) {
+        note_size(reader, n);
+        return report_missing(reader, request, positions, n, err);
     }
-    match_rows(reader, request->entity, ids, n, rows);
-    note_size(reader, n);
-    bool taken = request->sink->documents(request->sink->context, first, reader->documents, n, err);
-    reader->ops->clear(reader->connection);
-    return taken ? CPI_FAILURE_NONE : CPI_FAILURE_SINK;
+    /* What has arrived was read, and counts, whatever became of the statement then. */
+    if (failure == CPI_FAILURE_STATEMENT && !hand_on(reader, request, err)) {
+        failure = CPI_FAILURE_SINK;
+    }
+    if (failure == CPI_FAILURE_SINK) {
+        reader->ops->close(reader->connection); /* rows are under way */
+    }
+    reader->portion_count = 0;
+    reader->portion_filled = 0;
+    reader->ops->release(reader->connection);
+    return failure;
 }
 
-static enum cpi_failure read_halving(struct cpi_reader *reader, const struct request *request, uint32_t first,
-                                     uint32_t n, cp_error *err)
+/* Reads those of a list that have no row yet. */
+static enum cpi_failure read_list(struct cpi_reader *reader, const struct request *request, uint32_t *positions,
+                                  uint32_t n, cp_error *err)
 {
-    enum cpi_failure failure = read_at_once(reader, request, first, n, err);
+    enum cpi_failure failure = read_at_once(reader, request, positions, n, err);
     if (failure != CPI_FAILURE_STATEMENT) {
         return failure;
     }
-    if (n == 1) {
-        request->sink->failed(request->sink->context, first, err);
+    n = keep_missing(reader, positions, n);
+    if (n <= 1) {
+        if (n == 1) {
+            request->sink->failed(request->sink->context, positions[0], err);
+        }
         return CPI_FAILURE_NONE;
     }
-    failure = read_halving(reader, request, first, n / 2, err);
+    failure = read_list(reader, request, positions, n / 2, err);
     if (failure != CPI_FAILURE_NONE) {
         return failure;
     }
     if (request->until_ms != CPI_READER_NO_LIMIT && cpi_now_ms() > request->until_ms) {
-        request->sink->untried(request->sink->context, first + n / 2, n - n / 2);
+        request->sink->untried(request->sink->context, positions + n / 2, n - n / 2);
         return CPI_FAILURE_NONE;
     }
-    return read_halving(reader, request, first + n / 2, n - n / 2, err);
+    return read_list(reader, request, positions + n / 2, n - n / 2, err);
 }
 
 enum cpi_failure cpi_reader_read(struct cpi_reader *reader, uint32_t entity, const union cpi_id *ids, uint32_t n,
@@ -207,13 +304,17 @@ enum cpi_failure cpi_reader_read(struct cpi_reader *reader, uint32_t entity, con
         }
         reader->prepared[entity] = true;
     }
+    for (uint32_t i = 0; i < n; i++) {
+        reader->positions[i] = i;
+        reader->found[i] = false;
+    }
     const struct request request = {.entity = entity, .ids = ids, .sink = sink, .until_ms = until_ms};
-    return read_halving(reader, &request, 0, n, err);
+    return read_list(reader, &request, reader->positions, n, err);
 }
 
 uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most)
 {
-    size_t fitting = STATEMENT_BYTES / (reader->usual_bytes + 1);
+    size_t fitting = reader->has_size ? STATEMENT_BYTES / (reader->usual_bytes + 1) : FIRST_BATCH;
     return (uint32_t)(fitting < 1 ? 1 : fitting < most ? fitting : most);
 }
 
@@ -243,7 +344,8 @@ void cpi_reader_watch(struct cpi_reader *reader, bool (*watch)(void *context), v
 /* ---- lifecycle ---- */
 
 struct cpi_reader *cpi_reader_create(const struct cpi_reader_ops *ops, void *connection,
-                                     const struct cpi_entity *entities, size_t entity_count, uint32_t most)
+                                     const struct cpi_entity *entities, size_t entity_count, uint32_t most,
+                                     size_t portion_bytes)
 {
     struct cpi_reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
@@ -254,10 +356,15 @@ struct cpi_reader *cpi_reader_create(const struct cpi_reader_ops *ops, void *con
     reader->entities = entities;
     reader->entity_count = entity_count;
     reader->prepared = calloc(entity_count, sizeof *reader->prepared);
-    reader->documents = calloc(most, sizeof *reader->documents);
+    reader->portion_bytes = portion_bytes;
+    reader->positions = calloc(most, sizeof *reader->positions);
     reader->found = calloc(most, sizeof *reader->found);
+    reader->ids = calloc(most, sizeof *reader->ids);
     reader->places = calloc(most, sizeof *reader->places);
-    if (reader->prepared == NULL || reader->documents == NULL || reader->found == NULL || reader->places == NULL) {
+    reader->portion = calloc(most, sizeof *reader->portion);
+    reader->documents = calloc(most, sizeof *reader->documents);
+    if (reader->prepared == NULL || reader->positions == NULL || reader->found == NULL || reader->ids == NULL ||
+        reader->places == NULL || reader->portion == NULL || reader->documents == NULL) {
         cpi_reader_destroy(reader);
         return NULL;
     }
@@ -271,8 +378,11 @@ void cpi_reader_destroy(struct cpi_reader *reader)
     }
     cpi_reader_close(reader);
     free(reader->prepared);
-    free(reader->documents);
+    free(reader->positions);
     free(reader->found);
+    free(reader->ids);
     free(reader->places);
+    free(reader->portion);
+    free(reader->documents);
     free(reader);
 }

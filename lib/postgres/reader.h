@@ -34,11 +34,13 @@ struct cpi_reader_ops {
     void (*watch)(void *connection, bool (*watch)(void *context), void *context);
     /* Makes the statement of an entity: once for each connection and entity, before run. */
     enum cpi_failure (*prepare)(void *connection, uint32_t entity, cp_error *err);
-    /* Runs it for n ids. The rows stay until clear; row is called with numbers below *rows, each once, in order. */
-    enum cpi_failure (*run)(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, uint32_t *rows,
-                            cp_error *err);
-    struct cpi_fetched_row (*row)(const void *connection, uint32_t entity, uint32_t row);
-    void (*clear)(void *connection);
+    /* Begins to run it for n ids. */
+    enum cpi_failure (*run)(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, cp_error *err);
+    /* The next row, in *row; *has_row false: the statement has succeeded, and there are no more. Rows stay until they
+     * are released. */
+    enum cpi_failure (*next)(void *connection, uint32_t entity, struct cpi_fetched_row *row, bool *has_row,
+                             cp_error *err);
+    void (*release)(void *connection);
 };
 
 /* Where documents go. Positions are those in the ids that were asked for; each is reported exactly once, unless reading
@@ -47,22 +49,28 @@ struct cpi_reader_sink {
     void *context;
     /* A statement is about to be run. May be NULL. */
     void (*statement)(void *context);
-    /* The documents of ids[first] to ids[first + n - 1], valid during the call. False ends the reading, err says why.
-     */
-    bool (*documents)(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n, cp_error *err);
+    /* Documents, and that there is none, of n positions; valid during the call. They come in portions while the
+     * statement runs, so that large ones are not held all at once; that there is no document is told when it has
+     * succeeded. False ends the reading, err says why. */
+    bool (*documents)(void *context, const uint32_t *positions, const struct cpi_document *documents, uint32_t n,
+                      cp_error *err);
+    /* The statement has given more than one row for this id; the first counts. May be NULL. */
+    void (*doubled)(void *context, uint32_t position);
     /* The statement fails whenever this id is in it, and fails for it alone. */
     void (*failed)(void *context, uint32_t position, const cp_error *why);
     /* Time was up before these had been tried by themselves. May be NULL if until_ms is CPI_READER_NO_LIMIT. */
-    void (*untried)(void *context, uint32_t first, uint32_t n);
+    void (*untried)(void *context, const uint32_t *positions, uint32_t n);
 };
 
 #define CPI_READER_NO_LIMIT INT64_MAX
 
 struct cpi_reader;
 
-/* For up to `most` ids at once. ops, connection and entities have to outlive it. NULL: out of memory. */
+/* For up to `most` ids at once, whose documents are handed on as soon as there are portion_bytes of them. ops,
+ * connection and entities have to outlive it. NULL: out of memory. */
 struct cpi_reader *cpi_reader_create(const struct cpi_reader_ops *ops, void *connection,
-                                     const struct cpi_entity *entities, size_t entity_count, uint32_t most);
+                                     const struct cpi_entity *entities, size_t entity_count, uint32_t most,
+                                     size_t portion_bytes);
 
 /* Closes the connection. NULL is allowed. */
 void cpi_reader_destroy(struct cpi_reader *reader);
@@ -75,7 +83,7 @@ void cpi_reader_close(struct cpi_reader *reader);
 /* Called every little while during a wait; false gives up the connection. */
 void cpi_reader_watch(struct cpi_reader *reader, bool (*watch)(void *context), void *context);
 
-/* How many ids to read at once: `most`, or fewer while documents are large, since they are all held in memory. */
+/* How many ids to read at once: `most`, or fewer while documents are large, or of unknown size. */
 uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most);
 
 /* Reads the documents of n ids of one entity; the connection has to be open. A statement that fails by itself is tried

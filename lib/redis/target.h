@@ -29,6 +29,9 @@ enum cpi_answer {
 
 enum cpi_value { CPI_VALUE_NONE, CPI_VALUE_STRING, CPI_VALUE_OTHER_TYPE };
 
+/* Bytes of a value: Redis' own limit, of a string. */
+#define CPI_TARGET_VALUE_MAX ((size_t)512 * 1024 * 1024)
+
 struct cpi_result {
     enum cpi_answer answer;
     const char *message; /* unless DONE: what the server said, or why nothing came */

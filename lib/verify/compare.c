@@ -23,8 +23,8 @@ cp_code cpi_compare_init(struct cpi_compare *compare, const struct cpi_env *env,
     compare->fetch.pg = cpi_env_pg(env, pg_role, env->stop->drain_fd, env->config->fetch_timeout_ms);
     compare->fetch.entities = env->config->entities;
     compare->target = cpi_env_target(env, redis_role, env->stop->drain_fd);
-    compare->reader =
-        cpi_reader_create(&cpi_fetch_ops, &compare->fetch, env->config->entities, env->config->entity_count, CPI_SLICE);
+    compare->reader = cpi_reader_create(&cpi_fetch_ops, &compare->fetch, env->config->entities,
+                                        env->config->entity_count, CPI_SLICE, env->config->batch_bytes);
     return compare->reader != NULL && compare->target != NULL ? CP_OK : cpi_error_memory(err);
 }
 
@@ -130,38 +130,6 @@ static void compare_classify(struct cpi_compared *out, const struct cpi_document
 
 /* ---- Redis' side ---- */
 
-static cp_code append_gets(struct cpi_target *target, const struct cpi_entity *entity, const union cpi_id *ids,
-                           uint32_t n, cp_error *err)
-{
-    cp_code code = cpi_target_ensure_open(target, err);
-    for (uint32_t i = 0; i < n && code == CP_OK; i++) {
-        char digits[CPI_ID_NUMBER_BYTES];
-        code = target->ops->get(target, &entity->key, cpi_id_text(entity->id_type, &ids[i], digits), err);
-    }
-    return code == CP_OK ? target->ops->flush(target, err) : code;
-}
-
-static cp_code compare_values(struct cpi_compare *compare, const struct cpi_entity *entity, const union cpi_id *ids,
-                              uint32_t n, struct cpi_compared *out, cp_error *err)
-{
-    struct cpi_target *target = compare->target;
-    cp_code code = append_gets(target, entity, ids, n, err);
-    for (uint32_t i = 0; i < n && code == CP_OK; i++) {
-        struct cpi_result found = target->ops->result(target, i);
-        if (found.answer == CPI_ANSWER_DONE) {
-            compare_classify(&out[i], &compare->documents[i], &found);
-        } else {
-            code = cpi_error(err, CP_ERR_REDIS, found.answer != CPI_ANSWER_REFUSED, "%s", found.message);
-        }
-    }
-    if (code != CP_OK) {
-        target->ops->close(target); /* with replies under way */
-    }
-    return code;
-}
-
-/* ---- Postgres' side ---- */
-
 /* A call of cpi_compare_run(), for the reader's sink. */
 struct comparison {
     struct cpi_compare *compare;
@@ -170,14 +138,41 @@ struct comparison {
     struct cpi_compared *out;
 };
 
-static bool compare_documents(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n,
-                              cp_error *err)
+static cp_code append_gets(const struct comparison *comparison, const uint32_t *positions, uint32_t n, cp_error *err)
+{
+    struct cpi_target *target = comparison->compare->target;
+    const struct cpi_entity *entity = comparison->entity;
+    cp_code code = cpi_target_ensure_open(target, err);
+    for (uint32_t i = 0; i < n && code == CP_OK; i++) {
+        char digits[CPI_ID_NUMBER_BYTES];
+        const char *id = cpi_id_text(entity->id_type, &comparison->ids[positions[i]], digits);
+        code = target->ops->get(target, &entity->key, id, err);
+    }
+    return code == CP_OK ? target->ops->flush(target, err) : code;
+}
+
+/* Values are taken one at a time, and one alone is held. */
+static bool compare_documents(void *context, const uint32_t *positions, const struct cpi_document *documents,
+                              uint32_t n, cp_error *err)
 {
     const struct comparison *comparison = context;
-    comparison->compare->documents = documents;
-    return compare_values(comparison->compare, comparison->entity, comparison->ids + first, n, comparison->out + first,
-                          err) == CP_OK;
+    struct cpi_target *target = comparison->compare->target;
+    cp_code code = append_gets(comparison, positions, n, err);
+    for (uint32_t i = 0; i < n && code == CP_OK; i++) {
+        struct cpi_result found = target->ops->result(target, i);
+        if (found.answer == CPI_ANSWER_DONE) {
+            compare_classify(&comparison->out[positions[i]], &documents[i], &found);
+        } else {
+            code = cpi_error(err, CP_ERR_REDIS, found.answer != CPI_ANSWER_REFUSED, "%s", found.message);
+        }
+    }
+    if (code != CP_OK) {
+        target->ops->close(target); /* with replies under way */
+    }
+    return code == CP_OK;
 }
+
+/* ---- Postgres' side ---- */
 
 static void note_unreadable(void *context, uint32_t position, const cp_error *why)
 {

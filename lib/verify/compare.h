@@ -38,7 +38,6 @@ struct cpi_compare {
     struct cpi_fetch fetch;
     struct cpi_reader *reader; /* through fetch */
     struct cpi_target *target;
-    const struct cpi_document *documents; /* of the ids that are being compared */
     cp_error unreadable;                  /* why the last unreadable document was */
 };
 

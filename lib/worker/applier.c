@@ -41,11 +41,13 @@ struct cpi_applier {
 
     struct sent *sent;
     uint32_t sent_count;
-    cp_error refusal; /* of the round: why something is parked */
-    bool has_put_off; /* some of this batch */
-    uint32_t limit;   /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
-    unsigned losses;  /* in a row, of a connection over a single id */
+    size_t round_bytes; /* of the documents of these */
+    cp_error refusal;   /* of the round: why something is parked */
+    bool has_put_off;   /* some of this batch */
+    uint32_t limit;     /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
+    unsigned losses;    /* in a row, of a connection over a single id */
     struct cpi_log_limit parking;
+    struct cpi_log_limit doubling;
     bool pg_connected; /* has been, once */
     bool target_connected;
 };
@@ -72,107 +74,6 @@ static void park(struct cpi_applier *applier, uint32_t handle, const char *why)
     }
     applier_count(applier, CPI_STAT_FAILURES, 1);
     cpi_idset_move(applier->set, handle, CPI_PARKED);
-}
-
-/* ---- reading from Postgres, appending for Redis ---- */
-
-static bool append_command(struct cpi_applier *applier, const struct cpi_entity *entity, uint32_t handle,
-                           const char *document, size_t length, cp_error *err)
-{
-    struct cpi_event event = cpi_idset_get(applier->set, handle);
-    char digits[CPI_ID_NUMBER_BYTES];
-    const char *id = cpi_id_text(entity->id_type, &event.id, digits);
-    struct cpi_target *target = applier->target;
-    cp_code code = document != NULL ? target->ops->set(target, &entity->key, id, document, length, entity->ttl_s, err)
-                                    : target->ops->del(target, &entity->key, id, err);
-    if (code == CP_OK) {
-        applier->sent[applier->sent_count++] =
-            (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
-    }
-    return code == CP_OK;
-}
-
-static void count_statement(void *context)
-{
-    applier_count(context, CPI_STAT_FETCHES, 1);
-}
-
-static bool append_documents(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n,
-                             cp_error *err)
-{
-    struct cpi_applier *applier = context;
-    const struct cpi_entity *entity = applier_entity_of(applier, applier->group_entity);
-    for (uint32_t i = 0; i < n; i++) {
-        if (!append_command(applier, entity, applier->group[first + i], documents[i].bytes, documents[i].length, err)) {
-            return false;
-        }
-    }
-    return true;
-}
-
-static void park_culprit(void *context, uint32_t position, const cp_error *why)
-{
-    struct cpi_applier *applier = context;
-    park(applier, applier->group[position], why->message);
-    /* What fails may work in another session: the next try gets one. */
-    applier->is_doubted = cpi_now_ms() - applier->opened_ms >= CPI_RENEWAL_EVERY_MS;
-}
-
-/* To the end of their own queue: they have not been tried and are not parked. Smaller batches are searched sooner. */
-static void put_off(void *context, uint32_t first, uint32_t n)
-{
-    struct cpi_applier *applier = context;
-    for (uint32_t i = first; i < first + n; i++) {
-        cpi_idset_move(applier->set, applier->group[i], cpi_idset_queue(applier->set, applier->group[i]));
-    }
-    applier->has_put_off = true;
-    applier->limit = n;
-}
-
-/* Reads the documents of the group and appends the commands. False: a connection is lost, or memory is short. */
-static bool read_group(struct cpi_applier *applier, uint32_t n, cp_error *err)
-{
-    const struct cpi_reader_sink sink = {.context = applier,
-                                         .statement = count_statement,
-                                         .documents = append_documents,
-                                         .failed = park_culprit,
-                                         .untried = put_off};
-    enum cpi_failure failure =
-        cpi_reader_read(applier->reader, applier->group_entity, applier->ids, n, &sink, cpi_now_ms() + SEARCH_MS, err);
-    if (failure != CPI_FAILURE_STATEMENT) {
-        return failure == CPI_FAILURE_NONE;
-    }
-    for (uint32_t i = 0; i < n; i++) { /* the entity's statement is broken for all of them */
-        park_culprit(applier, i, err);
-    }
-    return true;
-}
-
-static uint32_t gather_group(struct cpi_applier *applier, uint32_t entity, const uint32_t *handles, uint32_t n)
-{
-    uint32_t size = 0;
-    applier->group_entity = entity;
-    for (uint32_t i = 0; i < n; i++) {
-        struct cpi_event event = cpi_idset_get(applier->set, handles[i]);
-        if (event.entity == entity) {
-            applier->group[size] = handles[i];
-            applier->ids[size++] = event.id;
-        }
-    }
-    return size;
-}
-
-static bool read_batch(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err)
-{
-    applier->sent_count = 0;
-    applier->has_put_off = false;
-    for (uint32_t e = 0; e < applier->env->config->entity_count; e++) {
-        uint32_t size = gather_group(applier, e, handles, n);
-        if (size > 0 && !read_group(applier, size, err)) {
-            return false;
-        }
-    }
-    return true;
 }
 
 /* ---- settling ---- */
@@ -256,6 +157,8 @@ static bool settle(struct cpi_applier *applier)
         }
     }
     uint32_t left = applier->sent_count - stored - deleted - refused;
+    applier->sent_count = 0;
+    applier->round_bytes = 0;
     applier_count(applier, CPI_STAT_STORED, stored);
     applier_count(applier, CPI_STAT_DELETED, deleted);
     applier_count(applier, CPI_STAT_BYTES, (int64_t)bytes);
@@ -275,6 +178,139 @@ static bool push(struct cpi_applier *applier, cp_error *err)
         }
     }
     return settle(applier);
+}
+
+/* ---- reading from Postgres, appending for Redis ---- */
+
+static bool append_command(struct cpi_applier *applier, const struct cpi_entity *entity, uint32_t handle,
+                           const char *document, size_t length, cp_error *err)
+{
+    struct cpi_event event = cpi_idset_get(applier->set, handle);
+    char digits[CPI_ID_NUMBER_BYTES];
+    const char *id = cpi_id_text(entity->id_type, &event.id, digits);
+    struct cpi_target *target = applier->target;
+    cp_code code = document != NULL ? target->ops->set(target, &entity->key, id, document, length, entity->ttl_s, err)
+                                    : target->ops->del(target, &entity->key, id, err);
+    if (code == CP_OK) {
+        applier->sent[applier->sent_count++] =
+            (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
+        applier->round_bytes += length;
+    }
+    return code == CP_OK;
+}
+
+static void count_statement(void *context)
+{
+    applier_count(context, CPI_STAT_FETCHES, 1);
+}
+
+/* What has been appended is stored first if this one would make the round too large; alone it may be of any size that
+ * Redis takes. */
+static bool make_room(struct cpi_applier *applier, size_t length, cp_error *err)
+{
+    return applier->round_bytes == 0 || applier->round_bytes + length <= applier->env->config->batch_bytes ||
+           push(applier, err);
+}
+
+static void park_too_large(struct cpi_applier *applier, uint32_t handle, size_t length)
+{
+    char why[128];
+    snprintf(why, sizeof why, "the document has %zu bytes, and Redis takes %zu at most", length,
+             (size_t)CPI_TARGET_VALUE_MAX);
+    park(applier, handle, why);
+}
+
+static bool append_documents(void *context, const uint32_t *positions, const struct cpi_document *documents, uint32_t n,
+                             cp_error *err)
+{
+    struct cpi_applier *applier = context;
+    const struct cpi_entity *entity = applier_entity_of(applier, applier->group_entity);
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t handle = applier->group[positions[i]];
+        if (documents[i].length > CPI_TARGET_VALUE_MAX) {
+            park_too_large(applier, handle, documents[i].length);
+        } else if (!make_room(applier, documents[i].length, err) ||
+                   !append_command(applier, entity, handle, documents[i].bytes, documents[i].length, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static void note_doubled(void *context, uint32_t position)
+{
+    struct cpi_applier *applier = context;
+    const struct cpi_entity *entity = applier_entity_of(applier, applier->group_entity);
+    char digits[CPI_ID_NUMBER_BYTES];
+    cpi_log_limited(&applier->env->log, &applier->doubling, CP_LOG_WARN,
+                    "%s %s: fetch function %s gives more than one document; the first is stored", entity->name,
+                    cpi_id_text(entity->id_type, &applier->ids[position], digits), entity->fetch);
+}
+
+static void park_culprit(void *context, uint32_t position, const cp_error *why)
+{
+    struct cpi_applier *applier = context;
+    park(applier, applier->group[position], why->message);
+    /* What fails may work in another session: the next try gets one. */
+    applier->is_doubted = cpi_now_ms() - applier->opened_ms >= CPI_RENEWAL_EVERY_MS;
+}
+
+/* To the end of their own queue: they have not been tried and are not parked. Smaller batches are searched sooner. */
+static void put_off(void *context, const uint32_t *positions, uint32_t n)
+{
+    struct cpi_applier *applier = context;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t handle = applier->group[positions[i]];
+        cpi_idset_move(applier->set, handle, cpi_idset_queue(applier->set, handle));
+    }
+    applier->has_put_off = true;
+    applier->limit = n;
+}
+
+/* Reads the documents of the group and appends the commands. False: a connection is lost, or memory is short. */
+static bool read_group(struct cpi_applier *applier, uint32_t n, cp_error *err)
+{
+    const struct cpi_reader_sink sink = {.context = applier,
+                                         .statement = count_statement,
+                                         .documents = append_documents,
+                                         .doubled = note_doubled,
+                                         .failed = park_culprit,
+                                         .untried = put_off};
+    enum cpi_failure failure =
+        cpi_reader_read(applier->reader, applier->group_entity, applier->ids, n, &sink, cpi_now_ms() + SEARCH_MS, err);
+    if (failure != CPI_FAILURE_STATEMENT) {
+        return failure == CPI_FAILURE_NONE;
+    }
+    for (uint32_t i = 0; i < n; i++) { /* the entity's statement is broken for all of them */
+        park_culprit(applier, i, err);
+    }
+    return true;
+}
+
+static uint32_t gather_group(struct cpi_applier *applier, uint32_t entity, const uint32_t *handles, uint32_t n)
+{
+    uint32_t size = 0;
+    applier->group_entity = entity;
+    for (uint32_t i = 0; i < n; i++) {
+        struct cpi_event event = cpi_idset_get(applier->set, handles[i]);
+        if (event.entity == entity) {
+            applier->group[size] = handles[i];
+            applier->ids[size++] = event.id;
+        }
+    }
+    return size;
+}
+
+static bool read_batch(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err)
+{
+    applier->has_put_off = false;
+    for (uint32_t e = 0; e < applier->env->config->entity_count; e++) {
+        uint32_t size = gather_group(applier, e, handles, n);
+        if (size > 0 && !read_group(applier, size, err)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* ---- connections ---- */

@@ -40,7 +40,7 @@ static const struct {
     {"a\r\n", "a"},
     {"a\nb\n\t ", "a; b"},
     {"\n", ""},
-    {"tab\there", "tab\there"},
+    {"tab\there", "tab\\x09here"},
     {"Z\xC3\xBCrich\nZ\xC3\xBCrich", "Z\xC3\xBCrich; Z\xC3\xBCrich"},
     {"\xFFthreads", "?threads"},
     {"caf\xE9 au lait", "caf? au lait"},

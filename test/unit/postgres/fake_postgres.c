@@ -76,8 +76,7 @@ static void add_row(struct fake_postgres *postgres, int64_t number)
         (struct cpi_fetched_row){.id = {.number = number}, .document = {.bytes = text, .length = bytes}};
 }
 
-static enum cpi_failure fake_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, uint32_t *rows,
-                                 cp_error *err)
+static enum cpi_failure fake_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, cp_error *err)
 {
     struct fake_postgres *postgres = connection;
     (void)entity;
@@ -95,28 +94,35 @@ static enum cpi_failure fake_run(void *connection, uint32_t entity, const union 
         bool is_odd = postgres->broken_but != 0 && ids[i].number != postgres->broken_but;
         failure = is_odd ? CPI_FAILURE_STATEMENT : failure;
         failure = contains(&postgres->lethal, ids[i].number) ? CPI_FAILURE_CONNECTION : failure;
-        if (!contains(&postgres->absent, ids[i].number)) {
+        if (!contains(&postgres->absent, ids[i].number) && (failure == CPI_FAILURE_NONE || !postgres->breaks_late)) {
             add_row(postgres, ids[i].number);
         }
     }
     if (postgres->arrange != NULL) {
         postgres->arrange(postgres);
     }
-    *rows = postgres->count;
-    return end_in(postgres, failure, err);
+    postgres->taken = 0;
+    postgres->late = postgres->breaks_late ? failure : CPI_FAILURE_NONE;
+    return postgres->breaks_late ? CPI_FAILURE_NONE : end_in(postgres, failure, err);
 }
 
-static struct cpi_fetched_row fake_row(const void *connection, uint32_t entity, uint32_t row)
+static enum cpi_failure fake_next(void *connection, uint32_t entity, struct cpi_fetched_row *row, bool *has_row,
+                                  cp_error *err)
 {
-    const struct fake_postgres *postgres = connection;
+    struct fake_postgres *postgres = connection;
     (void)entity;
-    ck_assert_uint_lt(row, postgres->count);
-    return postgres->rows[row];
+    ck_assert(postgres->open);
+    *has_row = postgres->taken < postgres->count;
+    if (!*has_row) {
+        return end_in(postgres, postgres->late, err);
+    }
+    *row = postgres->rows[postgres->taken++];
+    return CPI_FAILURE_NONE;
 }
 
-static void fake_clear(void *connection)
+static void fake_release(void *connection)
 {
-    ((struct fake_postgres *)connection)->cleared++;
+    ((struct fake_postgres *)connection)->released++;
 }
 
 const struct cpi_reader_ops fake_postgres_ops = {.open = fake_open,
@@ -125,5 +131,5 @@ const struct cpi_reader_ops fake_postgres_ops = {.open = fake_open,
                                                  .watch = fake_watch,
                                                  .prepare = fake_prepare,
                                                  .run = fake_run,
-                                                 .row = fake_row,
-                                                 .clear = fake_clear};
+                                                 .next = fake_next,
+                                                 .release = fake_release};

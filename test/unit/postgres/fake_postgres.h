@@ -23,6 +23,7 @@ struct fake_postgres {
     enum cpi_failure run_failure; /* of every run */
     struct fake_ids broken;       /* the statement fails when one of these is in it */
     int64_t broken_but;           /* the statement fails when any other id is in it; 0: not */
+    bool breaks_late;             /* such a statement gives the rows before that id first */
     struct fake_ids lethal;       /* the connection is lost */
     struct fake_ids absent;       /* they have no row */
     /* Called when a run has made its rows, unless NULL: may change them. */
@@ -35,12 +36,14 @@ struct fake_postgres {
     unsigned opened;
     unsigned prepared;
     unsigned runs;
-    unsigned cleared;
+    unsigned released;
     uint32_t last_n;    /* ids of the last run */
     int64_t first_read; /* the first id of the first run */
 
     struct cpi_fetched_row rows[FAKE_ROWS];
     uint32_t count;
+    uint32_t taken; /* of these */
+    enum cpi_failure late;
     char texts[FAKE_ROWS][32];
 };
 

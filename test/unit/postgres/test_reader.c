@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { IDS = 256 };
+enum { IDS = 256, PORTION_BYTES = 1024 * 1024, FIRST = 32 };
 
 /* What the sink was told of each position. */
 struct told {
@@ -23,6 +23,8 @@ struct fixture {
     union cpi_id ids[IDS];
     struct told told[IDS];
     unsigned statements;
+    unsigned portions;
+    unsigned doubled;
     bool refuses; /* the sink does */
     cp_error err;
 };
@@ -43,16 +45,17 @@ static void take_statement(void *context)
     fixture.statements++;
 }
 
-static bool take_documents(void *context, uint32_t first, const struct cpi_document *documents, uint32_t n,
+static bool take_documents(void *context, const uint32_t *positions, const struct cpi_document *documents, uint32_t n,
                            cp_error *err)
 {
     (void)context;
+    fixture.portions++;
     if (fixture.refuses) {
         cpi_error(err, CP_ERR_REDIS, true, "Redis: full");
         return false;
     }
     for (uint32_t i = 0; i < n; i++) {
-        struct told *told = tell(first + i);
+        struct told *told = tell(positions[i]);
         told->what = documents[i].bytes != NULL ? DOCUMENT : NO_DOCUMENT;
         if (documents[i].bytes != NULL) {
             memcpy(told->text, documents[i].bytes, sizeof told->text);
@@ -68,18 +71,25 @@ static void take_failed(void *context, uint32_t position, const cp_error *why)
     tell(position)->what = FAILED;
 }
 
-static void take_untried(void *context, uint32_t first, uint32_t n)
+static void take_untried(void *context, const uint32_t *positions, uint32_t n)
 {
     (void)context;
-    for (uint32_t i = first; i < first + n; i++) {
-        tell(i)->what = UNTRIED;
+    for (uint32_t i = 0; i < n; i++) {
+        tell(positions[i])->what = UNTRIED;
     }
+}
+
+static void take_doubled(void *context, uint32_t position)
+{
+    (void)context;
+    ck_assert_uint_lt(position, IDS);
+    fixture.doubled++;
 }
 
 static void setup(void)
 {
     fixture = (struct fixture){.entity = {.id_type = CPI_ID_BIGINT}};
-    fixture.reader = cpi_reader_create(&fake_postgres_ops, &fixture.postgres, &fixture.entity, 1, IDS);
+    fixture.reader = cpi_reader_create(&fake_postgres_ops, &fixture.postgres, &fixture.entity, 1, IDS, PORTION_BYTES);
     ck_assert_ptr_nonnull(fixture.reader);
     ck_assert_int_eq(cpi_reader_open(fixture.reader, &fixture.err), CPI_FAILURE_NONE);
     for (uint32_t i = 0; i < IDS; i++) {
@@ -94,8 +104,11 @@ static void teardown(void)
 
 static enum cpi_failure read_until(uint32_t n, int64_t until_ms)
 {
-    static const struct cpi_reader_sink sink = {
-        .statement = take_statement, .documents = take_documents, .failed = take_failed, .untried = take_untried};
+    static const struct cpi_reader_sink sink = {.statement = take_statement,
+                                                .documents = take_documents,
+                                                .doubled = take_doubled,
+                                                .failed = take_failed,
+                                                .untried = take_untried};
     return cpi_reader_read(fixture.reader, 0, fixture.ids, n, &sink, until_ms, &fixture.err);
 }
 
@@ -127,7 +140,8 @@ START_TEST(one_statement_reads_them_all)
     check_all_documents(IDS);
     ck_assert_uint_eq(fixture.postgres.runs, 1);
     ck_assert_uint_eq(fixture.statements, 1);
-    ck_assert_uint_eq(fixture.postgres.cleared, 1);
+    ck_assert_uint_eq(fixture.portions, 1);
+    ck_assert_uint_eq(fixture.postgres.released, 1);
 }
 END_TEST
 
@@ -216,6 +230,7 @@ START_TEST(rows_that_were_not_asked_for_and_second_ones_are_ignored)
     fixture.postgres.arrange = add_strange_rows;
     ck_assert_int_eq(read_ids(IDS), CPI_FAILURE_NONE);
     check_all_documents(IDS);
+    ck_assert_uint_eq(fixture.doubled, 2); /* and told */
 }
 END_TEST
 
@@ -358,7 +373,8 @@ START_TEST(the_sink_can_end_it)
     fixture.refuses = true;
     ck_assert_int_eq(read_ids(IDS), CPI_FAILURE_SINK);
     ck_assert_str_eq(fixture.err.message, "Redis: full");
-    ck_assert_uint_eq(fixture.postgres.cleared, 1);
+    ck_assert_uint_eq(fixture.portions, 1);
+    ck_assert_uint_eq(fixture.postgres.released, 1);
 }
 END_TEST
 
@@ -384,9 +400,36 @@ START_TEST(why_a_connection_fails_is_handed_up)
 }
 END_TEST
 
+/* Large ones are not held all at once, and are stored while the others are under way. */
+START_TEST(documents_are_handed_on_in_portions)
+{
+    fixture.postgres.document_bytes = PORTION_BYTES / 4;
+    ck_assert_int_eq(read_ids(10), CPI_FAILURE_NONE);
+    check_all_documents(10);
+    ck_assert_uint_eq(fixture.portions, 3);
+    ck_assert_uint_eq(fixture.postgres.runs, 1);
+}
+END_TEST
+
+/* What came before the failure counts, and is not read again. */
+START_TEST(rows_before_a_failure_are_served)
+{
+    fixture.postgres.breaks_late = true;
+    fixture.postgres.broken = (struct fake_ids){.numbers = {1100, 1255}, .count = 2};
+    ck_assert_int_eq(read_ids(IDS), CPI_FAILURE_NONE);
+    for (uint32_t i = 0; i < IDS; i++) {
+        if (i == 100 || i == 255) {
+            ck_assert_int_eq(fixture.told[i].what, FAILED);
+        } else {
+            check_document(i);
+        }
+    }
+}
+END_TEST
+
 START_TEST(large_documents_make_batches_smaller)
 {
-    ck_assert_uint_eq(cpi_reader_limit(fixture.reader, IDS), IDS);
+    ck_assert_uint_eq(cpi_reader_limit(fixture.reader, IDS), FIRST); /* nothing is known yet */
     fixture.postgres.document_bytes = 1024 * 1024;
     ck_assert_int_eq(read_ids(4), CPI_FAILURE_NONE);
     ck_assert_uint_eq(cpi_reader_limit(fixture.reader, IDS), 7);
@@ -429,6 +472,8 @@ Suite *reader_suite(void)
     tcase_add_test(tcase, the_sink_can_end_it);
     tcase_add_test(tcase, a_new_connection_prepares_again);
     tcase_add_test(tcase, why_a_connection_fails_is_handed_up);
+    tcase_add_test(tcase, documents_are_handed_on_in_portions);
+    tcase_add_test(tcase, rows_before_a_failure_are_served);
     tcase_add_test(tcase, large_documents_make_batches_smaller);
     suite_add_tcase(suite, tcase);
     return suite;

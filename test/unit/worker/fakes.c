@@ -165,11 +165,12 @@ struct cpi_servers *fakes_servers(struct fakes *fakes)
     struct fake_servers *fake = calloc(1, sizeof *fake);
     ck_assert_ptr_nonnull(fake);
     fake->fakes = fakes;
-    fake->servers = (struct cpi_servers){
-        .reader = cpi_reader_create(&fake_postgres_ops, &fakes->postgres, &fakes->entity, 1, FAKE_BATCH),
-        .target = &fakes->target.target,
-        .admit = admit,
-        .destroy = destroy};
+    fake->servers =
+        (struct cpi_servers){.reader = cpi_reader_create(&fake_postgres_ops, &fakes->postgres, &fakes->entity, 1,
+                                                         FAKE_BATCH, fakes->config.batch_bytes),
+                             .target = &fakes->target.target,
+                             .admit = admit,
+                             .destroy = destroy};
     ck_assert_ptr_nonnull(fake->servers.reader);
     return &fake->servers;
 }
@@ -196,8 +197,12 @@ void fakes_init(struct fakes *fakes)
     *fakes = (struct fakes){.entity = {.name = name,
                                        .id_type = CPI_ID_BIGINT,
                                        .key = {.before = before, .after = after, .before_length = sizeof before - 1}}};
-    fakes->config = (struct cp_config){
-        .threads = 1, .batch = FAKE_BATCH, .max_pending = 1024, .entities = &fakes->entity, .entity_count = 1};
+    fakes->config = (struct cp_config){.threads = 1,
+                                       .batch = FAKE_BATCH,
+                                       .batch_bytes = FAKE_BATCH_BYTES,
+                                       .max_pending = 1024,
+                                       .entities = &fakes->entity,
+                                       .entity_count = 1};
     fakes->target.target.ops = &fake_target_ops;
     fakes->target.answer = CPI_ANSWER_DONE;
     cpi_stats_init(&fakes->stats);

@@ -8,7 +8,7 @@
 #include "postgres/fake_postgres.h"
 #include "worker/servers.h"
 
-enum { FAKE_BATCH = 8, FAKE_DOCUMENTS = 2048 };
+enum { FAKE_BATCH = 8, FAKE_BATCH_BYTES = 1000000, FAKE_DOCUMENTS = 2048 };
 
 struct fake_command {
     int64_t id;
