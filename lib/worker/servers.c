@@ -36,12 +36,11 @@ struct cpi_servers *cpi_servers_create(const struct cpi_env *env)
     real->env = env;
     real->fetch.pg = cpi_env_pg(env, "cachepusher worker", env->stop->grace_fd, config->fetch_timeout_ms);
     real->fetch.entities = config->entities;
-    real->servers =
-        (struct cpi_servers){.reader = cpi_reader_create(&cpi_fetch_ops, &real->fetch, config->entities,
-                                                         config->entity_count, config->batch, config->batch_bytes),
-                             .target = cpi_env_target(env, "cachepusher-worker", env->stop->grace_fd),
-                             .admit = admit,
-                             .destroy = destroy};
+    real->servers = (struct cpi_servers){.reader = cpi_reader_create(&cpi_fetch_ops, &real->fetch, config->entities,
+                                                                     config->entity_count, config->batch, 1),
+                                         .target = cpi_env_target(env, "cachepusher-worker", env->stop->grace_fd),
+                                         .admit = admit,
+                                         .destroy = destroy};
     if (real->servers.reader == NULL || real->servers.target == NULL) {
         destroy(&real->servers);
         return NULL;
