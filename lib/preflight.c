@@ -4,7 +4,10 @@
 #include "postgres/fetch.h"
 #include "lease/lock.h"
 #include "postgres/listing.h"
+#include "postgres/hearing.h"
 #include "postgres/pg.h"
+
+#include <stdlib.h>
 
 static cp_code check_procedure(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err)
 {
@@ -28,6 +31,11 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
     if (code == CP_OK) {
         code = cpi_lock_check(&pg, cpi_config_name(config), config->flush || !config->standby, err);
     }
+    if (code == CP_OK) {
+        struct cpi_pg other = pg;
+        other.connection = NULL;
+        code = cpi_hearing_prove(&pg, &other, env->channel, err);
+    }
     for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
         const struct cpi_entity *entity = &config->entities[e];
         code = cpi_fetch_check(&pg, entity, e, err);
@@ -44,13 +52,23 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
 
 static cp_code check_redis(const struct cpi_env *env, cp_error *err)
 {
+    const struct cp_config *config = env->config;
     struct cpi_target *target = cpi_env_target(env, "cachepusher-start", env->stop->drain_fd);
-    if (target == NULL) {
-        return cpi_error_memory(err);
+    const struct cpi_key **keys = calloc(config->entity_count, sizeof *keys);
+    char marker[CPI_MARKER_KEY_BYTES];
+    char warning[512] = "";
+    cpi_config_marker_key(config, marker);
+    for (size_t e = 0; keys != NULL && e < config->entity_count; e++) {
+        keys[e] = &config->entities[e].key;
     }
-    cp_code code = target->ops->open(target, err);
-    code = code == CP_OK ? target->ops->check_rights(target, err) : code;
+    cp_code code = target != NULL && keys != NULL ? target->ops->open(target, err) : cpi_error_memory(err);
+    code = code == CP_OK ? target->ops->prove(target, keys, config->entity_count, marker, warning, sizeof warning, err)
+                         : code;
+    if (warning[0] != '\0') {
+        cpi_log(&env->log, CP_LOG_WARN, "start: %s", warning);
+    }
     cpi_target_destroy(target);
+    free(keys);
     return code;
 }
 

@@ -19,12 +19,14 @@ enum { LEASE_TIMEOUT_MS = 5000 };
 
 static bool choose_token(struct cp_syncer *syncer, cp_error *err)
 {
-    unsigned long long random[2] = {0};
+    unsigned long long random[4] = {0};
     if (cpi_random_bytes(random, sizeof random, err) != CP_OK) {
         return false;
     }
     snprintf(syncer->token, sizeof syncer->token, "%016llx", random[0]);
-    snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%s", syncer->token);
+    /* The token stands in the names of our connections to Redis, which its other clients can read. Whoever knew the
+     * channel could answer our barriers. */
+    snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%016llx%016llx", random[2], random[3]);
     syncer->env.seed = random[1];
     return true;
 }

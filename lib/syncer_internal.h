@@ -33,7 +33,7 @@ struct cp_syncer {
     struct cpi_recent recent; /* of use only to the auditor */
     struct cpi_audit *audit;  /* NULL: off */
     char token[20];           /* random: tells this syncer from every other one */
-    char channel[40];
+    char channel[48];
 
     /* start and stop against each other, and against callers that need to know which it is. Never held by the library's
      * own threads. */

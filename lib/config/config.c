@@ -93,6 +93,19 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err)
     return code;
 }
 
+void cpi_config_marker_key(const struct cp_config *config, char key[CPI_MARKER_KEY_BYTES])
+{
+    uint64_t hash = 0;
+    for (size_t e = 0; e < config->entity_count; e++) {
+        const struct cpi_key *template = &config->entities[e].key;
+        union cpi_id before = {.text = template->before};
+        union cpi_id after = {.text = template->after};
+        hash = hash * 31 + cpi_id_hash(CPI_ID_TEXT, &before, 0);
+        hash = hash * 31 + cpi_id_hash(CPI_ID_TEXT, &after, 1);
+    }
+    snprintf(key, CPI_MARKER_KEY_BYTES, "%s%016llx", CPI_MARKER_PREFIX, (unsigned long long)hash);
+}
+
 const char *cpi_config_name(const struct cp_config *config)
 {
     return config->name[0] != '\0' ? config->name : config->prefix;

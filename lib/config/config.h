@@ -42,6 +42,11 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err);
 /* The name under which one syncer at a time writes. */
 const char *cpi_config_name(const struct cp_config *config);
 
+/* The key of the marker (resync/marker.h), made of the entities' key templates: those who serve the same keys have the
+ * same. */
+enum { CPI_MARKER_KEY_BYTES = 48 };
+void cpi_config_marker_key(const struct cp_config *config, char key[CPI_MARKER_KEY_BYTES]);
+
 /* The entity called name, or NULL. */
 const struct cpi_entity *cpi_config_entity(const struct cp_config *config, const char *name);
 

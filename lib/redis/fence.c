@@ -35,8 +35,7 @@ bool cpi_fence_is_other(const char *line, const char *group, const char *token, 
            strcmp(its_token, token) != 0;
 }
 
-/* The reply is a string, or a verbatim one. NULL on failure. */
-static redisReply *list_clients(struct cpi_redis *redis, cp_error *err)
+redisReply *cpi_fence_list_clients(struct cpi_redis *redis, cp_error *err)
 {
     const char *command[] = {"CLIENT", "LIST"};
     redisReply *list = cpi_redis_command(redis, 2, command, NULL, err);
@@ -50,7 +49,7 @@ static redisReply *list_clients(struct cpi_redis *redis, cp_error *err)
 
 cp_code cpi_fence_kill_others(struct cpi_redis *redis, const char *group, const char *token, cp_error *err)
 {
-    redisReply *list = list_clients(redis, err);
+    redisReply *list = cpi_fence_list_clients(redis, err);
     if (list == NULL) {
         return CP_ERR_REDIS;
     }
@@ -66,14 +65,4 @@ cp_code cpi_fence_kill_others(struct cpi_redis *redis, const char *group, const 
     }
     freeReplyObject(list);
     return code;
-}
-
-cp_code cpi_fence_check(struct cpi_redis *redis, cp_error *err)
-{
-    redisReply *list = list_clients(redis, err);
-    if (list == NULL) {
-        return CP_ERR_REDIS;
-    }
-    freeReplyObject(list);
-    return CP_OK;
 }

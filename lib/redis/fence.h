@@ -13,7 +13,7 @@ cp_code cpi_fence_kill_others(struct cpi_redis *redis, const char *group, const 
 /* Whether a line of CLIENT LIST is about such a connection; id is then its number. */
 bool cpi_fence_is_other(const char *line, const char *group, const char *token, char id[24]);
 
-/* Whether CLIENT LIST may be asked for. */
-cp_code cpi_fence_check(struct cpi_redis *redis, cp_error *err);
+/* CLIENT LIST, of which str is the text; the caller frees it. NULL on failure. */
+redisReply *cpi_fence_list_clients(struct cpi_redis *redis, cp_error *err);
 
 #endif

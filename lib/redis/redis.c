@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -191,6 +192,10 @@ void cpi_reply_text(const char *message, char text[CPI_REPLY_TEXT])
     size_t length = 0;
     for (const char *at = message; at < end && length + QUOTED_SHOWN + 4 < CPI_REPLY_TEXT;) {
         size_t quoted = quoted_length(at);
+        bool begins = strchr("'\"`", *at) != NULL && (at == message || isalnum((unsigned char)at[-1]) == 0);
+        if (begins && quoted == 0) { /* its end is cut off already */
+            break;
+        }
         if (quoted > QUOTED_SHOWN) {
             length += (size_t)snprintf(text + length, CPI_REPLY_TEXT - length, "%c...%c", *at, *at);
             at += quoted;
@@ -279,11 +284,12 @@ static void copy_value(const redisReply *info, const char *name, char value[41])
     snprintf(value, 41, "%.*s", (int)strcspn(at, "\r\n"), at);
 }
 
-static cp_code read_run_id(struct cpi_redis *redis, char run_id[41], cp_error *err)
+cp_code cpi_redis_read_info(struct cpi_redis *redis, const char *section, const char *name, char value[41],
+                            cp_error *err)
 {
     redisReply *info = NULL;
-    cp_code code = read_info(redis, "server", &info, err);
-    copy_value(info, "run_id:", run_id);
+    cp_code code = read_info(redis, section, &info, err);
+    copy_value(info, name, value);
     freeReplyObject(info);
     return code;
 }
@@ -332,7 +338,7 @@ static cp_code read_client_id(struct cpi_redis *redis, cp_error *err)
 static cp_code take_over(struct cpi_redis *redis, cp_error *err)
 {
     char run_id[41];
-    if (read_run_id(redis, run_id, err) != CP_OK) {
+    if (cpi_redis_read_info(redis, "server", "run_id:", run_id, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
     bool first = redis->client_id == 0;

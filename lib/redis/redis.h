@@ -37,6 +37,10 @@ cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err);
  * not allowed) passes. */
 cp_code cpi_redis_check_primary(struct cpi_redis *redis, cp_error *err);
 
+/* A value of a section of INFO, such as that of "run_id:"; "" where it is not told, or INFO is not allowed. */
+cp_code cpi_redis_read_info(struct cpi_redis *redis, const char *section, const char *name, char value[41],
+                            cp_error *err);
+
 bool cpi_redis_is_open(const struct cpi_redis *redis);
 void cpi_redis_close(struct cpi_redis *redis);
 

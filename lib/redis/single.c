@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "redis/fence.h"
+#include "redis/proof.h"
 #include "redis/redis.h"
 
 #include <stdio.h>
@@ -92,11 +93,6 @@ static cp_code single_fence(struct cpi_target *target, const char *group, const 
     struct cpi_redis *redis = &single_of(target)->redis;
     cp_code code = cpi_fence_set_name(redis, group, token, err);
     return code == CP_OK ? cpi_fence_kill_others(redis, group, token, err) : code;
-}
-
-static cp_code single_check_rights(struct cpi_target *target, cp_error *err)
-{
-    return cpi_fence_check(&single_of(target)->redis, err);
 }
 
 static cp_code single_check_primary(struct cpi_target *target, cp_error *err)
@@ -346,32 +342,72 @@ static cp_code single_unlink(struct cpi_target *target, const struct cpi_key *ke
 
 /* ---- the marker ---- */
 
-static cp_code single_read_marker(struct cpi_target *target, const char *key, char *value, size_t size, cp_error *err)
+static bool copy_marker(const redisReply *reply, char *value, size_t size)
 {
-    const char *get[] = {"GET", key};
-    redisReply *reply = cpi_redis_command(&single_of(target)->redis, 2, get, NULL, err);
-    if (reply == NULL) {
-        return CP_ERR_REDIS;
-    }
-    bool fits = reply->type == REDIS_REPLY_STRING && reply->len < size;
-    snprintf(value, size, "%s", fits ? reply->str : "");
-    freeReplyObject(reply);
-    return CP_OK;
+    bool is_ours = reply->type == REDIS_REPLY_STRING && reply->len < size && reply->len > 0;
+    snprintf(value, size, "%s", is_ours ? reply->str : reply->type == REDIS_REPLY_NIL ? "" : "?");
+    return reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "WRONGTYPE", 9) == 0;
 }
 
-static cp_code single_write_marker(struct cpi_target *target, const char *key, const char *value, cp_error *err)
+static cp_code marker_failed(struct cpi_redis *redis, const redisReply *reply, cp_error *err)
+{
+    char text[CPI_REPLY_TEXT];
+    bool is_error = reply->type == REDIS_REPLY_ERROR;
+    cpi_reply_text(is_error ? reply->str : "not the reply this command has", text);
+    enum cpi_reply_error what = is_error ? cpi_reply_error(reply->str) : CPI_REPLY_RECONNECT;
+    if (what == CPI_REPLY_RECONNECT) {
+        cpi_redis_close(redis);
+    }
+    return cpi_error(err, CP_ERR_REDIS, what != CPI_REPLY_OPERATOR, "Redis: the marker: %s", text);
+}
+
+static cp_code take_marker(struct cpi_redis *redis, char *value, size_t size, cp_error *err)
+{
+    enum cpi_wire_reply kind;
+    redisReply *reply = NULL;
+    cp_code code = cpi_redis_reply(redis, CPI_REPLY_SMALL, &kind, &reply, err);
+    if (code == CP_OK && kind != CPI_WIRE_OBJECT) {
+        snprintf(value, size, "?");
+    } else if (code == CP_OK && !copy_marker(reply, value, size)) {
+        code = marker_failed(redis, reply, err);
+    }
+    freeReplyObject(reply);
+    return code;
+}
+
+static cp_code single_read_marker(struct cpi_target *target, const char *key, char *value, size_t size, cp_error *err)
 {
     struct cpi_redis *redis = &single_of(target)->redis;
-    if (check_usable(single_of(target), true, err) != CP_OK) {
-        return CP_ERR_REDIS;
+    const char *get[] = {"GET", key};
+    cp_code code = cpi_redis_append(redis, 2, get, NULL, err);
+    code = code == CP_OK ? cpi_redis_flush(redis, err) : code;
+    return code == CP_OK ? take_marker(redis, value, size, err) : code;
+}
+
+static cp_code single_exchange_marker(struct cpi_target *target, const char *key, const char *value, char *before,
+                                      size_t size, cp_error *err)
+{
+    struct cpi_redis *redis = &single_of(target)->redis;
+    const char *get[] = {"GET", key};
+    const char *set[] = {"SET", key, value};
+    char answer[8];
+    cp_code code = check_usable(single_of(target), true, err);
+    code = code == CP_OK ? cpi_redis_append(redis, 2, get, NULL, err) : code;
+    code = code == CP_OK ? cpi_redis_append(redis, 3, set, NULL, err) : code;
+    code = code == CP_OK ? cpi_redis_flush(redis, err) : code;
+    if (code != CP_OK) {
+        return code;
     }
-    const char *set[] = {"SET", key, value, "NX"};
-    redisReply *reply = cpi_redis_command(redis, 4, set, NULL, err);
-    if (reply == NULL) {
-        return CP_ERR_REDIS;
-    }
-    freeReplyObject(reply); /* OK, or nil when there is one */
-    return CP_OK;
+    code = take_marker(redis, before, size, err);
+    return cpi_redis_is_open(redis) && take_marker(redis, answer, sizeof answer, code == CP_OK ? err : NULL) != CP_OK
+               ? CP_ERR_REDIS
+               : code;
+}
+
+static cp_code single_prove(struct cpi_target *target, const struct cpi_key *const *keys, size_t count,
+                            const char *marker, char *warning, size_t size, cp_error *err)
+{
+    return cpi_proof(&single_of(target)->redis, keys, count, marker, warning, size, err);
 }
 
 /* ---- create ---- */
@@ -390,11 +426,11 @@ struct cpi_target *cpi_single_create(const struct cpi_target_options *options)
                                               .fence = single_fence,
                                               .admit = single_admit,
                                               .is_admitted = single_is_admitted,
-                                              .check_rights = single_check_rights,
+                                              .prove = single_prove,
                                               .scan = single_scan,
                                               .unlink = single_unlink,
                                               .read_marker = single_read_marker,
-                                              .write_marker = single_write_marker,
+                                              .exchange_marker = single_exchange_marker,
                                               .check_primary = single_check_primary,
                                               .data_may_differ = single_data_may_differ};
     struct single *single = calloc(1, sizeof *single);

@@ -83,8 +83,12 @@ struct cpi_target_ops {
     void (*admit)(struct cpi_target *target);
     bool (*is_admitted)(const struct cpi_target *target);
 
-    /* While open: whether the rights are there that fence() takes. Ends nobody. */
-    cp_code (*check_rights)(struct cpi_target *target, cp_error *err);
+    /* While open: whether this is a server as it is needed (one, a primary, neither a node of a cluster nor a
+     * Sentinel), and whether everything that trouble will take is allowed and works: with the keys, the marker, and
+     * with connections, of which one of our own is made and ended. Writes nothing but a key beside the marker, which it
+     * deletes. warning: what is missing and can be done without; "" if nothing is. */
+    cp_code (*prove)(struct cpi_target *target, const struct cpi_key *const *keys, size_t count, const char *marker,
+                     char *warning, size_t size, cp_error *err);
 
     /* While open: the next page of keys. A lost connection means starting over with a new cursor. */
     cp_code (*scan)(struct cpi_target *target, struct cpi_cursor *cursor, struct cpi_keys *keys, cp_error *err);
@@ -94,11 +98,14 @@ struct cpi_target_ops {
     cp_code (*unlink)(struct cpi_target *target, const struct cpi_key *key, const struct cpi_keys *keys,
                       uint64_t *count, cp_error *err);
 
-    /* While open: the value of a small key, "" when there is none or it does not fit. */
+    /* While open: the value of a small key, "" when there is none, "?" for one that is no string or does not fit. */
     cp_code (*read_marker)(struct cpi_target *target, const char *key, char *value, size_t size, cp_error *err);
 
-    /* While open and admitted: writes it unless there is one. */
-    cp_code (*write_marker)(struct cpi_target *target, const char *key, const char *value, cp_error *err);
+    /* While open and admitted: the same, and writes another. Nothing comes in between the two: they are sent together,
+     * and a server executes what one client has sent at once, one after the other. On failure it may have been written.
+     */
+    cp_code (*exchange_marker)(struct cpi_target *target, const char *key, const char *value, char *before, size_t size,
+                               cp_error *err);
 
     /* While open: whether the server is still the primary it was. After a failover the one before lives on as a
      * replica, with its connections. Closes when it is a replica. A server that does not say passes. */

@@ -19,22 +19,26 @@
 enum {
     IN_BYTES = 64 * 1024,
     OUT_KEEP_BYTES = 6 * 1024 * 1024, /* an output buffer that has grown larger is given back after its round */
-    SLOWEST_BYTES_PER_MS = 1024,      /* of a round that takes longer than PATIENCE times its timeout */
+    SLOWEST_BYTES_PER_MS = 64,        /* of a round that takes longer than PATIENCE times its timeout */
     PATIENCE = 4
 };
 
 /* ---- the parser ---- */
 
-/* An array is allocated as soon as its length is read, by the elements that it promises: hiredis before 1.0 has no
- * bound for that. */
+/* An array is allocated as soon as its length is read, by the elements that it promises, and an element takes far more
+ * memory than bytes: so they are bounded, for all arrays of a reply together, which hiredis does not. */
 #if HIREDIS_MAJOR >= 1
 static void *create_array(const redisReadTask *task, size_t elements)
 #else
 static void *create_array(const redisReadTask *task, int elements)
 #endif
 {
-    const redisReplyObjectFunctions *original = task->privdata;
-    return elements <= CPI_REPLY_ELEMENTS ? original->createArray(task, elements) : NULL;
+    struct cpi_wire *wire = task->privdata;
+    if ((size_t)elements > wire->elements) {
+        return NULL;
+    }
+    wire->elements -= (size_t)elements;
+    return wire->objects->createArray(task, elements);
 }
 
 static cp_code make_reader(struct cpi_wire *wire, cp_error *err)
@@ -51,7 +55,8 @@ static cp_code make_reader(struct cpi_wire *wire, cp_error *err)
         bounded.createArray = create_array;
     }
     pthread_mutex_unlock(&mutex);
-    wire->reader->privdata = wire->reader->fn;
+    wire->objects = wire->reader->fn;
+    wire->reader->privdata = wire;
     wire->reader->fn = &bounded;
     return CP_OK;
 }
@@ -271,9 +276,8 @@ static cp_code receive(struct cpi_wire *wire, cp_error *err)
 
 /* A server that has a full output buffer stops reading: what it sends is taken, as far as there is room for it, which a
  * round's plain replies never fill. */
-cp_code cpi_wire_flush(struct cpi_wire *wire, cp_error *err)
+static cp_code send_all(struct cpi_wire *wire, cp_error *err)
 {
-    begin_round(wire);
     while (wire->sent < wire->out_length) {
         ssize_t n = send(wire->fd, wire->out + wire->sent, wire->out_length - wire->sent, MSG_NOSIGNAL);
         if (n < 0 && errno != EAGAIN && errno != EINTR) {
@@ -291,8 +295,16 @@ cp_code cpi_wire_flush(struct cpi_wire *wire, cp_error *err)
             return code;
         }
     }
-    forget_sent(wire);
     return CP_OK;
+}
+
+cp_code cpi_wire_flush(struct cpi_wire *wire, cp_error *err)
+{
+    begin_round(wire);
+    cp_code code = send_all(wire, &wire->broken);
+    forget_sent(wire);
+    wire->is_broken = code != CP_OK;
+    return wire->is_broken && wire->in_to == wire->in_from ? fail(wire->broken.message, err) : CP_OK;
 }
 
 /* ---- replies ---- */
@@ -343,6 +355,7 @@ static cp_code parse(struct cpi_wire *wire, size_t limit, redisReply **object, c
 cp_code cpi_wire_reply(struct cpi_wire *wire, size_t limit, enum cpi_wire_reply *kind, redisReply **object,
                        cp_error *err)
 {
+    wire->elements = limit == CPI_REPLY_LISTS ? CPI_REPLY_ELEMENTS : 0;
     for (;;) {
         if (!wire->is_partial && take_plain(wire, kind)) {
             return CP_OK;
@@ -354,6 +367,7 @@ cp_code cpi_wire_reply(struct cpi_wire *wire, size_t limit, enum cpi_wire_reply 
             *kind = CPI_WIRE_OBJECT;
             return CP_OK;
         }
+        code = code == CP_OK && wire->is_broken ? fail(wire->broken.message, err) : code;
         code = code == CP_OK ? wait_for(wire, POLLIN, deadline_of(wire), err) : code;
         code = code == CP_OK ? receive(wire, err) : code;
         if (code != CP_OK) {

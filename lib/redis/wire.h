@@ -19,7 +19,7 @@ enum {
     CPI_REPLY_SMALL = 64 * 1024,         /* OK, a number, an error */
     CPI_REPLY_LISTS = 64 * 1024 * 1024,  /* CLIENT LIST, SCAN */
     CPI_REPLY_VALUE = 576 * 1024 * 1024, /* Redis' own limit of a value is 512 MB */
-    CPI_REPLY_ELEMENTS = 1024 * 1024     /* of an array */
+    CPI_REPLY_ELEMENTS = 1024 * 1024     /* of all arrays of a list; no other reply has any */
 };
 
 struct cpi_wire {
@@ -36,8 +36,13 @@ struct cpi_wire {
     size_t in_from;
     size_t in_to;
     redisReader *reader;
-    bool is_partial;   /* the reader holds the beginning of a reply */
-    size_t reply_size; /* of the reply under way, what has come of it */
+    bool is_partial;                    /* the reader holds the beginning of a reply */
+    size_t reply_size;                  /* of the reply under way, what has come of it */
+    size_t elements;                    /* that it may still have */
+    redisReplyObjectFunctions *objects; /* the reader's own */
+
+    bool is_broken; /* by sending: what was received before can still be taken */
+    cp_error broken;
 
     int64_t began_ms; /* of the round */
     int64_t moved_ms; /* the last progress */
@@ -59,7 +64,8 @@ void cpi_wire_close(struct cpi_wire *wire);
 /* Appends to what is to be sent. */
 cp_code cpi_wire_append(struct cpi_wire *wire, const char *bytes, size_t length, cp_error *err);
 
-/* Begins the round's time, and sends everything appended. Reads what comes in meanwhile. */
+/* Begins the round's time, and sends everything appended. Reads what comes in meanwhile. If it fails with replies at
+ * hand, what they acknowledge was executed: it is CP_OK then, and reply() fails behind the last of them. */
 cp_code cpi_wire_flush(struct cpi_wire *wire, cp_error *err);
 
 /* The next reply, of `limit` bytes at most. Plain ones are told as such ("+OK" and a number); any other is an object,

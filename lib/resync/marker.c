@@ -14,15 +14,7 @@ cp_code cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env, cp
     *marker = (struct cpi_marker){.env = env};
     pthread_mutex_init(&marker->mutex, NULL);
     marker->target = cpi_env_target(env, "cachepusher-marker", env->stop->drain_fd);
-    uint64_t hash = 0;
-    for (size_t e = 0; e < env->config->entity_count; e++) {
-        const struct cpi_key *key = &env->config->entities[e].key;
-        union cpi_id before = {.text = key->before};
-        union cpi_id after = {.text = key->after};
-        hash = hash * 31 + cpi_id_hash(CPI_ID_TEXT, &before, 0);
-        hash = hash * 31 + cpi_id_hash(CPI_ID_TEXT, &after, 1);
-    }
-    snprintf(marker->key, sizeof marker->key, "%s%016llx", CPI_MARKER_PREFIX, (unsigned long long)hash);
+    cpi_config_marker_key(env->config, marker->key);
     return marker->target != NULL ? CP_OK : cpi_error_memory(err);
 }
 
@@ -52,21 +44,43 @@ static bool should_retry(struct cpi_marker *marker, const cp_error *err)
     return err->retriable;
 }
 
-static cp_code read_epoch(struct cpi_marker *marker, char epoch[24], cp_error *err)
+/* ---- values ---- */
+
+/* False: it is none of a cachepusher's. */
+static bool parse_value(const char *value, unsigned long long *epoch, unsigned long long *number)
 {
-    return marker->target->ops->read_marker(marker->target, marker->key, epoch, 24, err);
+    int length = 0;
+    return sscanf(value, "%16llx.%llu%n", epoch, number, &length) == 2 && value[length] == '\0';
 }
 
-/* Writes a new one, unless somebody else just has. */
-static cp_code write_epoch(struct cpi_marker *marker, cp_error *err)
+/* Whether a value is the one that we wrote last, or one that we have tried to write since without being answered. An
+ * older one, and any other, is in a Redis that holds other data than it did. */
+static bool is_known(const struct cpi_marker *marker, const char *value)
 {
-    unsigned long long random = 0;
-    if (cpi_random_bytes(&random, sizeof random, err) != CP_OK) {
-        return CP_ERR_SYSTEM;
-    }
-    char epoch[24];
-    snprintf(epoch, sizeof epoch, "%016llx", random);
-    return marker->target->ops->write_marker(marker->target, marker->key, epoch, err);
+    unsigned long long epoch;
+    unsigned long long number;
+    return parse_value(value, &epoch, &number) && epoch == marker->epoch && number >= marker->written &&
+           number <= marker->tried;
+}
+
+/* Goes on from a value that was found. False: there is none to go on from. */
+static bool adopt(struct cpi_marker *marker, const char *value)
+{
+    unsigned long long number;
+    bool is_ours = parse_value(value, &marker->epoch, &number);
+    marker->written = is_ours ? number : 0;
+    marker->tried = marker->written;
+    return is_ours;
+}
+
+/* Writes the next value; before: the one that was there. */
+static cp_code move_on(struct cpi_marker *marker, char before[CPI_MARKER_VALUE_BYTES], cp_error *err)
+{
+    char value[CPI_MARKER_VALUE_BYTES];
+    snprintf(value, sizeof value, "%016llx.%llu", marker->epoch, ++marker->tried);
+    cp_code code =
+        marker->target->ops->exchange_marker(marker->target, marker->key, value, before, CPI_MARKER_VALUE_BYTES, err);
+    return code;
 }
 
 static bool data_may_differ(struct cpi_marker *marker, bool peek)
@@ -74,29 +88,45 @@ static bool data_may_differ(struct cpi_marker *marker, bool peek)
     return marker->target->ops->data_may_differ(marker->target, peek);
 }
 
-static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, char epoch[24], bool *lost, cp_error *err)
+/* ---- planting ---- */
+
+static cp_code begin_epoch(struct cpi_marker *marker, cp_error *err)
 {
+    char before[CPI_MARKER_VALUE_BYTES];
+    if (cpi_random_bytes(&marker->epoch, sizeof marker->epoch, err) != CP_OK) {
+        return CP_ERR_SYSTEM;
+    }
+    marker->written = 0;
+    marker->tried = 0;
+    cp_code code = move_on(marker, before, err);
+    marker->written = code == CP_OK ? marker->tried : marker->written;
+    return code;
+}
+
+static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost, cp_error *err)
+{
+    char value[CPI_MARKER_VALUE_BYTES];
     if (cpi_target_ensure_open(marker->target, err) != CP_OK || !marker_is_admitted(marker, pg, err) ||
-        read_epoch(marker, epoch, err) != CP_OK) {
+        marker->target->ops->read_marker(marker->target, marker->key, value, sizeof value, err) != CP_OK) {
         return false;
     }
     /* Compared before another is written: that one is gone may have been noticed, and told, by the look before. */
-    *lost = marker->planted && (data_may_differ(marker, true) || strcmp(epoch, marker->epoch) != 0);
-    return epoch[0] != '\0' || (write_epoch(marker, err) == CP_OK && read_epoch(marker, epoch, err) == CP_OK);
+    bool known = is_known(marker, value);
+    *lost = marker->planted && (data_may_differ(marker, true) || !known);
+    return known || adopt(marker, value) || begin_epoch(marker, err) == CP_OK;
 }
 
 static bool plant_or_do_without(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
 {
     cp_error err = {0};
-    char epoch[24] = "";
-    bool done = plant(marker, pg, epoch, lost, &err);
+    bool done = plant(marker, pg, lost, &err);
     if (!done && should_retry(marker, &err)) {
         return false;
     }
     if (!done) { /* refused, and done without: what the server said of itself still counts */
         *lost = *lost || (marker->planted && data_may_differ(marker, true));
     }
-    memcpy(marker->epoch, epoch, sizeof marker->epoch); /* "" when refused: what is left is the run_id */
+    marker->without = !done;
     marker->planted = true;
     marker->away = false;
     data_may_differ(marker, false);
@@ -113,24 +143,63 @@ bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
 
 /* ---- looking ---- */
 
+/* After its connection was lost, the thread has it admitted by itself: without a marker that moves on, an older copy of
+ * the data could not be told. */
+static bool is_admitted_again(struct cpi_marker *marker, cp_error *err)
+{
+    if (marker->target->ops->is_admitted(marker->target)) {
+        return true;
+    }
+    struct cpi_pg pg = cpi_env_pg(marker->env, "cachepusher marker", marker->env->stop->drain_fd,
+                                  marker->env->config->fetch_timeout_ms);
+    bool admitted = cpi_pg_open(&pg, err) == CP_OK && marker_is_admitted(marker, &pg, err);
+    cpi_pg_close(&pg);
+    return admitted;
+}
+
+/* Reads the value and writes the next one, in one. False: not now, err says why. */
+static bool look(struct cpi_marker *marker, bool *changed, cp_error *err)
+{
+    char before[CPI_MARKER_VALUE_BYTES];
+    if (cpi_target_ensure_open(marker->target, err) != CP_OK ||
+        marker->target->ops->check_primary(marker->target, err) != CP_OK) {
+        return false;
+    }
+    if (marker->without) {
+        *changed = data_may_differ(marker, false);
+        return true;
+    }
+    if (!is_admitted_again(marker, err) || move_on(marker, before, err) != CP_OK) {
+        return false;
+    }
+    marker->tried--; /* which is what was known when `before` was read */
+    *changed = !is_known(marker, before);
+    marker->written = ++marker->tried;
+    *changed = data_may_differ(marker, false) || *changed;
+    return true;
+}
+
 /* True: data may have been lost since the last look; said once for each loss. */
 static bool has_changed(struct cpi_marker *marker)
 {
     cp_error err = {0};
-    char epoch[24] = "";
-    bool read = cpi_target_ensure_open(marker->target, &err) == CP_OK &&
-                marker->target->ops->check_primary(marker->target, &err) == CP_OK &&
-                read_epoch(marker, epoch, &err) == CP_OK;
-    if (!read && should_retry(marker, &err)) {
+    bool changed = false;
+    if (look(marker, &changed, &err)) {
+        marker->away = false;
+        return changed;
+    }
+    if (should_retry(marker, &err)) {
         return false;
     }
-    if (!read) {
-        memcpy(epoch, marker->epoch, sizeof epoch);
-    }
+    marker->without = true;
     marker->away = false;
-    bool changed = data_may_differ(marker, false) || strcmp(epoch, marker->epoch) != 0;
-    memcpy(marker->epoch, epoch, sizeof marker->epoch);
-    return changed;
+    return data_may_differ(marker, false);
+}
+
+/* Another syncer's marker is not ours to move, and what it does to it no loss. */
+static bool is_ours_to_look_at(struct cpi_marker *marker)
+{
+    return marker->planted && cpi_lease_is_held(marker->env->lease);
 }
 
 static void *run_marker(void *context)
@@ -138,7 +207,7 @@ static void *run_marker(void *context)
     struct cpi_marker *marker = context;
     while (cpi_stop_sleep(marker->env->stop, LOOK_EVERY_MS)) {
         pthread_mutex_lock(&marker->mutex);
-        bool changed = marker->planted && has_changed(marker);
+        bool changed = is_ours_to_look_at(marker) && has_changed(marker);
         pthread_mutex_unlock(&marker->mutex);
         if (changed) {
             cpi_requests_resync(marker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);

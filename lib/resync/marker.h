@@ -3,11 +3,16 @@
  *
  * FLUSHALL, an eviction, an empty restart: they take the marker along with the documents. It is planted before a resync
  * lists anything and looked at every second from then on; when it is gone or another one, a resync is due. A loss in
- * the middle of a resync is thus noticed as well. What a marker cannot show, a server that came back with older data,
- * shows in the server's run_id; a replica that was promoted, and the primary before it that lives on as a replica, in
- * what INFO says of replication (target.h).
+ * the middle of a resync is thus noticed as well.
  *
- * Syncers that serve the same keys share one marker: it belongs to the data, so whoever finds one leaves it as it is.
+ * Each look also writes the next value, EPOCH.NUMBER, so that Redis cannot go back in time unnoticed: in an older copy
+ * of the data, put in place by SWAPDB or from a snapshot, the marker is an older one, too. What is a second old when it
+ * is taken is seen for what it is within a second; a younger copy has the marker of now, and is not. Reading and
+ * writing are one step, or a copy that comes in between would be given the newer marker. Where a write was not
+ * answered, either value is ours. A server that came back with older data also shows in its run_id; a replica that was
+ * promoted, and the primary before it that lives on as a replica, in what INFO says of replication (target.h).
+ *
+ * One syncer writes at a time, and it alone looks and moves the marker on; the next one goes on from what it finds.
  *
  * The resync plants it; a thread of its own looks at it, whatever else is going on, and asks for a resync.
  */
@@ -19,6 +24,8 @@
 
 #include <pthread.h>
 
+enum { CPI_MARKER_VALUE_BYTES = 48 };
+
 struct cpi_marker {
     const struct cpi_env *env;
     struct cpi_thread thread;
@@ -26,11 +33,14 @@ struct cpi_marker {
     /* Over all below, the connection included: held while Redis is asked, so that planting and looking never meet. */
     pthread_mutex_t mutex;
     struct cpi_target *target; /* a connection for nothing else */
-    char key[48];              /* cachepusher:marker:…, made of the entities' key templates */
-    char epoch[24];            /* the value found or planted last; "": none */
-    bool planted;              /* at least once */
-    bool away;                 /* that Redis is away has been logged */
-    bool refused;              /* that Redis does not let us has been logged */
+    char key[CPI_MARKER_KEY_BYTES];
+    unsigned long long epoch;   /* random, of whoever planted it */
+    unsigned long long written; /* the last number that Redis has acknowledged */
+    unsigned long long tried;   /* the last one sent */
+    bool planted;               /* at least once */
+    bool without;               /* Redis does not let us */
+    bool away;                  /* that Redis is away has been logged */
+    bool refused;               /* that Redis does not let us has been logged */
 };
 
 cp_code cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env, cp_error *err);

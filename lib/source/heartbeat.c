@@ -94,7 +94,7 @@ bool cpi_heartbeat_beat(struct cpi_heartbeat *heartbeat, struct cpi_pg *pg, cp_e
     if (PQtransactionStatus(connection) == PQTRANS_ACTIVE) {
         return true; /* the one before is still under way */
     }
-    char sql[64];
+    char sql[80];
     snprintf(sql, sizeof sql, "notify %s, '%s'", heartbeat->env->channel, BEAT);
     if (PQsendQuery(connection, sql) == 0) {
         cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(connection));

@@ -45,7 +45,6 @@ START_TEST(fencing_ends_former_owners)
                    "id=8 addr=1 name=cachepusher-worker:another:theirs age=1\n";
     start(NULL);
     open_target();
-    ck_assert_int_eq(target->ops->check_rights(target, &err), CP_OK);
     ck_assert_int_eq(target->ops->fence(target, "group", "ours", &err), CP_OK);
     fake_redis_stop(&fake);
     const char *named = strstr(fake.commands, "CLIENT SETNAME cachepusher-test:group:ours\n");
@@ -168,32 +167,42 @@ static void expect_marker(const char *expected)
 START_TEST(reads_the_marker)
 {
     static const char *const script[] = {
-        "$7\r\n1234567\r\n", "$-1\r\n", "$8\r\n12345678\r\n", ":1\r\n", "*0\r\n", "-WRONGTYPE no string\r\n", NULL};
+        "$7\r\n1234567\r\n", "$-1\r\n", "$8\r\n12345678\r\n", ":1\r\n", "*0\r\n", "-WRONGTYPE no string\r\n",
+        "-NOPERM no\r\n",    NULL};
     char value[8];
     start(script);
     open_target();
     expect_marker("1234567");
     expect_marker("");
-    expect_marker(""); /* does not fit: not ours */
-    expect_marker("");
-    expect_marker("");
+    expect_marker("?"); /* does not fit: not ours */
+    expect_marker("?");
+    expect_marker("?");
+    expect_marker("?");
     ck_assert_int_eq(target->ops->read_marker(target, "marker", value, sizeof value, &err), CP_ERR_REDIS);
     ck_assert(!err.retriable);
     fake_redis_stop(&fake);
 }
 END_TEST
 
-START_TEST(writes_the_marker_unless_there_is_one)
+static void expect_exchange(const char *value, cp_code code, const char *expected)
 {
-    static const char *const script[] = {"+OK\r\n", "$-1\r\n", "-OOM full\r\n", NULL};
+    char before[8] = "before";
+    ck_assert_int_eq(target->ops->exchange_marker(target, "marker", value, before, sizeof before, &err), code);
+    ck_assert_str_eq(before, expected);
+}
+
+START_TEST(exchanges_the_marker)
+{
+    static const char *const script[] = {"$-1\r\n", "+OK\r\n", "$1\r\n1\r\n", "-OOM full\r\n",
+                                         "*0\r\n",  "+OK\r\n", NULL};
     start(script);
     open_target();
-    ck_assert_int_eq(target->ops->write_marker(target, "marker", "1", &err), CP_OK);
-    ck_assert_int_eq(target->ops->write_marker(target, "marker", "2", &err), CP_OK);
-    ck_assert_int_eq(target->ops->write_marker(target, "marker", "3", &err), CP_ERR_REDIS);
+    expect_exchange("1", CP_OK, "");
+    expect_exchange("2", CP_ERR_REDIS, "1");
     ck_assert(err.retriable);
+    expect_exchange("3", CP_OK, "?");
     fake_redis_stop(&fake);
-    ck_assert(has_seen("SET marker 1 NX\nSET marker 2 NX\nSET marker 3 NX\n"));
+    ck_assert(has_seen("GET marker\nSET marker 1\nGET marker\nSET marker 2\nGET marker\nSET marker 3\n"));
 }
 END_TEST
 
@@ -219,7 +228,7 @@ static const char *const nonsense[] = {
     "garbage\r\n",
 };
 
-enum { OPERATIONS = 8 };
+enum { OPERATIONS = 7 };
 
 /* One after the other, by number. What comes of them is the caller's to know. */
 static cp_code run_operation(int operation)
@@ -230,7 +239,7 @@ static cp_code run_operation(int operation)
     case 0:
         return target->ops->fence(target, "group", "token", &err);
     case 1:
-        return target->ops->check_rights(target, &err);
+        return target->ops->exchange_marker(target, "marker", "1", value, sizeof value, &err);
     case 2:
         return target->ops->check_primary(target, &err);
     case 3:
@@ -240,8 +249,6 @@ static cp_code run_operation(int operation)
         return target->ops->unlink(target, &key, &keys, &count, &err);
     case 5:
         return target->ops->read_marker(target, "marker", value, sizeof value, &err);
-    case 6:
-        return target->ops->write_marker(target, "marker", "1", &err);
     default:
         target->ops->get(target, &key, "1", &err);
         target->ops->set(target, &key, "1", "{}", 2, 0, &err);
@@ -317,7 +324,7 @@ Suite *single_keys_suite(void)
     tcase_add_test(tcase, what_is_not_a_key_is_left_out);
     tcase_add_test(tcase, unlinks_what_has_the_prefix);
     tcase_add_test(tcase, reads_the_marker);
-    tcase_add_test(tcase, writes_the_marker_unless_there_is_one);
+    tcase_add_test(tcase, exchanges_the_marker);
     tcase_add_loop_test(tcase, survives_nonsense, 0, (int)(sizeof nonsense / sizeof *nonsense));
     tcase_add_loop_test(tcase, survives_nonsense_later, 0, (int)(sizeof nonsense / sizeof *nonsense));
     tcase_add_test(tcase, a_closed_target_does_nothing);
