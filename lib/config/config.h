@@ -22,6 +22,7 @@ struct cp_config {
     bool flush;
     unsigned batch;
     unsigned max_pending;
+    unsigned max_delete_percent;
     int connect_timeout_ms;
     int fetch_timeout_ms;
     int redis_timeout_ms;
