@@ -89,6 +89,7 @@ static const struct row rows[] = {
     CAUSE(CP_CAUSE_REDIS, "redis"),
     CAUSE(CP_CAUSE_REQUEST, "request"),
     CAUSE(CP_CAUSE_RETRY, "retry"),
+    CAUSE(CP_CAUSE_CATALOG, "catalog"),
 };
 /* clang-format on */
 

@@ -71,6 +71,13 @@ static const struct cpi_setting settings[] = {
                      "would be deleted, until a \"*\" on one of the entity's channels says that they are to go "
                      "(TRUNCATE sends it); 100: never")},
     {.kind = CPI_SETTING_TIME,
+     .offset = AT(catalog_check_ms),
+     SETTING("catalog_check_ms", CP_SETTING_NUMBER, .min = 0, .max = 3600000, .initial = "5000", .value = "MS",
+             .unit = "milliseconds",
+             .help = "how often to look whether what documents hang on has changed without a trigger (functions, "
+                     "columns, partitions, materialized views, enums, policies, settings of the role) and to resync "
+                     "what hangs on it; 0: never")},
+    {.kind = CPI_SETTING_TIME,
      .offset = AT(connect_timeout_ms),
      SETTING("connect_timeout_ms", CP_SETTING_NUMBER, .min = 100, .max = 600000, .initial = "5000", .value = "MS",
              .unit = "milliseconds", .help = "for one attempt to connect")},

@@ -49,7 +49,7 @@ const char *cp_cause_name(cp_cause cause)
 {
     static const char *const names[CP_CAUSES] = {
         "start",   "listener connected again", "truncate", "overflow", "Redis has lost data",
-        "request", "again what failed"};
+        "request", "again what failed", "functions or tables have changed"};
     return cause >= 0 && cause < CP_CAUSES ? names[cause] : "unknown";
 }
 
