@@ -25,9 +25,9 @@ struct cpi_resync {
 
     /* Of the thread: the run under way. */
     struct cpi_steps steps;
-    bool *running; /* by entity: to be listed and swept */
-    bool touching; /* every entity's warm-up procedure is called, and all are swept */
-    bool *failed;  /* by entity: failed in this run; repeated at retry_at_ms */
+    bool *running;   /* by entity: to be listed and swept */
+    bool touching;   /* every entity's warm-up procedure is called, and all are swept */
+    bool *failed;    /* by entity: failed in this run; repeated at retry_at_ms */
     bool *announced; /* by entity: a "*" was heard, so that many deletions are meant; until a run went through */
     bool any_failed;
     int64_t retry_at_ms;
@@ -47,9 +47,14 @@ struct cpi_resync {
 
 const char *cp_cause_name(cp_cause cause)
 {
-    static const char *const names[CP_CAUSES] = {
-        "start",   "listener connected again", "truncate", "overflow", "Redis has lost data",
-        "request", "again what failed", "functions or tables have changed"};
+    static const char *const names[CP_CAUSES] = {"start",
+                                                 "listener connected again",
+                                                 "truncate",
+                                                 "overflow",
+                                                 "Redis has lost data",
+                                                 "request",
+                                                 "again what failed",
+                                                 "functions or tables have changed"};
     return cause >= 0 && cause < CP_CAUSES ? names[cause] : "unknown";
 }
 

@@ -83,7 +83,7 @@ START_TEST(members_show_what_they_are_called)
     ck_assert_uint_eq(shown.bytes, CPI_STAT_BYTES + 1000);
     ck_assert_uint_eq(shown.pending, CPI_STAT_PENDING + 999);
     ck_assert_uint_eq(shown.resync_estimate, CPI_STAT_RESYNC_ESTIMATE + 1000);
-    ck_assert_uint_eq(shown.causes[CP_CAUSE_RETRY], CPI_STAT_LAST_CAUSE + 1000);
+    ck_assert_uint_eq(shown.causes[CP_CAUSE_CATALOG], CPI_STAT_LAST_CAUSE + 1000);
     ck_assert(shown.ready);
     ck_assert(shown.writer);
 }
