@@ -2,10 +2,10 @@
  * The share of an entity's keys that a resync may have read again only because Postgres does not list them, which
  * deletes those without a document.
  *
- * A listing that comes back short without an error (another database behind an address, a search_path that finds another
- * table, a listing query that was changed) would empty the cache. So beyond max_delete_percent of the keys, and some
- * hundred of them, a resync stops and waits for a word: a "*" on one of the entity's channels, which TRUNCATE sends by
- * itself and an operator by pg_notify(). Deletions that are announced one by one do not pass here.
+ * A listing that comes back short without an error (another database behind an address, a search_path that finds
+ * another table, a listing query that was changed) would empty the cache. So beyond max_delete_percent of the keys, and
+ * some hundred of them, a resync stops and waits for a word: a "*" on one of the entity's channels, which TRUNCATE
+ * sends by itself and an operator by pg_notify(). Deletions that are announced one by one do not pass here.
  *
  * Belongs to the resync thread.
  */
