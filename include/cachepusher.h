@@ -129,6 +129,12 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *     max_pending         distinct ids kept while a server is away or they fail; beyond it they are dropped and a
  *                         resync is made instead, which keeps as many keys of an entity in memory and looks the rest up
  *                         in Postgres; 1,000 to 100,000,000. Default: 1,000,000
+ *     max_delete_percent  a resync stops where Postgres lists less than the rest of an entity's keys, and more than 200
+ *                         would be deleted, until a "*" on one of the entity's channels says that they are to go
+ *                         (TRUNCATE sends it); 100: never; 0 to 100. Default: 50
+ *     catalog_check_ms    how often to look whether what documents hang on has changed without a trigger (functions,
+ *                         columns, partitions, materialized views, enums, policies, settings of the role) and to resync
+ *                         what hangs on it; 0: never; 0 to 3,600,000. Default: 5,000
  *     connect_timeout_ms  for one attempt to connect; 100 to 600,000. Default: 5,000
  *     fetch_timeout_ms    for one statement of a worker, or one page of a listing; 100 to 86,400,000. Default: 30,000
  *     redis_timeout_ms    for Redis to take and answer one batch; 100 to 600,000. Default: 5,000
@@ -231,6 +237,7 @@ typedef enum cp_cause {
     CP_CAUSE_REQUEST,    /* cp_syncer_resync() */
     CP_CAUSE_RETRY,      /* what had failed in the run before */
     CP_CAUSE_UNREADABLE, /* a notification could not be read, and may have named anything */
+    CP_CAUSE_CATALOG,    /* what documents hang on has changed: a function, a column, a partition, ... */
     CP_CAUSES            /* how many this header knows */
 } cp_cause;
 

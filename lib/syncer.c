@@ -113,6 +113,10 @@ static bool create_parts(struct cp_syncer *syncer, cp_error *err)
     if (cpi_marker_init(&syncer->marker, &syncer->env, err) != CP_OK) {
         return false;
     }
+    syncer->catalog = cpi_catalog_create(&syncer->env, err);
+    if (syncer->catalog == NULL) {
+        return false;
+    }
     syncer->resync = cpi_resync_create(&syncer->env, &syncer->marker, err);
     return syncer->resync != NULL && create_workers(syncer, err) && create_listener(syncer, err) &&
            create_audit(syncer, err);
@@ -125,6 +129,7 @@ static void free_syncer(struct cp_syncer *syncer)
     for (uint32_t i = 0; syncer->workers != NULL && i < syncer->config->threads; i++) {
         cpi_worker_destroy(syncer->workers[i]);
     }
+    cpi_catalog_destroy(syncer->catalog);
     cpi_resync_destroy(syncer->resync);
     cpi_marker_fini(&syncer->marker);
     cpi_keeper_destroy(syncer->keeper);
@@ -215,6 +220,7 @@ void cp_syncer_destroy(cp_syncer *syncer)
 
 struct check {
     const struct cpi_env *env;
+    struct cpi_catalog *catalog;
     cp_code code;
     cp_error *err;
 };
@@ -223,13 +229,16 @@ static void *run_check(void *context)
 {
     struct check *check = context;
     check->code = cpi_preflight(check->env, check->err);
+    if (check->code == CP_OK) {
+        cpi_catalog_begin(check->catalog);
+    }
     return NULL;
 }
 
 /* In a thread of its own, with signals blocked: the caller's may be of any kind. */
 static cp_code check_servers(struct cp_syncer *syncer, cp_error *err)
 {
-    struct check check = {.env = &syncer->env, .err = err};
+    struct check check = {.env = &syncer->env, .catalog = syncer->catalog, .err = err};
     struct cpi_thread thread = {0};
     cp_code code = cpi_thread_start(&thread, "cp-start", run_check, &check, err);
     cpi_thread_join(&thread);
@@ -243,6 +252,7 @@ static void end_threads(struct cp_syncer *syncer)
     cpi_resync_wake(syncer->resync);
     cpi_bell_ring(&syncer->requests.listener_bell);
     cpi_audit_join(syncer->audit);
+    cpi_catalog_join(syncer->catalog);
     cpi_resync_join(syncer->resync);
     cpi_marker_join(&syncer->marker);
     cpi_listener_join(syncer->listener);
@@ -263,6 +273,7 @@ static cp_code start_threads(struct cp_syncer *syncer, cp_error *err)
     for (uint32_t i = 0; i < syncer->config->threads && code == CP_OK; i++) {
         code = cpi_worker_start(syncer->workers[i], err);
     }
+    code = code == CP_OK ? cpi_catalog_start(syncer->catalog, err) : code;
     code = code == CP_OK ? cpi_marker_start(&syncer->marker, err) : code;
     code = code == CP_OK ? cpi_resync_start(syncer->resync, err) : code;
     code = code == CP_OK ? cpi_listener_start(syncer->listener, err) : code;

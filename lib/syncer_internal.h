@@ -5,6 +5,7 @@
 #ifndef CPI_SYNCER_INTERNAL_H
 #define CPI_SYNCER_INTERNAL_H
 
+#include "catalog/catalog.h"
 #include "env.h"
 #include "lease/keeper.h"
 #include "queue/inbox.h"
@@ -30,6 +31,7 @@ struct cp_syncer {
     struct cpi_listener *listener;
     struct cpi_marker marker;
     struct cpi_resync *resync;
+    struct cpi_catalog *catalog;
     struct cpi_recent recent; /* of use only to the auditor */
     struct cpi_audit *audit;  /* NULL: off */
     char token[20];           /* random: tells this syncer from every other one */

@@ -31,11 +31,12 @@ declare -A allowed=(
     [source]="base model queue postgres redis config lease env.h"
     [worker]="base model queue postgres redis config lease env.h"
     [resync]="base model queue postgres redis config lease env.h scan"
+    [catalog]="base model queue postgres redis config lease env.h"
     [verify]="base model queue postgres redis config lease env.h scan"
     [preflight.h]="env.h"
     [preflight.c]="base model postgres redis config lease env.h preflight.h"
-    [syncer_internal.h]="base model queue postgres redis config lease env.h source worker resync verify"
-    [syncer.c]="base model queue postgres redis config lease env.h source worker resync verify preflight.h syncer_internal.h"
+    [syncer_internal.h]="base model queue postgres redis config lease env.h source worker resync verify catalog"
+    [syncer.c]="base model queue postgres redis config lease env.h source worker resync verify catalog preflight.h syncer_internal.h"
     [syncer_calls.c]="base model queue config lease env.h verify syncer_internal.h"
 )
 

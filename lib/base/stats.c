@@ -92,6 +92,7 @@ static const struct row rows[] = {
     CAUSE(CP_CAUSE_REQUEST, "request"),
     CAUSE(CP_CAUSE_RETRY, "retry"),
     CAUSE(CP_CAUSE_UNREADABLE, "unreadable"),
+    CAUSE(CP_CAUSE_CATALOG, "catalog"),
 };
 /* clang-format on */
 

@@ -23,6 +23,8 @@ struct cp_config {
     unsigned batch;
     unsigned batch_bytes;
     unsigned max_pending;
+    unsigned max_delete_percent;
+    int catalog_check_ms; /* 0: off */
     int connect_timeout_ms;
     int fetch_timeout_ms;
     int redis_timeout_ms;

@@ -69,6 +69,20 @@ static const struct cpi_setting settings[] = {
              .help =
                  "distinct ids kept while a server is away or they fail; beyond it they are dropped and a resync is "
                  "made instead, which keeps as many keys of an entity in memory and looks the rest up in Postgres")},
+    {.kind = CPI_SETTING_COUNT,
+     .offset = AT(max_delete_percent),
+     SETTING("max_delete_percent", CP_SETTING_NUMBER, .min = 0, .max = 100, .initial = "50", .value = "N",
+             .unit = "percent",
+             .help = "a resync stops where Postgres lists less than the rest of an entity's keys, and more than 200 "
+                     "would be deleted, until a \"*\" on one of the entity's channels says that they are to go "
+                     "(TRUNCATE sends it); 100: never")},
+    {.kind = CPI_SETTING_TIME,
+     .offset = AT(catalog_check_ms),
+     SETTING("catalog_check_ms", CP_SETTING_NUMBER, .min = 0, .max = 3600000, .initial = "5000", .value = "MS",
+             .unit = "milliseconds",
+             .help = "how often to look whether what documents hang on has changed without a trigger (functions, "
+                     "columns, partitions, materialized views, enums, policies, settings of the role) and to resync "
+                     "what hangs on it; 0: never")},
     {.kind = CPI_SETTING_TIME,
      .offset = AT(connect_timeout_ms),
      SETTING("connect_timeout_ms", CP_SETTING_NUMBER, .min = 100, .max = 600000, .initial = "5000", .value = "MS",

@@ -12,7 +12,8 @@ cp_code cpi_requests_init(struct cpi_requests *requests, uint32_t entity_count, 
     requests->renewed_ms = cpi_now_ms();
     pthread_mutex_init(&requests->mutex, NULL);
     requests->wanted = calloc(entity_count, sizeof *requests->wanted);
-    if (requests->wanted == NULL) {
+    requests->announced = calloc(entity_count, sizeof *requests->announced);
+    if (requests->wanted == NULL || requests->announced == NULL) {
         return cpi_error_memory(err);
     }
     cp_code code = cpi_bell_init(&requests->resync_bell, err);
@@ -22,6 +23,7 @@ cp_code cpi_requests_init(struct cpi_requests *requests, uint32_t entity_count, 
 void cpi_requests_fini(struct cpi_requests *requests)
 {
     free(requests->wanted);
+    free(requests->announced);
     cpi_bell_fini(&requests->resync_bell);
     cpi_bell_fini(&requests->listener_bell);
     pthread_mutex_destroy(&requests->mutex);
@@ -34,6 +36,7 @@ void cpi_requests_resync(struct cpi_requests *requests, uint32_t entity, cp_caus
     requests->started = requests->started || cause == CP_CAUSE_START;
     for (uint32_t e = 0; e < requests->entity_count && cause != CP_CAUSE_START; e++) {
         requests->wanted[e] = requests->wanted[e] || entity == CPI_ALL_ENTITIES || entity == e;
+        requests->announced[e] = requests->announced[e] || (cause == CP_CAUSE_TRUNCATE && entity == e);
     }
     pthread_mutex_unlock(&requests->mutex);
     cpi_bell_ring(&requests->resync_bell);
@@ -132,6 +135,16 @@ unsigned cpi_requests_take(struct cpi_requests *requests, bool *wanted)
     }
     pthread_mutex_unlock(&requests->mutex);
     return causes;
+}
+
+void cpi_requests_take_announced(struct cpi_requests *requests, bool *announced)
+{
+    pthread_mutex_lock(&requests->mutex);
+    for (uint32_t e = 0; e < requests->entity_count; e++) {
+        announced[e] = announced[e] || requests->announced[e];
+        requests->announced[e] = false;
+    }
+    pthread_mutex_unlock(&requests->mutex);
 }
 
 void cpi_requests_end_run(struct cpi_requests *requests)

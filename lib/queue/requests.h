@@ -30,6 +30,7 @@ struct cpi_requests {
 
     pthread_mutex_t mutex; /* protects all below; held for a copy, never longer */
     bool *wanted;          /* by entity */
+    bool *announced;       /* by entity: a "*" was heard since the last take */
     unsigned causes;       /* of the next run, one bit each */
     bool started;          /* CP_CAUSE_START has been requested */
     bool listening;        /* the listener listens */
@@ -75,6 +76,10 @@ bool cpi_requests_has(struct cpi_requests *requests, cp_cause cause);
 /* Takes the requests and begins a run: sets the requested entities in wanted, and returns the causes, one bit each. The
  * run reads with new sessions. */
 unsigned cpi_requests_take(struct cpi_requests *requests, bool *wanted);
+
+/* After it, so that the listing comes after the "*" was heard: sets in announced the entities whose own channels said
+ * that everything has changed. */
+void cpi_requests_take_announced(struct cpi_requests *requests, bool *announced);
 void cpi_requests_end_run(struct cpi_requests *requests);
 
 /* ---- the listener ---- */

@@ -355,7 +355,7 @@ static cp_code parse(struct cpi_wire *wire, size_t limit, redisReply **object, c
 cp_code cpi_wire_reply(struct cpi_wire *wire, size_t limit, enum cpi_wire_reply *kind, redisReply **object,
                        cp_error *err)
 {
-    wire->elements = limit == CPI_REPLY_LISTS ? CPI_REPLY_ELEMENTS : 0;
+    wire->elements = limit == CPI_REPLY_LISTS ? CPI_REPLY_ELEMENTS : CPI_REPLY_FEW;
     for (;;) {
         if (!wire->is_partial && take_plain(wire, kind)) {
             return CP_OK;

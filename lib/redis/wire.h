@@ -19,7 +19,8 @@ enum {
     CPI_REPLY_SMALL = 64 * 1024,         /* OK, a number, an error */
     CPI_REPLY_LISTS = 64 * 1024 * 1024,  /* CLIENT LIST, SCAN */
     CPI_REPLY_VALUE = 576 * 1024 * 1024, /* Redis' own limit of a value is 512 MB */
-    CPI_REPLY_ELEMENTS = 1024 * 1024     /* of all arrays of a list; no other reply has any */
+    CPI_REPLY_ELEMENTS = 1024 * 1024,    /* elements of all arrays of a list */
+    CPI_REPLY_FEW = 16                   /* of any other reply, which should have none */
 };
 
 struct cpi_wire {

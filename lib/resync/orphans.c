@@ -85,6 +85,15 @@ void cpi_orphans_strike(struct cpi_orphans *orphans, const union cpi_id *id)
     }
 }
 
+size_t cpi_orphans_left(const struct cpi_orphans *orphans)
+{
+    size_t left = orphans->count;
+    for (size_t i = 0; i < orphans->count / 8 + 1 && orphans->count > 0; i++) {
+        left -= (size_t)__builtin_popcount(orphans->struck[i]);
+    }
+    return left;
+}
+
 const union cpi_id *cpi_orphans_first(struct cpi_orphans *orphans)
 {
     while (orphans->first < orphans->count && (orphans->struck[orphans->first / 8] & 1u << orphans->first % 8) != 0) {

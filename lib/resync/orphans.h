@@ -34,6 +34,9 @@ bool cpi_orphans_sort(struct cpi_orphans *orphans);
 /* Strikes an id out, if it was added. */
 void cpi_orphans_strike(struct cpi_orphans *orphans, const union cpi_id *id);
 
+/* How many are not struck. */
+size_t cpi_orphans_left(const struct cpi_orphans *orphans);
+
 /* One that is not struck; NULL: none. Returns the same one until it is struck. */
 const union cpi_id *cpi_orphans_first(struct cpi_orphans *orphans);
 

@@ -25,9 +25,10 @@ struct cpi_resync {
 
     /* Of the thread: the run under way. */
     struct cpi_steps steps;
-    bool *running; /* by entity: to be listed and swept */
-    bool touching; /* every entity's warm-up procedure is called, and all are swept */
-    bool *failed;  /* by entity: failed in this run; repeated at retry_at_ms */
+    bool *running;   /* by entity: to be listed and swept */
+    bool touching;   /* every entity's warm-up procedure is called, and all are swept */
+    bool *failed;    /* by entity: failed in this run; repeated at retry_at_ms */
+    bool *announced; /* by entity: a "*" was heard, so that many deletions are meant; until a run went through */
     bool any_failed;
     int64_t retry_at_ms;
     struct cpi_backoff backoff; /* between such runs */
@@ -53,7 +54,9 @@ const char *cp_cause_name(cp_cause cause)
                                                  "Redis has lost data",
                                                  "request",
                                                  "again what failed",
-                                                 "unreadable notification"};
+                                                 "unreadable notification",
+
+                                                 "functions or tables have changed"};
     return cause >= 0 && cause < CP_CAUSES ? names[cause] : "unknown";
 }
 
@@ -78,6 +81,7 @@ static unsigned take_requests(struct cpi_resync *resync)
         resync->failed[e] = false;
     }
     unsigned causes = cpi_requests_take(resync->env->requests, resync->running);
+    cpi_requests_take_announced(resync->env->requests, resync->announced);
     bool is_warmup = (causes & (1u << CP_CAUSE_START)) != 0;
     for (uint32_t e = 0; e < resync->env->config->entity_count && is_warmup && warmup == CPI_WARMUP_SCAN; e++) {
         resync->running[e] = true;
@@ -178,9 +182,14 @@ static bool plant_marker(struct cpi_resync *resync)
 static bool go_through(struct cpi_resync *resync, uint32_t entity)
 {
     bool list = resync->running[entity];
-    return (!list && !resync->touching) ||
-           (note_step(resync, entity, cpi_steps_sweep(&resync->steps, entity, list)) &&
-            (!list || note_step(resync, entity, cpi_steps_list(&resync->steps, entity))));
+    if (!list && !resync->touching) {
+        return true;
+    }
+    resync->steps.share.confirmed = resync->announced[entity];
+    bool going_on = note_step(resync, entity, cpi_steps_sweep(&resync->steps, entity, list)) &&
+                    (!list || note_step(resync, entity, cpi_steps_list(&resync->steps, entity)));
+    resync->announced[entity] = resync->announced[entity] && (!going_on || resync->failed[entity]);
+    return going_on;
 }
 
 static bool go_through_all(struct cpi_resync *resync)
@@ -332,12 +341,13 @@ struct cpi_resync *cpi_resync_create(const struct cpi_env *env, struct cpi_marke
     resync->marker = marker;
     resync->running = calloc(env->config->entity_count, sizeof *resync->running);
     resync->failed = calloc(env->config->entity_count, sizeof *resync->failed);
+    resync->announced = calloc(env->config->entity_count, sizeof *resync->announced);
     cpi_backoff_init(&resync->backoff, FAILED_BASE_MS, FAILED_CAP_MS, env->seed ^ 4);
     if (cpi_steps_init(&resync->steps, env, report_progress, resync, err) != CP_OK) {
         cpi_resync_destroy(resync);
         return NULL;
     }
-    if (resync->running == NULL || resync->failed == NULL) {
+    if (resync->running == NULL || resync->failed == NULL || resync->announced == NULL) {
         cpi_resync_destroy(resync);
         cpi_error_memory(err);
         return NULL;
@@ -395,5 +405,6 @@ void cpi_resync_destroy(struct cpi_resync *resync)
     pthread_mutex_destroy(&resync->mutex);
     free(resync->running);
     free(resync->failed);
+    free(resync->announced);
     free(resync);
 }

@@ -216,8 +216,12 @@ static enum cpi_step push_orphans(struct cpi_steps *steps, uint32_t index)
 enum cpi_step cpi_steps_list(struct cpi_steps *steps, uint32_t index)
 {
     enum cpi_step step = list_ids(steps, index);
+    steps->share.found += steps->orphans.count;
+    steps->share.unlisted += cpi_orphans_left(&steps->orphans);
     if (step == CPI_STEP_DONE) {
-        step = push_orphans(steps, index);
+        step = cpi_share_allows(&steps->share, steps->env, &steps->env->config->entities[index])
+                   ? push_orphans(steps, index)
+                   : CPI_STEP_FAILED;
     }
     cpi_orphans_clear(&steps->orphans, CPI_ID_INTEGER);
     return step;
@@ -234,7 +238,16 @@ static bool stage_missing(struct cpi_steps *steps, uint32_t index, cp_error *err
     }
     struct cpi_rows *missing =
         cpi_steps_open(steps, err) == CP_OK ? cpi_listing_missing(&steps->scan.pg, entity, &steps->probe, err) : NULL;
-    bool staged = missing != NULL && stage_rows(steps, index, missing, err);
+    bool staged = missing != NULL;
+    if (staged) {
+        steps->share.found += steps->probe.count;
+        steps->share.unlisted += (uint64_t)cpi_rows_count(missing);
+        staged = cpi_share_allows(&steps->share, steps->env, entity);
+        if (!staged) {
+            cpi_error(err, CP_ERR_POSTGRES, false, "too few of its keys are listed");
+        }
+    }
+    staged = staged && stage_rows(steps, index, missing, err);
     cpi_rows_free(missing);
     return staged && cpi_id_array_clear(&steps->probe, entity->id_type);
 }
@@ -280,6 +293,7 @@ static bool sweep_slice(struct cpi_steps *steps, uint32_t index, bool will_list,
 static bool sweep_once(struct cpi_steps *steps, uint32_t index, bool will_list, cp_error *err)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
+    steps->share = (struct cpi_share){.confirmed = steps->share.confirmed};
     cpi_orphans_clear(&steps->orphans, entity->id_type);
     cpi_scan_begin_entity(&steps->scan, CPI_FROM_REDIS, index);
     if (!cpi_id_array_clear(&steps->probe, entity->id_type)) {

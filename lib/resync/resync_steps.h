@@ -11,6 +11,7 @@
 #include "env.h"
 #include "queue/bulk_feed.h"
 #include "resync/orphans.h"
+#include "resync/share.h"
 #include "scan/scan.h"
 
 enum cpi_step {
@@ -31,6 +32,7 @@ struct cpi_steps {
     struct cpi_bulk_feed bulk_feed;
     struct cpi_log_limit failing;
     struct cpi_orphans orphans; /* ids found in Redis and not listed yet */
+    struct cpi_share share;     /* of the entity under way; confirmed is set by the caller, the rest by the sweep */
     struct cpi_id_array probe;  /* ids found in Redis, to be looked up in Postgres */
 };
 

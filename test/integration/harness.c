@@ -291,6 +291,8 @@ cp_syncer *make_syncer(struct fixture *f, const char *entities, const char *cons
     code = code == CP_OK ? cp_config_set(config, "redis", f->redis_address, &err) : code;
     code = code == CP_OK ? cp_config_set(config, "prefix", f->prefix, &err) : code;
     code = code == CP_OK && entities != NULL ? cp_config_parse(config, entities, "test", &err) : code;
+    /* Tests that count resyncs replace functions, too. */
+    code = code == CP_OK ? cp_config_set(config, "catalog_check_ms", "0", &err) : code;
     for (size_t i = 0; settings != NULL && settings[i] != NULL && code == CP_OK; i += 2) {
         code = cp_config_set(config, settings[i], settings[i + 1], &err);
     }

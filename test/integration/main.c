@@ -31,6 +31,7 @@ static const struct {
     {"contract", contract_suite},
     {"verify", verify_suite},
     {"audit", audit_suite},
+    {"catalog", catalog_suite},
     {"verify_repairs", verify_repairs_suite},
     {"standby", standby_suite},
 };

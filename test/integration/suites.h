@@ -28,5 +28,6 @@ Suite *audit_suite(void);
 Suite *verify_suite(void);
 Suite *verify_repairs_suite(void);
 Suite *standby_suite(void);
+Suite *catalog_suite(void);
 
 #endif

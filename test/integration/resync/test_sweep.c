@@ -62,7 +62,7 @@ static void sweep(struct fixture *f, const char *max_pending)
     add_left_overs(f);
     add_lookalikes(f);
     add_outsiders(f);
-    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("max_pending", max_pending));
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("max_pending", max_pending, "max_delete_percent", "100"));
     require_customers(f);
     REQUIRE_INT(stats_of(syncer).deleted, ==, 3000 - 301 + 3);
     REQUIRE_INT(count_logged(f, "are left alone"), ==, 1);
@@ -82,6 +82,49 @@ START_TEST(more_keys_than_are_remembered)
 {
     struct fixture *f = fixture_open();
     sweep(f, "1000");
+    fixture_close(f);
+}
+END_TEST
+
+/* A listing that is suddenly short, say of the wrong table: only a word deletes most of the cache. */
+static void too_few_listed(struct fixture *f, const char *max_pending)
+{
+    insert_customers(f);
+    add_left_overs(f);
+    cp_syncer *syncer = make_syncer(f, NULL, SETTINGS("max_pending", max_pending));
+    start_syncer(syncer);
+    WAIT_UNTIL(count_logged(f, "more than max_delete_percent (50)") > 0 && stats_of(syncer).stored >= 300);
+    REQUIRE_INT(stats_of(syncer).deleted, ==, 0);
+    REQUIRE_INT(stats_of(syncer).ready, ==, 0);
+    sql(f, "notify customer_updated, '*'");
+    wait_ready(syncer);
+    require_customers(f);
+    REQUIRE_INT(stats_of(syncer).deleted, ==, 3000 - 301 + 3);
+
+    /* The word counts once. */
+    for (int id = 1000; id < 2000; id++) {
+        redis_run(f, "SET %s:%d left-over", f->prefix, id);
+    }
+    size_t said = count_logged(f, "more than max_delete_percent (50)");
+    cp_error err = {0};
+    REQUIRE_OK(cp_syncer_resync(syncer, NULL, &err), err);
+    WAIT_UNTIL(count_logged(f, "more than max_delete_percent (50)") > said);
+    REQUIRE_INT(count_keys(f), ==, 300 + 1000);
+    destroy_syncer(f, syncer);
+}
+
+START_TEST(too_few_are_listed)
+{
+    struct fixture *f = fixture_open();
+    too_few_listed(f, "1000000");
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(too_few_are_listed_of_many)
+{
+    struct fixture *f = fixture_open();
+    too_few_listed(f, "1000");
     fixture_close(f);
 }
 END_TEST
@@ -215,6 +258,8 @@ Suite *sweep_suite(void)
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, left_overs_go_and_strangers_stay);
     tcase_add_test(tcase, more_keys_than_are_remembered);
+    tcase_add_test(tcase, too_few_are_listed);
+    tcase_add_test(tcase, too_few_are_listed_of_many);
     tcase_add_test(tcase, read_before_a_deletion_that_nobody_heard);
     tcase_add_test(tcase, sweep_under_a_prefix_of_glob_characters);
     tcase_add_test(tcase, flush_deletes_what_is_under_the_prefix);

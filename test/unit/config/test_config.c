@@ -171,7 +171,8 @@ static const struct {
     {"thread", "4",
      "unknown setting \"thread\"; expected one of: postgres, redis, prefix, name, standby, threads, warmup, "
      "flush, batch, batch_bytes, "
-     "max_pending, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms, audit_per_second"},
+     "max_pending, max_delete_percent, catalog_check_ms, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms, "
+     "audit_per_second"},
     {"audit_per_second", "100001", "audit_per_second: \"100001\" is not a number from 0 to 100000"},
     {"audit", "100", "unknown setting \"audit\""},
     {"", "4", "unknown setting \"\""},

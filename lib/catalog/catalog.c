@@ -1,0 +1,369 @@
+#include "catalog/catalog.h"
+
+#include "base/error.h"
+#include "base/thread.h"
+#include "catalog/catalog_sql.h"
+#include "catalog/learn.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    STATEMENT_TIMEOUT_MS = 5000,
+    LEARN_EVERY_LOOKS = 12, /* in case documents have come to read something else */
+    WHY_BYTES = 160
+};
+
+struct watched {
+    struct cpi_things things;
+    bool failing; /* its documents could not be read when last tried */
+    bool changed; /* since the last request of a resync */
+    bool learn;   /* what it hangs on has to be learned again */
+    unsigned changes;
+    char why[WHY_BYTES]; /* the first of these */
+};
+
+struct cpi_catalog {
+    const struct cpi_env *env;
+    struct cpi_thread thread;
+    /* Of the thread, and before it runs of the one that starts it. */
+    struct cpi_pg pg;
+    struct watched *entities;
+    struct cpi_rows *rows; /* the last look; NULL: none yet */
+    struct cpi_id_array things;
+    struct cpi_id_array names;
+    char session[40];      /* fingerprint of what new sessions are like; "": none yet */
+    bool sessions_changed; /* seen by the last look */
+    unsigned looks;
+    bool began;   /* cpi_catalog_begin() has been called */
+    bool failing; /* logged */
+};
+
+static int64_t thing_at(const struct cpi_rows *rows, int row)
+{
+    return strtoll(cpi_rows_value(rows, row, CPI_LOOK_THING), NULL, 10);
+}
+
+/* ---- what has changed ---- */
+
+static void note_entity(struct watched *watched, const char *name, const char *what)
+{
+    if (watched->changes++ == 0) {
+        snprintf(watched->why, sizeof watched->why, "%s: %s", name, what);
+    }
+    watched->changed = true;
+    watched->learn = true;
+}
+
+static void note_change(struct cpi_catalog *catalog, int64_t thing, const char *name, const char *what)
+{
+    for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
+        struct watched *watched = &catalog->entities[e];
+        if (cpi_things_has(&watched->things, thing)) {
+            note_entity(watched, name, what);
+        }
+    }
+}
+
+static bool same(const struct cpi_rows *a, int i, const struct cpi_rows *b, int j, int column)
+{
+    return cpi_rows_is_null(a, i, column) == cpi_rows_is_null(b, j, column) &&
+           (cpi_rows_is_null(a, i, column) || strcmp(cpi_rows_value(a, i, column), cpi_rows_value(b, j, column)) == 0);
+}
+
+/* Documents are only as good as their triggers: what is amiss with them is said when it is first seen. */
+static void note_amiss(struct cpi_catalog *catalog, const struct cpi_rows *rows, int row)
+{
+    if (!cpi_rows_is_null(rows, row, CPI_LOOK_AMISS)) {
+        cpi_log(&catalog->env->log, CP_LOG_WARN,
+                "table %s: %s, so that changes may go unnoticed; cachepusher.watch() for its table makes them anew",
+                cpi_rows_value(rows, row, CPI_LOOK_NAME), cpi_rows_value(rows, row, CPI_LOOK_AMISS));
+    }
+}
+
+static void compare_row(struct cpi_catalog *catalog, const struct cpi_rows *rows, int old, const struct cpi_rows *now,
+                        int row)
+{
+    for (int column = CPI_LOOK_FIRST; column < CPI_LOOK_COLUMNS; column++) {
+        if (!same(rows, old, now, row, column)) {
+            note_change(catalog, thing_at(now, row), cpi_rows_value(now, row, CPI_LOOK_NAME),
+                        cpi_catalog_aspects[column]);
+        }
+    }
+    if (!same(rows, old, now, row, CPI_LOOK_AMISS)) {
+        note_amiss(catalog, now, row);
+    }
+}
+
+/* Both are in order. What is only there now has been learned since. */
+static void compare_looks(struct cpi_catalog *catalog, const struct cpi_rows *now)
+{
+    const struct cpi_rows *rows = catalog->rows;
+    int old = 0;
+    for (int row = 0; row < cpi_rows_count(now); row++) {
+        int64_t thing = thing_at(now, row);
+        while (old < cpi_rows_count(rows) && thing_at(rows, old) < thing) {
+            note_change(catalog, thing_at(rows, old), cpi_rows_value(rows, old, CPI_LOOK_NAME), "dropped");
+            old++;
+        }
+        if (old < cpi_rows_count(rows) && thing_at(rows, old) == thing) {
+            compare_row(catalog, rows, old++, now, row);
+        } else {
+            note_amiss(catalog, now, row);
+        }
+    }
+    for (; old < cpi_rows_count(rows); old++) {
+        note_change(catalog, thing_at(rows, old), cpi_rows_value(rows, old, CPI_LOOK_NAME), "dropped");
+    }
+}
+
+/* ---- looking ---- */
+
+static bool gather(struct cpi_catalog *catalog)
+{
+    bool gathered =
+        cpi_id_array_clear(&catalog->things, CPI_ID_BIGINT) && cpi_id_array_clear(&catalog->names, CPI_ID_TEXT);
+    for (size_t e = 0; e < catalog->env->config->entity_count && gathered; e++) {
+        const struct cpi_things *things = &catalog->entities[e].things;
+        gathered = cpi_id_array_add(&catalog->names, &(union cpi_id){.text = catalog->env->config->entities[e].fetch});
+        for (size_t i = 0; i < things->count && gathered; i++) {
+            gathered = cpi_id_array_add(&catalog->things, &(union cpi_id){.number = things->items[i]});
+        }
+    }
+    return gathered;
+}
+
+static const char look_statement[] = "cachepusher_catalog";
+
+/* Whether sessions made now would differ from those made when the last look was made. */
+static bool look_at_sessions(struct cpi_catalog *catalog, const struct cpi_rows *path, cp_error *err)
+{
+    struct cpi_pg_parameter parameter = {.value = cpi_rows_value(path, 0, 0)};
+    struct cpi_rows *rows = cpi_pg_query(&catalog->pg, cpi_catalog_session_sql, &parameter, 1, false, err);
+    if (cpi_rows_count(rows) == 1) {
+        const char *session = cpi_rows_value(rows, 0, 0);
+        catalog->sessions_changed = catalog->session[0] != '\0' && strcmp(catalog->session, session) != 0;
+        snprintf(catalog->session, sizeof catalog->session, "%s", session);
+    }
+    cpi_rows_free(rows);
+    return rows != NULL;
+}
+
+static struct cpi_rows *ask(struct cpi_catalog *catalog, cp_error *err)
+{
+    struct cpi_pg *pg = &catalog->pg;
+    struct cpi_rows *path = cpi_pg_query(pg, cpi_catalog_pin_sql, NULL, 0, false, err);
+    struct cpi_rows *now = NULL;
+    if (cpi_rows_count(path) == 1 && look_at_sessions(catalog, path, err) &&
+        (pg->proven || cpi_pg_prepare(pg, look_statement, cpi_catalog_look_sql, err) == CP_OK)) {
+        struct cpi_pg_parameter parameters[] = {cpi_id_array_parameter(&catalog->things),
+                                                cpi_id_array_parameter(&catalog->names),
+                                                {.value = cpi_rows_value(path, 0, 1)}};
+        now = cpi_pg_execute(pg, look_statement, parameters, 3, false, err);
+    }
+    cpi_rows_free(path);
+    return now;
+}
+
+/* Compares with the last look, and keeps this one instead. */
+static bool look(struct cpi_catalog *catalog, cp_error *err)
+{
+    struct cpi_pg *pg = &catalog->pg;
+    if (!gather(catalog)) {
+        return cpi_pg_no_memory(pg, err) == CP_OK;
+    }
+    struct cpi_rows *begun = cpi_pg_query(pg, "begin isolation level read committed read only", NULL, 0, false, err);
+    struct cpi_rows *now = begun != NULL ? ask(catalog, err) : NULL;
+    struct cpi_rows *ended = now != NULL ? cpi_pg_query(pg, "rollback", NULL, 0, false, err) : NULL;
+    cpi_rows_free(begun);
+    cpi_rows_free(ended);
+    if (now == NULL) {
+        return false;
+    }
+    compare_looks(catalog, now);
+    cpi_rows_free(catalog->rows);
+    catalog->rows = now;
+    return true;
+}
+
+/* The own session is as old as the others. What a new one is like is what to compare with from then on. */
+static bool renew(struct cpi_catalog *catalog, cp_error *err)
+{
+    for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
+        note_entity(&catalog->entities[e], "settings of the role, the database or the server", "changed");
+    }
+    cpi_requests_renew_sessions(catalog->env->requests, true);
+    catalog->session[0] = '\0';
+    cpi_pg_close(&catalog->pg);
+    return cpi_pg_open(&catalog->pg, err) == CP_OK && look(catalog, err);
+}
+
+/* An entity whose documents can be read again may have been changed in what was not known meanwhile. */
+static bool learn(struct cpi_catalog *catalog, bool all, cp_error *err)
+{
+    for (uint32_t e = 0; e < catalog->env->config->entity_count; e++) {
+        struct watched *watched = &catalog->entities[e];
+        bool complete = false;
+        if (!all && !watched->learn && !watched->failing) {
+            continue;
+        }
+        if (cpi_learn(&catalog->pg, &catalog->env->config->entities[e], e, &catalog->things, &watched->things,
+                      &complete, err) != CP_OK) {
+            return false;
+        }
+        if (complete && watched->failing) {
+            note_entity(watched, catalog->env->config->entities[e].fetch, "documents can be read again");
+        }
+        watched->failing = !complete;
+        watched->learn = false;
+    }
+    return true;
+}
+
+static bool needs_learning(const struct cpi_catalog *catalog)
+{
+    bool needed = catalog->looks % LEARN_EVERY_LOOKS == 0;
+    for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
+        needed = needed || catalog->entities[e].learn || catalog->entities[e].failing;
+    }
+    return needed;
+}
+
+/* What is learned is looked at at once, so that a change from then on is one. */
+static bool look_and_learn(struct cpi_catalog *catalog, cp_error *err)
+{
+    if (!cpi_pg_is_open(&catalog->pg) && cpi_pg_open(&catalog->pg, err) != CP_OK) {
+        return false;
+    }
+    if (catalog->rows != NULL && !look(catalog, err)) {
+        return false;
+    }
+    if (catalog->sessions_changed && !renew(catalog, err)) {
+        return false;
+    }
+    bool all = catalog->looks % LEARN_EVERY_LOOKS == 0;
+    if (needs_learning(catalog) && (!learn(catalog, all, err) || !look(catalog, err))) {
+        return false;
+    }
+    catalog->looks++;
+    return true;
+}
+
+/* ---- what follows ---- */
+
+static void request(struct cpi_catalog *catalog, uint32_t entity)
+{
+    struct watched *watched = &catalog->entities[entity];
+    char more[48] = "";
+    if (watched->changes > 1) {
+        snprintf(more, sizeof more, " and %u more", watched->changes - 1);
+    }
+    cpi_log(&catalog->env->log, CP_LOG_INFO, "%s: what its documents hang on has changed (%s%s)",
+            catalog->env->config->entities[entity].name, watched->why, more);
+    cpi_requests_resync(catalog->env->requests, entity, CP_CAUSE_CATALOG);
+    watched->changes = 0;
+    watched->changed = false;
+}
+
+/* One at a time, and only after the last run: something that changes all the time costs one resync a look at most, and
+ * none is owed to a change that a run to come will see. */
+static void request_all_due(struct cpi_catalog *catalog)
+{
+    bool taken = cpi_lease_state(catalog->env->lease) == CPI_LEASE_TAKEN;
+    bool idle = cpi_requests_is_idle(catalog->env->requests);
+    for (uint32_t e = 0; e < catalog->env->config->entity_count; e++) {
+        struct watched *watched = &catalog->entities[e];
+        if (watched->changed && taken) { /* the writer sees it, too */
+            watched->changed = false;
+            watched->changes = 0;
+        } else if (watched->changed && idle) {
+            request(catalog, e);
+        }
+    }
+}
+
+static void catalog_once(struct cpi_catalog *catalog)
+{
+    cp_error err = {0};
+    bool first = catalog->rows == NULL && catalog->began;
+    if (!look_and_learn(catalog, &err)) {
+        if (cpi_stop_phase(catalog->env->stop) == CPI_RUNNING) {
+            cpi_log(&catalog->env->log, catalog->failing ? CP_LOG_DEBUG : CP_LOG_WARN,
+                    "catalogue: %s; until it can be looked at, changes of functions and tables go unnoticed",
+                    err.message);
+        }
+        catalog->failing = true;
+        cpi_pg_close(&catalog->pg);
+        return;
+    }
+    catalog->failing = false;
+    for (size_t e = 0; e < catalog->env->config->entity_count && first; e++) {
+        note_entity(&catalog->entities[e], "catalogue", "nobody could look until now");
+    }
+}
+
+void cpi_catalog_begin(struct cpi_catalog *catalog)
+{
+    if (catalog->env->config->catalog_check_ms > 0) {
+        catalog_once(catalog);
+    }
+    catalog->began = true;
+}
+
+static void *run_catalog(void *context)
+{
+    struct cpi_catalog *catalog = context;
+    while (cpi_stop_sleep(catalog->env->stop, catalog->env->config->catalog_check_ms)) {
+        catalog_once(catalog);
+        request_all_due(catalog);
+    }
+    cpi_pg_close(&catalog->pg);
+    return NULL;
+}
+
+/* ---- lifecycle ---- */
+
+struct cpi_catalog *cpi_catalog_create(const struct cpi_env *env, cp_error *err)
+{
+    struct cpi_catalog *catalog = calloc(1, sizeof *catalog);
+    struct watched *entities = calloc(env->config->entity_count, sizeof *entities);
+    if (catalog == NULL || entities == NULL) {
+        free(catalog);
+        free(entities);
+        cpi_error_memory(err);
+        return NULL;
+    }
+    catalog->env = env;
+    catalog->entities = entities;
+    catalog->pg = cpi_env_pg(env, "cachepusher catalog", env->stop->drain_fd, STATEMENT_TIMEOUT_MS);
+    return catalog;
+}
+
+cp_code cpi_catalog_start(struct cpi_catalog *catalog, cp_error *err)
+{
+    return catalog->env->config->catalog_check_ms > 0
+               ? cpi_thread_start(&catalog->thread, "cp-catalog", run_catalog, catalog, err)
+               : CP_OK;
+}
+
+void cpi_catalog_join(struct cpi_catalog *catalog)
+{
+    cpi_thread_join(&catalog->thread);
+}
+
+void cpi_catalog_destroy(struct cpi_catalog *catalog)
+{
+    if (catalog == NULL) {
+        return;
+    }
+    for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
+        cpi_things_fini(&catalog->entities[e].things);
+    }
+    cpi_pg_close(&catalog->pg);
+    cpi_rows_free(catalog->rows);
+    cpi_id_array_fini(&catalog->things);
+    cpi_id_array_fini(&catalog->names);
+    free(catalog->entities);
+    free(catalog);
+}

@@ -1,0 +1,143 @@
+#include "catalog/catalog_sql.h"
+
+const char *const cpi_catalog_aspects[CPI_LOOK_COLUMNS] = {[CPI_LOOK_FIRST] = "definition",
+                                                           "columns",
+                                                           "partitions",
+                                                           "row-level security",
+                                                           "contents",
+                                                           "contents",
+                                                           "triggers",
+                                                           "labels"};
+
+const char cpi_catalog_pin_sql[] =
+    "select pg_catalog.current_setting('search_path'), pg_catalog.current_schemas(true)::pg_catalog.text,"
+    " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
+
+/* A parsed query holds where its words stood, which differs between "create" and "create or replace". */
+#define WITHOUT_PLACES(query) "regexp_replace(" query ", ':(location|stmt_location|stmt_len) -?[0-9]+', '', 'g')"
+
+/* A column that was given its own type again with USING has another xmin and nothing else; so has a generated one's new
+ * expression. A definition that is replaced by the same one counts as none: so are functions deployed.
+ *
+ * "contents": a materialized view's file, which REFRESH replaces, and its counters, for REFRESH CONCURRENTLY. */
+/* clang-format off */
+const char cpi_catalog_look_sql[] =
+    "with things as (select (v >> 32)::int as class, (v & 4294967295)::oid as oid from unnest($1::int8[]) v),"
+    " functions as (select p.oid, p.proname, p.pronamespace,"
+    "   md5(" WITHOUT_PLACES("(to_jsonb(p) - array['proacl', 'proowner', 'procost', 'prorows'])::text") ") as print from pg_proc p"
+    "   where p.oid in (select oid from things where class = 2)"
+    "      or p.proname = any (select (parse_ident(f))[cardinality(parse_ident(f))]::name from unnest($2::text[]) f))"
+    " select 1::int8 << 32 | c.oid::int8 as thing, c.oid::regclass::text, case"
+    "   when exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgenabled in ('D', 'R')"
+    "     and starts_with(t.tgname::text, 'cachepusher_')) then 'a trigger that announces its changes is disabled'"
+    "   when exists (select from pg_inherits i join pg_trigger t on t.tgrelid = i.inhparent where i.inhrelid = c.oid"
+    "     and starts_with(t.tgname::text, 'cachepusher_') and not exists (select from pg_trigger own"
+    "     where own.tgrelid = c.oid and own.tgname = t.tgname)) then 'it lacks the triggers of the table it is part of'"
+    "   end,"
+    "  (select md5(string_agg(" WITHOUT_PLACES("r.ev_action::text") ", ',' order by r.oid)) from pg_rewrite r where r.ev_class = c.oid),"
+    "  (select md5(string_agg(concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.xmin, (select d.xmin::text"
+    "     from pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum"
+    "     and to_jsonb(a) ->> 'attgenerated' <> '')), ',' order by a.attnum))"
+    "   from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),"
+    "  (select md5(string_agg(i.inhrelid::text, ',' order by i.inhrelid)) from pg_inherits i where i.inhparent = c.oid),"
+    "  concat(c.relrowsecurity, c.relforcerowsecurity, (select md5(string_agg(concat(p.oid, ' ', p.xmin), ','"
+    "   order by p.oid)) from pg_policy p where p.polrelid = c.oid)),"
+    "  case when c.relkind = 'm' then c.relfilenode::text end,"
+    "  case when c.relkind = 'm' then concat_ws(' ', pg_stat_get_tuples_inserted(c.oid),"
+    "   pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid)) end,"
+    "  (select md5(string_agg(concat_ws(' ', t.tgname, t.tgenabled, t.tgfoid, t.tgargs), ',' order by t.tgname))"
+    "   from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal),"
+    "  null"
+    " from pg_class c where c.oid in (select oid from things where class = 1)"
+    " union all"
+    " select 2::int8 << 32 | f.oid::int8, f.oid::regprocedure::text, null, f.print, null, null, null, null,"
+    "  null, null, null"
+    " from functions f where f.oid in (select oid from things where class = 2)"
+    " union all"
+    " select 3::int8 << 32 | e.n - 1, e.name, null, (select md5(string_agg(concat_ws(' ', f.oid, f.print), ','"
+    "   order by f.oid))"
+    " from functions f join pg_namespace s on s.oid = f.pronamespace"
+    "   where f.proname = e.parts[cardinality(e.parts)]::name"
+    "     and (case when cardinality(e.parts) > 1 then s.nspname = e.parts[1]::name"
+    "          else s.nspname = any ($3::name[]) end)),"
+    "  null, null, null, null, null, null, null"
+    " from (select n, name, parse_ident(name) as parts from unnest($2::text[]) with ordinality u(name, n)) e"
+    " union all"
+    " select 4::int8 << 32 | t.oid::int8, format_type(t.oid, null), null, null, null, null, null, null, null, null,"
+    "  (select md5(string_agg(l.enumlabel::text, ',' order by l.enumsortorder)) from pg_enum l where l.enumtypid = t.oid)"
+    " from pg_type t where t.oid in (select oid from things where class = 4)"
+    " order by 1";
+/* clang-format on */
+
+/* Settings that only decide how fast something is are left out. */
+const char cpi_catalog_session_sql[] =
+    " select md5(concat_ws(' ', $1::text,"
+    "  (select string_agg(coalesce(current_setting(s, true), ''), ' ' order by s) from unnest(array['TimeZone',"
+    "    'DateStyle', 'IntervalStyle', 'extra_float_digits', 'bytea_output', 'lc_monetary', 'lc_numeric', 'lc_time',"
+    "    'xmlbinary', 'default_text_search_config', 'timezone_abbreviations', 'standard_conforming_strings']) s),"
+    "  (select string_agg(concat_ws(' ', d.setrole, d.setdatabase, c), ',' order by d.setrole, d.setdatabase, c)"
+    "   from pg_db_role_setting d, unnest(d.setconfig) c where d.setrole in (0, r.oid) and d.setdatabase in (0,"
+    "    (select oid from pg_database where datname = current_database()))"
+    "    and c !~ '^(log_|work_mem|maintenance_|enable_|jit|max_parallel|[a-z_]*_cost|application_name)'),"
+    "  r.rolsuper, r.rolbypassrls, (with recursive m(oid) as (select r.oid union"
+    "   select a.roleid from m join pg_auth_members a on a.member = m.oid)"
+    "   select string_agg(m.oid::text, ',' order by m.oid) from m)))"
+    " from pg_roles r where r.rolname = session_user";
+
+/* A function whose name is a word of another's source may be called by it, as far as anybody knows. */
+#define CALLED_BY_WORDS_OF(source)                                                                                     \
+    "select 2, q.oid from (select distinct w[1] as word from regexp_matches(" source                                   \
+    ", '[[:alpha:]_][[:alnum:]_$]*', 'g') w) words join pg_proc q on q.proname in (words.word::name,"                  \
+    " lower(words.word)::name) where q.oid >= 16384"
+
+const char cpi_catalog_learn_sql[] =
+    "with recursive hang(class, oid) as ("
+    "(select 1, l.relation from pg_locks l where l.pid = pg_backend_pid() and l.locktype = 'relation'"
+    "  and l.database = (select oid from pg_database where datname = current_database()) and l.relation >= "
+    "16384"
+    " union"
+    " select 1, t.tgrelid from pg_trigger t, unnest($2::text[]) channel where not t.tgisinternal"
+    "  and position(convert_to(channel, getdatabaseencoding()) || '\\x00'::bytea in t.tgargs) > 0"
+    " union " CALLED_BY_WORDS_OF("$1::text") ") union "
+                                             "select n.* from hang h cross join lateral ("
+                                             "(" CALLED_BY_WORDS_OF(
+                                                 "(select p.prosrc from pg_proc p where h.class = 2 and p.oid = "
+                                                 "h.oid)") ")"
+                                                           " union all"
+                                                           " select case when d.refclassid = 'pg_proc'::regclass "
+                                                           "then 2 else 1 end, d.refobjid from pg_depend d"
+                                                           "  where h.class = 2 and d.classid = 'pg_proc'::regclass "
+                                                           "and d.objid = h.oid"
+                                                           "    and d.refclassid in ('pg_proc'::regclass, "
+                                                           "'pg_class'::regclass)"
+                                                           " union all"
+                                                           " select case when d.refclassid = 'pg_proc'::regclass "
+                                                           "then 2 else 1 end, d.refobjid"
+                                                           "  from pg_rewrite r join pg_depend d on d.classid = "
+                                                           "'pg_rewrite'::regclass and d.objid = r.oid"
+                                                           "  where h.class = 1 and r.ev_class = h.oid and "
+                                                           "d.refclassid in ('pg_proc'::regclass, "
+                                                           "'pg_class'::regclass)"
+                                                           " union all select 1, i.inhrelid from pg_inherits i where "
+                                                           "h.class = 1 and i.inhparent = h.oid"
+                                                           " union all select 1, i.inhparent from pg_inherits i "
+                                                           "where h.class = 1 and i.inhrelid = h.oid"
+                                                           " union all select 4, a.atttypid from pg_attribute a "
+                                                           "where h.class = 1 and a.attrelid = h.oid and a.attnum > 0"
+                                                           "  and not a.attisdropped and a.atttypid >= 16384"
+                                                           " union all select x.class, x.oid from pg_type t cross "
+                                                           "join lateral"
+                                                           "  (values (4, t.typelem), (4, t.typbasetype), (1, "
+                                                           "t.typrelid)) x(class, oid)"
+                                                           "  where h.class = 4 and t.oid = h.oid and x.oid >= 16384"
+                                                           ") n)"
+                                                           " select h.class::int8 << 32 | h.oid::int8 from hang h "
+                                                           "where h.oid >= 16384 and case h.class"
+                                                           "  when 1 then exists (select from pg_class c where c.oid "
+                                                           "= h.oid and c.relkind in ('r', 'p', 'm', 'v', 'c', 'f')"
+                                                           "   and c.relpersistence <> 't')"
+                                                           "  when 2 then exists (select from pg_proc p where p.oid "
+                                                           "= h.oid)"
+                                                           "  else exists (select from pg_type t where t.oid = h.oid "
+                                                           "and t.typtype = 'e') end"
+                                                           " order by 1";

@@ -1,0 +1,156 @@
+#include "catalog/learn.h"
+
+#include "base/error.h"
+#include "catalog/catalog_sql.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int compare_things(const void *a, const void *b)
+{
+    int64_t left = *(const int64_t *)a;
+    int64_t right = *(const int64_t *)b;
+    return (left > right) - (left < right);
+}
+
+bool cpi_things_has(const struct cpi_things *things, int64_t thing)
+{
+    return things->count > 0 &&
+           bsearch(&thing, things->items, things->count, sizeof *things->items, compare_things) != NULL;
+}
+
+void cpi_things_fini(struct cpi_things *things)
+{
+    free(things->items);
+    *things = (struct cpi_things){0};
+}
+
+/* A statement whose rows are of no interest; takes over the text. */
+static bool run(struct cpi_pg *pg, char *sql, const struct cpi_pg_parameter *parameter, cp_error *err)
+{
+    if (sql == NULL) {
+        return cpi_pg_no_memory(pg, err) == CP_OK;
+    }
+    struct cpi_rows *rows = cpi_pg_query(pg, sql, parameter, parameter != NULL, false, err);
+    free(sql);
+    cpi_rows_free(rows);
+    return rows != NULL;
+}
+
+static bool run_fixed(struct cpi_pg *pg, const char *sql, cp_error *err)
+{
+    struct cpi_rows *rows = cpi_pg_query(pg, sql, NULL, 0, false, err);
+    cpi_rows_free(rows);
+    return rows != NULL;
+}
+
+/* A few ids to try; one that no document need have if there are none or if listing takes too long. */
+static bool find_ids(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids, cp_error *err)
+{
+    char *sql = NULL;
+    if (asprintf(&sql, "select listed.id::%s from (%s\n) as listed(id) where listed.id is not null limit 2",
+                 cpi_id_wire_type(entity->id_type), entity->list) < 0 ||
+        !cpi_id_array_clear(ids, entity->id_type)) {
+        return cpi_pg_no_memory(pg, err) == CP_OK;
+    }
+    struct cpi_rows *rows = run_fixed(pg, "savepoint listing", err) ? cpi_pg_query(pg, sql, NULL, 0, true, err) : NULL;
+    free(sql);
+    bool added = true;
+    for (int row = 0; row < cpi_rows_count(rows) && added; row++) {
+        union cpi_id id = cpi_fetch_id(entity, rows, row, 0);
+        added = cpi_id_array_add(ids, &id);
+    }
+    bool listed = rows != NULL;
+    cpi_rows_free(rows);
+    if (!listed && (!cpi_pg_is_open(pg) || !run_fixed(pg, "rollback to savepoint listing", err))) {
+        return false;
+    }
+    union cpi_id none = {.number = 0};
+    if (cpi_id_is_text(entity->id_type)) {
+        none.text = entity->id_type == CPI_ID_UUID ? "00000000-0000-0000-0000-000000000000" : "";
+    }
+    if (added && ids->count == 0) {
+        added = cpi_id_array_add(ids, &none);
+    }
+    return added || cpi_pg_no_memory(pg, err) == CP_OK;
+}
+
+static bool read_documents(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids, cp_error *err)
+{
+    const char *type = cpi_id_type_name(entity->id_type);
+    const char *wire = cpi_id_wire_type(entity->id_type);
+    char *sql = NULL;
+    int length = entity->fetch_many
+                     ? asprintf(&sql, "select pg_catalog.count(f.document) from %s($1::%s[]::%s[]) as f(id, document)",
+                                entity->fetch, wire, type)
+                     : asprintf(&sql, "select pg_catalog.count(%s(u.id)) from pg_catalog.unnest($1::%s[]::%s[]) u(id)",
+                                entity->fetch, wire, type);
+    struct cpi_pg_parameter parameter = cpi_id_array_parameter(ids);
+    return run(pg, length < 0 ? NULL : sql, &parameter, err);
+}
+
+/* The planner locks what the listing would read. */
+static bool explain(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err)
+{
+    char *sql = NULL;
+    return run(pg, asprintf(&sql, "explain %s", entity->list) < 0 ? NULL : sql, NULL, err);
+}
+
+static bool take_things(struct cpi_pg *pg, const struct cpi_rows *rows, struct cpi_things *things, cp_error *err)
+{
+    size_t count = (size_t)cpi_rows_count(rows);
+    int64_t *items = malloc((count + 1) * sizeof *items);
+    if (items == NULL) {
+        return cpi_pg_no_memory(pg, err) == CP_OK;
+    }
+    for (size_t i = 0; i < count; i++) {
+        items[i] = strtoll(cpi_rows_value(rows, (int)i, 0), NULL, 10);
+    }
+    cpi_things_fini(things);
+    *things = (struct cpi_things){.items = items, .count = count};
+    return true;
+}
+
+/* The way in: its fetch function, by name. */
+static void add_own(struct cpi_things *things, uint32_t index)
+{
+    things->items[things->count++] = ((int64_t)CPI_THING_ENTRY << 32) + index;
+    qsort(things->items, things->count, sizeof *things->items, compare_things);
+}
+
+static bool ask_catalog(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
+                        struct cpi_things *things, cp_error *err)
+{
+    char *sources = NULL;
+    bool made = cpi_id_array_clear(ids, CPI_ID_TEXT);
+    for (size_t i = 0; i < entity->channel_count && made; i++) {
+        made = cpi_id_array_add(ids, &(union cpi_id){.text = entity->channels[i]});
+    }
+    if (!made || asprintf(&sources, "%s %s", entity->list, entity->fetch) < 0) {
+        return cpi_pg_no_memory(pg, err) == CP_OK;
+    }
+    struct cpi_pg_parameter parameters[] = {{.value = sources}, cpi_id_array_parameter(ids)};
+    struct cpi_rows *rows = run_fixed(pg, cpi_catalog_pin_sql, err)
+                                ? cpi_pg_query(pg, cpi_catalog_learn_sql, parameters, 2, false, err)
+                                : NULL;
+    bool taken = rows != NULL && take_things(pg, rows, things, err);
+    cpi_rows_free(rows);
+    free(sources);
+    return taken;
+}
+
+cp_code cpi_learn(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, struct cpi_id_array *ids,
+                  struct cpi_things *things, bool *complete, cp_error *err)
+{
+    static const char begin[] = "begin isolation level read committed read only";
+    if (!run_fixed(pg, begin, err)) {
+        return CP_ERR_POSTGRES;
+    }
+    *complete = find_ids(pg, entity, ids, err) && explain(pg, entity, err) && read_documents(pg, entity, ids, err);
+    bool asked = cpi_pg_is_open(pg) && (*complete || (run_fixed(pg, "rollback", err) && run_fixed(pg, begin, err))) &&
+                 ask_catalog(pg, entity, ids, things, err);
+    if (asked) {
+        add_own(things, index);
+    }
+    return cpi_pg_is_open(pg) && run_fixed(pg, "rollback", err) && asked ? CP_OK : CP_ERR_POSTGRES;
+}

@@ -1,0 +1,162 @@
+#include "equal.h"
+#include "servers.h"
+#include "suites.h"
+
+#include <stdio.h>
+
+static const char entities[] = "{\"entities\": [{\"name\": \"c\", \"key\": \"{prefix}:{id}\", \"channels\": [\"c\"],"
+                               " \"fetch\": \"c_get\", \"list\": \"select id from c_listed\"}]}";
+
+static const struct kind kinds[] = {{":", "", "select id::text, public.c_get(id)::text from public.c"}};
+
+/* Documents hang on a table, partitions, a materialized view, an enum, a function that another calls, and a view. */
+static cp_syncer *follow(struct fixture *f)
+{
+    sql(f,
+        "create type st as enum ('new', 'done'); create table c (id int primary key, s st, t text);"
+        "create view c_listed as select id from c;"
+        "create table pay (c int, m int, n int) partition by list (m);"
+        "create table pay_1 partition of pay for values in (1);"
+        "create table pay_2 partition of pay for values in (2);"
+        "create table extra (c int, v text);"
+        "create materialized view mv as select c, count(*) as n from extra group by c; create unique index on mv (c);"
+        "create view v as select id, 'v1'::text as v from c;"
+        "create function helper(text) returns text language plpgsql stable as $$ begin return $1; end $$;"
+        "create function c_get(id int) returns json language sql stable as $$"
+        " select row_to_json(d) from (select c.*, (select sum(n) from pay p where p.c = c.id) as paid,"
+        " (select n from mv where mv.c = c.id) as extras, (select v from v where v.id = c.id) as v, helper(c.t) as h"
+        " from c where c.id = $1) d $$;"
+        "select cachepusher.watch('c', 'id', 'c'); select cachepusher.watch('pay', 'c', 'c');"
+        "insert into c select i, 'new', 't' from generate_series(1, 20) i;"
+        "insert into pay select i, 1 + i % 2, i from generate_series(1, 20) i");
+    cp_syncer *syncer = run_syncer(f, entities, SETTINGS("catalog_check_ms", "100"));
+    expect_equal(f, kinds, 1);
+    return syncer;
+}
+
+static void finish(struct fixture *f, cp_syncer *syncer)
+{
+    WAIT_UNTIL(stats_of(syncer).pending == 0);
+    destroy_syncer(f, syncer);
+    fixture_close(f);
+}
+
+START_TEST(tables_change)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f);
+    sql(f, "alter table pay detach partition pay_1");
+    expect_equal(f, kinds, 1);
+    sql(f, "alter table pay attach partition pay_1 for values in (1)");
+    expect_equal(f, kinds, 1);
+    sql(f, "drop table pay_2");
+    expect_equal(f, kinds, 1);
+    sql(f, "alter type st rename value 'new' to 'fresh'");
+    expect_equal(f, kinds, 1);
+    sql(f, "alter table c add more int default 5");
+    expect_equal(f, kinds, 1);
+    sql(f, "alter table c alter more type int using more + 1");
+    expect_equal(f, kinds, 1);
+    sql(f, "alter table c rename more to most");
+    expect_equal(f, kinds, 1);
+    REQUIRE(count_logged(f, "what its documents hang on has changed") >= 7);
+    finish(f, syncer);
+}
+END_TEST
+
+START_TEST(functions_and_views_change)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f);
+    sql(f, "create or replace function helper(text) returns text language plpgsql stable as"
+           " $$ begin return $1 || 'h'; end $$");
+    expect_equal(f, kinds, 1);
+    sql(f, "create or replace view v as select id, 'v2'::text as v from c");
+    expect_equal(f, kinds, 1);
+    sql(f, "insert into extra values (1, 'x'), (2, 'y'); refresh materialized view mv");
+    expect_equal(f, kinds, 1);
+    sql(f, "begin; drop function c_get; create function c_get(id int) returns json language sql stable as"
+           " $$ select json_build_object('v2', s, 'n', (select n from mv where mv.c = c.id)) from c where c.id = $1 $$;"
+           " commit");
+    expect_equal(f, kinds, 1);
+    sql(f, "insert into extra values (1, 'x'), (3, 'z'); refresh materialized view concurrently mv");
+    expect_equal(f, kinds, 1);
+    finish(f, syncer);
+}
+END_TEST
+
+/* What is the same afterwards, and what only concerns storage, costs no resync. */
+START_TEST(nothing_has_changed)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f);
+    sql(f,
+        "create or replace function helper(text) returns text language plpgsql stable as $$ begin return $1; end $$");
+    sql(f, "create or replace view v as select id, 'v1'::text as v from c");
+    sql(f, "vacuum full c");
+    sql(f, "analyze c; create index on c (t); grant select on c to public;"
+           "alter function helper(text) owner to current_user; select cachepusher.watch('c', 'id', 'c')");
+    sql(f, "alter table c add more int default 5");
+    expect_equal(f, kinds, 1);
+    WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_CATALOG] > 0);
+    REQUIRE_INT(count_logged(f, "what its documents hang on has changed"), ==, 1);
+    REQUIRE_INT(count_logged(f, "(public.c: columns)"), ==, 1);
+    finish(f, syncer);
+}
+END_TEST
+
+START_TEST(the_connection_is_lost_meanwhile)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f);
+    sql(f, "begin; alter type st rename value 'new' to 'fresh';"
+           "select pg_terminate_backend(pid) from pg_stat_activity"
+           " where application_name = 'cachepusher catalog' and datname = current_database(); commit");
+    expect_equal(f, kinds, 1);
+    finish(f, syncer);
+}
+END_TEST
+
+START_TEST(triggers_are_amiss)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f);
+    sql(f, "create table pay_3 partition of pay for values in (3)");
+    WAIT_UNTIL(count_logged(f, "table public.pay_3: it lacks the triggers") == 1);
+    sql(f, "select cachepusher.watch('pay', 'c', 'c'); alter table c disable trigger all");
+    WAIT_UNTIL(count_logged(f, "table public.c: a trigger that announces its changes is disabled") == 1);
+    finish(f, syncer);
+}
+END_TEST
+
+START_TEST(policies_and_settings_change)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f);
+    sql(f, "alter table c enable row level security");
+    WAIT_UNTIL(count_logged(f, "(public.c: row-level security") == 1);
+    sqlf(f, "alter database %s set intervalstyle = 'iso_8601'", f->database);
+    WAIT_UNTIL(count_logged(f, "(settings of the role, the database or the server: changed)") == 1);
+    WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_CATALOG] >= 2);
+    sqlf(f, "alter database %s set work_mem = '5MB'", f->database); /* says nothing of documents */
+    sql(f, "alter table c add more int default 5");
+    expect_equal(f, kinds, 1);
+    REQUIRE_INT(count_logged(f, "settings of the role"), ==, 1);
+    finish(f, syncer);
+}
+END_TEST
+
+Suite *catalog_suite(void)
+{
+    Suite *suite = suite_create("catalog");
+    TCase *tcase = tcase_create("looks");
+    tcase_set_timeout(tcase, 120);
+    tcase_add_test(tcase, tables_change);
+    tcase_add_test(tcase, functions_and_views_change);
+    tcase_add_test(tcase, nothing_has_changed);
+    tcase_add_test(tcase, the_connection_is_lost_meanwhile);
+    tcase_add_test(tcase, triggers_are_amiss);
+    tcase_add_test(tcase, policies_and_settings_change);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
