@@ -336,8 +336,8 @@ $$;
 -- it replaces, else the given one. Returns the state.
 create or replace function cachepusher.make_trigger(
     target pg_catalog.regclass, operation pg_catalog.text, id_column pg_catalog.name, channel pg_catalog.text,
-    made_function pg_catalog.regprocedure, for_each_row boolean, initial "char"
-) returns "char"
+    made_function pg_catalog.regprocedure, for_each_row boolean, initial pg_catalog."char"
+) returns pg_catalog."char"
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$

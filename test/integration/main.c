@@ -24,6 +24,7 @@ static const struct {
     {"redis_away", redis_away_suite},
     {"triggers", triggers_suite},
     {"watch", watch_suite},
+    {"hijack", hijack_suite},
     {"listing", listing_suite},
     {"isolation", isolation_suite},
     {"refusals", refusals_suite},
