@@ -235,8 +235,9 @@ $source$, queries[1], queries[2], queries[3], many, either, after, before);
 end
 $$;
 
--- The same for triggers that fire for each row. Nothing here has columns that a name could be taken for. The exception
--- handler is for a column that has gone or changed its type; it costs less than making a document of the whole row.
+-- The same for triggers that fire for each row. Nothing here has columns that a name could be taken for. The first
+-- exception handler is for a column that has changed its type since the session has made its plans, which are not made
+-- anew then; the second for one that has gone.
 create or replace function cachepusher.row_source(id_column pg_catalog.name) returns pg_catalog.text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -265,7 +266,16 @@ begin
             end if;
         end if;
     exception when others then
-        payload := '*';
+        begin
+            if tg_op operator(pg_catalog.<>) 'INSERT' then
+                execute %3$L into before using old;
+            end if;
+            if tg_op operator(pg_catalog.<>) 'DELETE' then
+                execute %3$L into after using new;
+            end if;
+        exception when others then
+            payload := '*';
+        end;
     end;
     if payload is null then
         if before is null and after is null then
@@ -280,7 +290,8 @@ begin
     perform pg_catalog.pg_notify(tg_argv[0], payload);
     return null;
 end
-$source$, format(quoted, format('old.%I', id_column)), format(quoted, format('new.%I', id_column)));
+$source$, format(quoted, format('old.%I', id_column)), format(quoted, format('new.%I', id_column)),
+    'select ' || format(quoted, format('($1).%I', id_column)));
 end
 $$;
 
