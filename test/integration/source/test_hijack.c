@@ -196,7 +196,7 @@ static void verify(cp_syncer *syncer, bool repair)
 static void live(struct fixture *f, const char *entities, const char *warmup)
 {
     cp_error err = {0};
-    sql(f, "insert into customer (id_customer) select generate_series(1, 300)");
+    sql(f, "insert into customer (id_customer) select generate_series(1, 8500)"); /* more than a page of the listing */
     cp_syncer *first = run_syncer(f, entities, SETTINGS("warmup", warmup, "audit_per_second", "1000"));
     cp_syncer *second = make_syncer(f, entities, SETTINGS("warmup", warmup));
     size_t standing_by = count_logged(f, "standing by");
