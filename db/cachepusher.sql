@@ -17,7 +17,8 @@
 --
 --   select cachepusher.watch('address', 'fk_customer', 'customer_updated', for_subscriber => true);
 --
--- makes triggers for each row, enabled always. They cost more for each row. Calls that do not say for_subscriber keep them.
+-- makes triggers for each row, enabled always. They cost more for each row. A call that does not say for_subscriber keeps
+-- them, and makes them where a subscription has the table already.
 --
 -- Two-phase commit: Postgres refuses PREPARE TRANSACTION to a transaction that has notified, so nobody could prepare one
 -- (XA, JTA) that has touched a watched table. Where max_prepared_transactions is not 0, watch() therefore refuses. If
@@ -411,7 +412,7 @@ $$;
 --
 -- allow_prepared: nothing that writes to the table is prepared for two-phase commit, although the server allows it.
 -- for_subscriber: triggers for each row, enabled always, since what logical replication applies fires no others. If null,
--- as it is; at first, not.
+-- so it is where there are such triggers already, or where a subscription has the table.
 create or replace function cachepusher.watch(
     watched pg_catalog.regclass, id_column pg_catalog.name, channel pg_catalog.text,
     deleted_channel pg_catalog.text default null, allow_prepared boolean default false,
@@ -459,6 +460,8 @@ begin
                 union
                 select inhrelid from pg_inherits join family on inhparent = relation
             )
+            select from pg_subscription_rel join family on srrelid = relation
+            union all
             select from pg_trigger join family on tgrelid = relation
             where tgtype & 1 = 1 and tgname in (cachepusher.made_name('cachepusher_insert_', id_column),
                                                 cachepusher.made_name('cachepusher_update_', id_column),

@@ -9,6 +9,7 @@ static const struct {
     const char *name;
     Suite *(*create)(void);
 } suites[] = {
+    /* clang-format off: one to a line */
     {"parity", parity_suite},
     {"changes", changes_suite},
     {"bulk", bulk_suite},
@@ -34,6 +35,7 @@ static const struct {
     {"audit", audit_suite},
     {"verify_repairs", verify_repairs_suite},
     {"standby", standby_suite},
+    /* clang-format on */
 };
 
 static const size_t suite_count = sizeof suites / sizeof *suites;
