@@ -17,7 +17,8 @@
 --
 --   select cachepusher.watch('address', 'fk_customer', 'customer_updated', for_subscriber => true);
 --
--- makes triggers for each row, enabled always. They cost more for each row. Calls that do not say for_subscriber keep them.
+-- makes triggers for each row, enabled always. They cost more for each row. A call that does not say for_subscriber keeps
+-- them, and makes them where a subscription has the table already.
 --
 -- Two-phase commit: Postgres refuses PREPARE TRANSACTION to a transaction that has notified, so nobody could prepare one
 -- (XA, JTA) that has touched a watched table. Where max_prepared_transactions is not 0, watch() therefore refuses. If
@@ -235,8 +236,9 @@ $source$, queries[1], queries[2], queries[3], many, either, after, before);
 end
 $$;
 
--- The same for triggers that fire for each row. Nothing here has columns that a name could be taken for. The exception
--- handler is for a column that has gone or changed its type; it costs less than making a document of the whole row.
+-- The same for triggers that fire for each row. Nothing here has columns that a name could be taken for. The first
+-- exception handler is for a column that has changed its type since the session has made its plans, which are not made
+-- anew then; the second for one that has gone.
 create or replace function cachepusher.row_source(id_column pg_catalog.name) returns pg_catalog.text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
@@ -265,7 +267,16 @@ begin
             end if;
         end if;
     exception when others then
-        payload := '*';
+        begin
+            if tg_op operator(pg_catalog.<>) 'INSERT' then
+                execute %3$L into before using old;
+            end if;
+            if tg_op operator(pg_catalog.<>) 'DELETE' then
+                execute %3$L into after using new;
+            end if;
+        exception when others then
+            payload := '*';
+        end;
     end;
     if payload is null then
         if before is null and after is null then
@@ -280,7 +291,8 @@ begin
     perform pg_catalog.pg_notify(tg_argv[0], payload);
     return null;
 end
-$source$, format(quoted, format('old.%I', id_column)), format(quoted, format('new.%I', id_column)));
+$source$, format(quoted, format('old.%I', id_column)), format(quoted, format('new.%I', id_column)),
+    'select ' || format(quoted, format('($1).%I', id_column)));
 end
 $$;
 
@@ -336,8 +348,8 @@ $$;
 -- it replaces, else the given one. Returns the state.
 create or replace function cachepusher.make_trigger(
     target pg_catalog.regclass, operation pg_catalog.text, id_column pg_catalog.name, channel pg_catalog.text,
-    made_function pg_catalog.regprocedure, for_each_row boolean, initial "char"
-) returns "char"
+    made_function pg_catalog.regprocedure, for_each_row boolean, initial pg_catalog."char"
+) returns pg_catalog."char"
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
@@ -400,7 +412,7 @@ $$;
 --
 -- allow_prepared: nothing that writes to the table is prepared for two-phase commit, although the server allows it.
 -- for_subscriber: triggers for each row, enabled always, since what logical replication applies fires no others. If null,
--- as it is; at first, not.
+-- so it is where there are such triggers already, or where a subscription has the table.
 create or replace function cachepusher.watch(
     watched pg_catalog.regclass, id_column pg_catalog.name, channel pg_catalog.text,
     deleted_channel pg_catalog.text default null, allow_prepared boolean default false,
@@ -448,6 +460,8 @@ begin
                 union
                 select inhrelid from pg_inherits join family on inhparent = relation
             )
+            select from pg_subscription_rel join family on srrelid = relation
+            union all
             select from pg_trigger join family on tgrelid = relation
             where tgtype & 1 = 1 and tgname in (cachepusher.made_name('cachepusher_insert_', id_column),
                                                 cachepusher.made_name('cachepusher_update_', id_column),

@@ -6,22 +6,28 @@
 
 set client_min_messages = warning;
 
--- What somebody else has put here beforehand is not ours, and he could change it.
+-- What somebody else has put here beforehand is not ours, and he could change it. The same goes for cachepusher.watch(),
+-- if cachepusher.sql was refused for that reason.
 do $$
 declare
     taken pg_catalog.text;
 begin
-    with found as (
+    with here as (
+        select oid from pg_catalog.pg_namespace
+        where nspname operator(pg_catalog.=) any (array['cachepusher'::pg_catalog.name, pg_catalog.current_schema()])
+    ), found as (
         select oid::pg_catalog.regclass::pg_catalog.text as name, relowner as owner, relnamespace as place
         from pg_catalog.pg_class where relname operator(pg_catalog.=) any ('{customer,address}')
         union all
         select oid::pg_catalog.regprocedure::pg_catalog.text, proowner, pronamespace
         from pg_catalog.pg_proc
-        where proname operator(pg_catalog.=) any ('{customer_get,customer_get_many,customer_warmup}')
+        where proname operator(pg_catalog.=) any ('{customer_get,customer_get_many,customer_warmup,watch}')
+        union all
+        select nspname, nspowner, oid
+        from pg_catalog.pg_namespace where nspname operator(pg_catalog.=) 'cachepusher'
     )
     select pg_catalog.format('%s belongs to %s', name, pg_catalog.pg_get_userbyid(owner)) from found
-    where place operator(pg_catalog.=) pg_catalog.to_regnamespace(
-              pg_catalog.quote_ident(pg_catalog.current_schema()))::pg_catalog.oid
+    where exists (select from here where oid operator(pg_catalog.=) place)
       and not exists (select from pg_catalog.pg_roles where oid operator(pg_catalog.=) owner
                       and (rolsuper or rolname operator(pg_catalog.=) current_user))
     limit 1 into taken;

@@ -204,8 +204,7 @@ static void count_statement(void *context)
     applier_count(context, CPI_STAT_FETCHES, 1);
 }
 
-/* What has been appended is stored first if this one would make the round too large; alone it may be of any size that
- * Redis takes. */
+/* What has been appended is stored first if this one would make the round too large. */
 static bool make_room(struct cpi_applier *applier, size_t length, cp_error *err)
 {
     return applier->round_bytes == 0 || applier->round_bytes + length <= applier->env->config->batch_bytes ||
@@ -215,8 +214,7 @@ static bool make_room(struct cpi_applier *applier, size_t length, cp_error *err)
 static void park_too_large(struct cpi_applier *applier, uint32_t handle, size_t length)
 {
     char why[128];
-    snprintf(why, sizeof why, "the document has %zu bytes, and Redis takes %zu at most", length,
-             (size_t)CPI_TARGET_VALUE_MAX);
+    snprintf(why, sizeof why, "the document has %zu bytes, and Redis takes %zu", length, CPI_TARGET_VALUE_MAX);
     park(applier, handle, why);
 }
 

@@ -146,7 +146,7 @@ void fail_at(const char *file, int line, const char *format, ...)
 
 /* ---- the fixture ---- */
 
-static char *read_file(const char *path)
+char *read_file(const char *path)
 {
     FILE *file = fopen(path, "r");
     char *text = NULL;

@@ -54,6 +54,9 @@ extern struct fixture *current;
 struct fixture *fixture_open(void);
 void fixture_close(struct fixture *f);
 
+/* A file's text. The caller frees it. */
+char *read_file(const char *path);
+
 /* Starts a thread that fixture_join() joins, or fixture_close() after a failure. It has to return soon after
  * f->abandoned is set. */
 void fixture_thread(struct fixture *f, void *(*run)(void *context), void *context);

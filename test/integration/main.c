@@ -9,6 +9,7 @@ static const struct {
     const char *name;
     Suite *(*create)(void);
 } suites[] = {
+    /* clang-format off */
     {"parity", parity_suite},
     {"changes", changes_suite},
     {"bulk", bulk_suite},
@@ -24,6 +25,7 @@ static const struct {
     {"redis_away", redis_away_suite},
     {"triggers", triggers_suite},
     {"watch", watch_suite},
+    {"hijack", hijack_suite},
     {"listing", listing_suite},
     {"isolation", isolation_suite},
     {"refusals", refusals_suite},
@@ -34,6 +36,7 @@ static const struct {
     {"catalog", catalog_suite},
     {"verify_repairs", verify_repairs_suite},
     {"standby", standby_suite},
+    /* clang-format on */
 };
 
 static const size_t suite_count = sizeof suites / sizeof *suites;

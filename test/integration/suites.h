@@ -19,6 +19,7 @@ Suite *connections_suite(void);
 Suite *redis_away_suite(void);
 Suite *triggers_suite(void);
 Suite *watch_suite(void);
+Suite *hijack_suite(void);
 Suite *listing_suite(void);
 Suite *isolation_suite(void);
 Suite *refusals_suite(void);

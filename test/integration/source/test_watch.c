@@ -333,6 +333,277 @@ START_TEST(inheritance)
 }
 END_TEST
 
+/* ---- called again ---- */
+
+/* What is right already is not made again: that would lock the table, and forget what was set by hand. */
+START_TEST(what_is_right_is_left_alone)
+{
+    static const char made[] = "select hashtext(string_agg(oid::text || xmin::text, ' ' order by oid))::bigint"
+                               " from (select oid, xmin from pg_trigger where not tgisinternal union all"
+                               " select oid, xmin from pg_proc where proname = 'cachepusher_p__id') as t";
+    static const char again[] = "select cachepusher.watch('p', 'id', 'Ch\\\xc3\xa9')";
+    struct fixture *f = fixture_open();
+    PGconn *ear = listen_to(f, "Ch\\\xc3\xa9");
+    sql(f, partitioned);
+    sql(f, again);
+    gather_watched(f, ear);
+    long long before = sql_number(f, made);
+    PGconn *writer = connect_again(f);
+    sql_on(writer, "begin; lock table p in row exclusive mode");
+    sql(f, again);
+    gather_watched(f, ear);
+    REQUIRE_INT(sql_number(f, made), ==, before);
+    sql_on(writer, "commit");
+    expect_heard(f, ear, "select cachepusher.watch('p', 'id', 'elsewhere'); insert into p values (1, 1)", "");
+    REQUIRE_INT(sql_number(f, made), !=, before);
+    fixture_close(f);
+}
+END_TEST
+
+static void require_states(struct fixture *f, const char *table, const char *insert, const char *others)
+{
+    char query[256];
+    snprintf(query, sizeof query,
+             "select count(*) from pg_trigger where tgrelid = '%s'::regclass and not tgisinternal"
+             " and tgenabled = case when tgname like '%%insert%%' then '%s' else '%s' end",
+             table, insert, others);
+    REQUIRE_INT(sql_number(f, query), ==, 4);
+}
+
+/* Triggers stay enabled as they are, each for itself, also if they are made again; new partitions do as their root. */
+START_TEST(enabled_as_before)
+{
+    static const char *const again[] = {
+        "select cachepusher.watch('p', 'id', 'changed')",
+        "select cachepusher.watch('p', 'id', 'elsewhere')",
+        "alter table p rename id to number; select cachepusher.watch('p', 'number', 'changed')",
+    };
+    struct fixture *f = fixture_open();
+    sql(f, partitioned);
+    sql(f, "do $$ declare t record; begin"
+           " for t in select tgname, tgrelid::regclass as name, tgrelid = 'p'::regclass as root from pg_trigger"
+           " where not tgisinternal and tgrelid in ('p'::regclass, 'p_low'::regclass) loop"
+           " execute format('alter table only %s enable %s trigger %I', t.name,"
+           "  case when t.root then 'always' else 'replica' end, t.tgname);"
+           " end loop; end $$;"
+           "alter table p_odd disable trigger cachepusher_insert_id");
+    for (size_t i = 0; i < sizeof again / sizeof *again; i++) {
+        sql(f, again[i]);
+        require_states(f, "p", "A", "A");
+        require_states(f, "p_low", "R", "R");
+        require_states(f, "p_odd", "D", "O");
+        require_states(f, "p_leaf", "O", "O");
+    }
+    sql(f, "create table p_late partition of p default; select cachepusher.watch('p', 'number', 'changed')");
+    require_states(f, "p_late", "A", "A");
+    fixture_close(f);
+}
+END_TEST
+
+/* ---- what is not an ordinary write ---- */
+
+/* A server that allows prepared transactions, as far as watch() can tell. */
+static void allow_prepared(struct fixture *f)
+{
+    sql(f, "alter function pg_catalog.current_setting(text) rename to current_setting_really;"
+           "create function pg_catalog.current_setting(text) returns text language sql as"
+           " 'select case when $1 = ''max_prepared_transactions'' then ''5'' else current_setting_really($1) end'");
+}
+
+START_TEST(where_transactions_can_be_prepared)
+{
+    struct fixture *f = fixture_open();
+    PGconn *ear = listen_to(f, "changed");
+    sql(f, "create table t (id int)");
+    allow_prepared(f);
+    expect_error(f, "select cachepusher.watch('t', 'id', 'changed')", "max_prepared_transactions is 5");
+    expect_error(f, "select cachepusher.watch('t', 'id', 'changed', null, null)", "could be prepared");
+    expect_error(f, "select cachepusher.watch('t', 'id', 'changed', allow_prepared => false)",
+                 "allow_prepared => true");
+    REQUIRE_INT(sql_number(f, "select count(*) from pg_trigger where tgrelid = 't'::regclass"), ==, 0);
+    sql(f, "select cachepusher.watch('t', 'id', 'changed', allow_prepared => true)");
+    gather_watched(f, ear);
+    expect_heard(f, ear, "insert into t values (1)", "1");
+    fixture_close(f);
+}
+END_TEST
+
+/* Row by row, whatever the name, the type and the length of the ids. */
+START_TEST(rows_one_by_one)
+{
+    static const char *const columns[] = {"id",       "tg_argv", "new",     "old",
+                                          "before",   "payload", "tg_op",   "The \"Id\" %I $1 'x' \\",
+                                          "\xc3\xa9", "select",  "$source$"};
+    struct fixture *f = fixture_open();
+    PGconn *ear = listen_to(f, "changed");
+    for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
+        char *column = PQescapeIdentifier(f->pg, columns[i], strlen(columns[i]));
+        char *literal = PQescapeLiteral(f->pg, columns[i], strlen(columns[i]));
+        sqlf(f, "create table t (%s int, x int); select cachepusher.watch('t', %s, 'changed', for_subscriber => true)",
+             column, literal);
+        gather_watched(f, ear);
+        expect_heard(f, ear, "insert into t values (1, 1), (2, 2), (null, 3)", "1 2");
+        sqlf(f, "update t set %s = 10 * x where x <> 2", column);
+        expect_gathered(f, ear, columns[i], "1 10 30");
+        expect_heard(f, ear, "delete from t where x = 2", "2");
+        expect_heard(f, ear, "truncate t", "*");
+        sqlf(f, "alter table t rename %s to gone", column);
+        expect_heard(f, ear, "insert into t values (1)", "*");
+        sql(f, "drop table t");
+        PQfreemem(column);
+        PQfreemem(literal);
+    }
+    sql(f,
+        "create table t (id char(5), x int); select cachepusher.watch('t', 'id', 'changed', for_subscriber => true)");
+    gather_watched(f, ear);
+    expect_heard(f, ear, "insert into t values ('\"a')", "\"\\\"a\"");
+    expect_heard(f, ear, "alter table t alter id type text; insert into t values (repeat('x', 8000)), ('b')",
+                 "\"b\" *");
+    expect_heard(f, ear, "alter table t alter id type bigint using length(id); update t set x = 1", "1 2 8000");
+    fixture_close(f);
+}
+END_TEST
+
+static void publish(struct fixture *f, const char *source)
+{
+    sqlf(f, "create database %s", source);
+    char dsn[700];
+    snprintf(dsn, sizeof dsn, "%s dbname=%s", getenv("CP_DSN"), source);
+    PGconn *pg = connect_postgres(dsn);
+    sql_on(pg, "create table p (id int primary key, x int); insert into p values (1, 1);"
+               "create table customer (id_customer int primary key, name text, touched_at timestamptz default now());"
+               "create publication p for all tables");
+    char slot[128];
+    snprintf(slot, sizeof slot, "select pg_create_logical_replication_slot('%s', 'pgoutput')", source);
+    sql_on(pg, slot);
+    PQfinish(pg);
+}
+
+static void write_at_source(const char *source, const char *statements)
+{
+    char dsn[700];
+    snprintf(dsn, sizeof dsn, "%s dbname=%s", getenv("CP_DSN"), source);
+    PGconn *pg = connect_postgres(dsn);
+    sql_on(pg, statements);
+    PQfinish(pg);
+}
+
+/* What a subscriber applies, first its copy of the table. The partitions are its own affair. */
+START_TEST(a_subscriber)
+{
+    struct fixture *f = fixture_open();
+    PGconn *ear = listen_to(f, "changed");
+    char source[80];
+    snprintf(source, sizeof source, "%s_source", f->database);
+    publish(f, source);
+    sql(f, "create table p (id int, x int, primary key (id)) partition by range (id);"
+           "create table p_low partition of p for values from (0) to (100);"
+           "create table p_high partition of p for values from (100) to (200);"
+           "select cachepusher.watch('p', 'id', 'changed'),"
+           " cachepusher.watch('p', 'id', 'changed', for_subscriber => true),"
+           " cachepusher.watch('p', 'id', 'changed')");
+    gather_watched(f, ear);
+    sqlf(f, "create subscription %s connection '%s dbname=%s' publication p with (create_slot = false)", source,
+         getenv("CP_DSN"), source);
+    WAIT_UNTIL(sql_number(f, "select count(*) from p") == 1);
+    expect_gathered(f, ear, "the copy", "1");
+    write_at_source(source, "insert into p values (2, 2), (150, 3); update p set id = 151 where id = 150");
+    WAIT_UNTIL(sql_number(f, "select count(*) from p where id in (2, 151)") == 2);
+    expect_gathered(f, ear, "insertions", "150 151 2");
+    write_at_source(source, "delete from p where id = 2");
+    WAIT_UNTIL(sql_number(f, "select count(*) from p where id = 2") == 0);
+    expect_gathered(f, ear, "a deletion", "2");
+    write_at_source(source, "truncate p");
+    WAIT_UNTIL(sql_number(f, "select count(*) from p") == 0);
+    expect_gathered(f, ear, "truncate", "*");
+    expect_heard(f, ear, "insert into p values (3, 3)", "3");
+
+    /* Watched before there was a subscription. */
+    sql(f, "select cachepusher.watch('customer', 'id_customer', 'changed')");
+    gather_watched(f, ear);
+    write_at_source(source, "insert into customer values (7)");
+    WAIT_UNTIL(sql_number(f, "select count(*) from customer") == 1);
+    expect_gathered(f, ear, "customer", "7");
+
+    sql(f, "create table p_late partition of p default; insert into p values (250)");
+    expect_gathered(f, ear, "an unwatched partition", "");
+    expect_heard(f, ear, "select cachepusher.watch('p', 'id', 'changed'); insert into p values (251)", "* 251");
+    sqlf(f, "alter subscription %s disable", source);
+    sqlf(f, "alter subscription %s set (slot_name = none)", source);
+    sqlf(f, "drop subscription %s", source);
+    sqlf(f, "select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = '%s'", source);
+    WAIT_UNTIL(sql_number(f, "select count(*) from pg_replication_slots where active") == 0);
+    sqlf(f, "select pg_drop_replication_slot('%s')", source);
+    sqlf(f, "drop database %s with (force)", source);
+
+    expect_heard(f, ear,
+                 "select cachepusher.watch('p', 'id', 'changed', for_subscriber => false);"
+                 "insert into p values (4), (5); insert into p_low values (6)",
+                 "* 4 5 6");
+    fixture_close(f);
+}
+END_TEST
+
+/* ---- who was here before ---- */
+
+static void expect_refused(struct fixture *f, PGconn *victim, const char *part)
+{
+    char *statements = read_file(DB_DIR "/cachepusher.sql");
+    PGresult *result = PQexec(victim, statements);
+    char message[1024];
+    snprintf(message, sizeof message, "%s", PQresultErrorMessage(result));
+    PQclear(result);
+    free(statements);
+    REQUIRE_CONTAINS(message, part);
+    REQUIRE_INT(sql_number(f, "select count(*) from pg_proc where proname = 'made_name'"), <=, 1);
+}
+
+/* What somebody else made beforehand he can change later, and it would run as whoever calls watch(). */
+START_TEST(somebody_elses_schema)
+{
+    struct fixture *f = fixture_open();
+    char *loaded = read_file(DB_DIR "/cachepusher.sql");
+    sqlf(f, "create role %s_mallory; grant create on database %s to %s_mallory", f->base, f->database, f->base);
+    PGconn *victim = connect_again(f);
+    sql(f, "drop schema cachepusher cascade");
+    sqlf(f, "set role %s_mallory", f->base);
+    sql(f, "create schema cachepusher");
+    expect_refused(f, victim, "schema cachepusher belongs to");
+    sql(f, "reset role");
+    char *example = read_file(DB_DIR "/schema.sql"); /* it calls watch() */
+    expect_error(f, example, "schema.sql: cachepusher belongs to");
+    sql(f, "reset role; drop schema cachepusher; create schema cachepusher");
+    sqlf(f, "grant create on schema cachepusher to %s_mallory", f->base);
+    expect_refused(f, victim, "may create functions in schema cachepusher");
+    sqlf(f, "set role %s_mallory", f->base);
+    sql(f, "create function cachepusher.made_name(text, name) returns name language sql as 'select $2'; reset role");
+    sqlf(f, "revoke create on schema cachepusher from %s_mallory", f->base);
+    expect_refused(f, victim, "function cachepusher.made_name(text,name) belongs to");
+    sql(f, "drop function cachepusher.made_name(text, name); grant create on schema cachepusher to public");
+    expect_refused(f, victim, "everybody may create");
+    sql(f, "revoke create on schema cachepusher from public");
+    sql_on(victim, loaded);
+    sql_on(victim, loaded);
+
+    /* Whoever owns all of it may load it again. */
+    sql(f, "drop schema cachepusher cascade");
+    sqlf(f, "set role %s_mallory", f->base);
+    sql(f, loaded);
+    sql(f, loaded);
+    sql(f, "reset role");
+
+    /* The example's own functions, in the same way. */
+    sql(f, "drop schema cachepusher cascade");
+    sql(f, loaded);
+    sqlf(f, "alter function customer_get(integer) owner to %s_mallory", f->base);
+    expect_error(f, example, "customer_get(integer) belongs to");
+    free(example);
+    free(loaded);
+    sqlf(f, "drop owned by %s_mallory cascade; drop role %s_mallory", f->base, f->base);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *watch_suite(void)
 {
     Suite *suite = suite_create("watch");
@@ -347,6 +618,12 @@ Suite *watch_suite(void)
     tcase_add_test(tcase, roles);
     tcase_add_test(tcase, partitions);
     tcase_add_test(tcase, inheritance);
+    tcase_add_test(tcase, what_is_right_is_left_alone);
+    tcase_add_test(tcase, enabled_as_before);
+    tcase_add_test(tcase, where_transactions_can_be_prepared);
+    tcase_add_test(tcase, rows_one_by_one);
+    tcase_add_test(tcase, a_subscriber);
+    tcase_add_test(tcase, somebody_elses_schema);
     suite_add_tcase(suite, tcase);
     return suite;
 }
