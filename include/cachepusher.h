@@ -274,6 +274,7 @@ typedef struct cp_stats {
     bool listening; /* changes are listened for; false: not the writer, or not connected */
     /* Since the start: */
     uint64_t unreadable; /* ids in notifications and listings that cannot be ids of their entity */
+    uint64_t strangers;  /* looks, one a second, at which another role held the lock of the lease */
 } cp_stats;
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */

@@ -84,6 +84,8 @@ static const struct row rows[] = {
         "1 while changes are listened for"),
     [CPI_STAT_UNREADABLE] = COUNTER(unreadable, NULL, "cachepusher_unreadable_ids_total",
         "Ids in notifications and listings that cannot be ids of their entity"),
+    [CPI_STAT_STRANGERS] = COUNTER(strangers, NULL, "cachepusher_lease_strangers_total",
+        "Looks, one a second, at which another role held the lock of the lease"),
     CAUSE(CP_CAUSE_START, "start"),
     CAUSE(CP_CAUSE_LISTENER, "listener"),
     CAUSE(CP_CAUSE_TRUNCATE, "truncate"),

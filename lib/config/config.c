@@ -95,7 +95,8 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err)
 
 void cpi_config_marker_key(const struct cp_config *config, char key[CPI_MARKER_KEY_BYTES])
 {
-    uint64_t hash = 0;
+    union cpi_id name = {.text = (char *)(uintptr_t)cpi_config_name(config)};
+    uint64_t hash = cpi_id_hash(CPI_ID_TEXT, &name, 2);
     for (size_t e = 0; e < config->entity_count; e++) {
         const struct cpi_key *template = &config->entities[e].key;
         union cpi_id before = {.text = template->before};

@@ -40,6 +40,7 @@ struct cpi_keeper {
     bool standing_by;            /* has been logged */
     bool away;                   /* an outage has been logged */
     struct cpi_log_limit ending; /* sessions: a frozen one takes its time */
+    struct cpi_log_limit strange;
 };
 
 static void set_state(struct cpi_keeper *keeper, enum cpi_lease_state state)
@@ -97,6 +98,18 @@ static void keeper_stand_by(struct cpi_keeper *keeper, const struct cpi_lock_hol
     keeper->away = false;
 }
 
+/* The lock is an advisory one, which any role may take. Nobody writes then, and nobody can be told to: what waits here
+ * is kept. To end somebody else's session is not ours to decide. */
+static void note_stranger(struct cpi_keeper *keeper, const struct cpi_lock_holder *holder)
+{
+    cpi_stats_add(keeper->stats, CPI_STAT_STRANGERS, 1);
+    cpi_log_limited(keeper->log, &keeper->strange, CP_LOG_ERROR,
+                    "lease: its lock \"%s\" is held by %s, which is not our role: nothing is written until that ends "
+                    "(select pg_terminate_backend(%s)); instances of one name need one role",
+                    keeper->lease->name, holder->line, holder->pid);
+    keeper->away = true; /* so that it is said when it is over */
+}
+
 /* Postgres may take hours to notice that a client is gone without a word. Where we have no right to end its session we
  * wait, like everybody else. */
 static void end_session(struct cpi_keeper *keeper, const struct cpi_lock_holder *holder, const char *whose)
@@ -124,6 +137,9 @@ static cp_code find_holder(struct cpi_keeper *keeper, cp_error *err)
     } else if (holder.is_token) {
         end_session(keeper, &holder, "a former connection of ours");
         set_state(keeper, CPI_LEASE_INHERITED);
+    } else if (!holder.is_ours) {
+        note_stranger(keeper, &holder);
+        set_state(keeper, CPI_LEASE_NONE);
     } else {
         if (holder.is_silent) {
             end_session(keeper, &holder, "a cachepusher that has gone silent");

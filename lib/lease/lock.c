@@ -26,7 +26,8 @@ static const char holder_sql[] =
                    " and (pg_catalog.clock_timestamp() operator(pg_catalog.-) a.state_change) operator(pg_catalog.>)"
                    " ($3::double precision operator(pg_catalog.*) interval '1 ms'), false),"
                    " pg_catalog.concat('Postgres process ', l.pid, ' from ' operator(pg_catalog.||) "
-                   "pg_catalog.host(a.client_addr))"
+                   "pg_catalog.host(a.client_addr), ' of role ', a.usename),"
+                   " coalesce(a.usename operator(pg_catalog.=) current_user, true)"
                    " from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid "
                    "operator(pg_catalog.=) l.pid"
                    " where " IS_LOCK("l", "$1");
@@ -71,6 +72,7 @@ cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *to
     if (holder->exists) {
         holder->is_token = cpi_rows_is_true(rows, 1);
         holder->is_silent = cpi_rows_is_true(rows, 2);
+        holder->is_ours = cpi_rows_is_true(rows, 4);
         snprintf(holder->pid, sizeof holder->pid, "%s", cpi_rows_value(rows, 0, 0));
         snprintf(holder->line, sizeof holder->line, "%s", cpi_rows_value(rows, 0, 3));
     }

@@ -15,8 +15,9 @@ struct cpi_lock_holder {
     bool exists;    /* false: nobody, and then nothing below counts */
     bool is_token;  /* it is the session of the token that was asked about */
     bool is_silent; /* it has been idle for CPI_LEASE_SILENT_MS; false where its activity is not ours to see */
+    bool is_ours;   /* it belongs to our role. Any role can take an advisory lock, and need not be a cachepusher */
     char pid[16];   /* of its process in Postgres */
-    char line[160]; /* the process and its address, for people */
+    char line[160]; /* the process, its address and role, for people */
 };
 
 /* Tries to get the lock `name` for pg's session, and with it the session's own lock (session->token). database is the

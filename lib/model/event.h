@@ -47,7 +47,8 @@ enum cpi_payload {
     CPI_PAYLOAD_NO_MEMORY   /* nothing is appended */
 };
 
-/* What a payload held besides ids of the entity. Each element stands for itself: it takes nothing from its neighbours. */
+/* What a payload held besides ids of the entity. Each element stands for itself: it takes nothing from its neighbours.
+ */
 struct cpi_unread {
     unsigned impossible; /* elements that can be no id of this entity: a number out of range, a null */
     unsigned unreadable; /* elements, or all of it, that may name one in a way nobody knows: an event is lost */
@@ -57,9 +58,9 @@ struct cpi_unread {
 /* Parses a notification's payload for one entity: an id as bare text (17), a JSON array of ids ([17,18], ["a","b"];
  * numbers may be quoted), or "*".
  *
- * An empty payload (pg_notify() with a NULL sends one) is unreadable. What begins with "[" and is no JSON is unreadable,
- * too, except that for text ids it is an id; those that are "*", empty or a JSON array themselves can only be given in an
- * array. */
+ * An empty payload (pg_notify() with a NULL sends one) is unreadable. What begins with "[" and is no JSON is
+ * unreadable, too, except that for text ids it is an id; those that are "*", empty or a JSON array themselves can only
+ * be given in an array. */
 enum cpi_payload cpi_event_parse(const struct cpi_entity *entity, uint32_t index, const char *payload,
                                  struct cpi_events *events, const struct cpi_entity *entities,
                                  struct cpi_unread *unread);

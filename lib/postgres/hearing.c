@@ -63,5 +63,7 @@ cp_code cpi_hearing_prove(struct cpi_pg *pg, struct cpi_pg *other, const char *c
     code = code == CP_OK ? run_statement(other, sql, err) : code;
     code = code == CP_OK ? wait_to_hear(pg, channel, err) : code;
     cpi_pg_close(other);
-    return code == CP_OK ? run_statement(pg, "unlisten *", err) : code;
+    /* Behind a pooler the session is somebody else's next. */
+    cp_code ended = cpi_pg_is_open(pg) ? run_statement(pg, "unlisten *", code == CP_OK ? err : NULL) : CP_OK;
+    return code == CP_OK ? ended : code;
 }

@@ -44,7 +44,7 @@ static cp_code check_mode(struct proof *proof, cp_error *err)
         return cpi_error(err, CP_ERR_REDIS, true, "%s", why.message);
     }
     if (mode[0] == '\0') {
-        cpi_error(&why, CP_ERR_REDIS, false, "Redis: INFO is not allowed");
+        cpi_error(&why, CP_ERR_REDIS, false, "Redis: INFO is not allowed, or does not tell the mode");
         warn(proof, "that Redis has restarted or failed over with older data may go unnoticed", &why);
         return CP_OK;
     }
@@ -88,14 +88,16 @@ static cp_code prove_kill(struct proof *proof, struct cpi_redis *other, cp_error
     if (killed == NULL) {
         return lacks("CLIENT KILL", "+client|kill", &why, err);
     }
+    bool one = killed->type == REDIS_REPLY_INTEGER && killed->integer == 1;
     freeReplyObject(killed);
     const char *ping[] = {"PING"};
-    redisReply *pong = cpi_redis_command(other, 1, ping, NULL, NULL);
+    redisReply *pong = cpi_redis_command(other, 1, ping, NULL, &why);
     freeReplyObject(pong);
-    return pong == NULL ? CP_OK
-                        : cpi_error(err, CP_ERR_REDIS, false,
-                                    "Redis: CLIENT KILL has not ended a connection of our own; is there a proxy in "
-                                    "between?");
+    bool is_closed = pong == NULL && strstr(why.message, "no answer in time") == NULL;
+    return one && is_closed ? CP_OK
+                            : cpi_error(err, CP_ERR_REDIS, false,
+                                        "Redis: CLIENT KILL has not ended a connection of our own; is there a proxy in "
+                                        "between?");
 }
 
 static cp_code prove_connections(struct proof *proof, cp_error *err)
@@ -125,10 +127,11 @@ static cp_code try_command(struct proof *proof, int argc, const char **argv, cp_
     return reply != NULL ? CP_OK : CP_ERR_REDIS;
 }
 
-/* Whether the failure is about this key, and not about the command: others may be allowed. */
+/* Whether the failure is about this key, and not about the command: others may be allowed. In the words of Redis 6
+ * and 7. */
 static bool is_about_key(const cp_error *why)
 {
-    return strstr(why->message, "key") != NULL;
+    return strstr(why->message, "access one of the keys") != NULL || strstr(why->message, "access a key") != NULL;
 }
 
 /* SET XX of a key that does not exist takes the right to write and writes nothing; so does DEL. */
@@ -165,14 +168,12 @@ static cp_code prove_marker(struct proof *proof, const char *marker, cp_error *e
     char name[96];
     snprintf(name, sizeof name, "%s:%s", marker, proof->name);
     cp_error why = {.code = CP_OK};
-    const char *set[] = {"SET", name, proof->name, "EX", "10"};
-    const char *get[] = {"GET", name};
+    const char *set[] = {"SET", name, "1000", "EX", "10"};
+    const char *incr[] = {"INCR", name};
     const char *del[] = {"DEL", name};
-    redisReply *reply = NULL;
-    if (try_command(proof, 5, set, &why) == CP_OK) {
-        reply = cpi_redis_command(proof->redis, 2, get, NULL, &why);
-    }
-    bool same = reply != NULL && reply->type == REDIS_REPLY_STRING && strcmp(reply->str, proof->name) == 0;
+    redisReply *reply =
+        try_command(proof, 5, set, &why) == CP_OK ? cpi_redis_command(proof->redis, 2, incr, NULL, &why) : NULL;
+    bool same = reply != NULL && reply->type == REDIS_REPLY_INTEGER && reply->integer == 1001;
     freeReplyObject(reply);
     if (reply != NULL && !same) {
         return cpi_error(err, CP_ERR_REDIS, false,
@@ -183,7 +184,7 @@ static cp_code prove_marker(struct proof *proof, const char *marker, cp_error *e
             return cpi_error(err, CP_ERR_REDIS, true, "%s", why.message);
         }
         warn(proof,
-             "without the marker, FLUSHALL, evictions and older data may go unnoticed (ACL SETUSER NAME "
+             "without the marker, FLUSHALL, evictions and older data may go unnoticed (ACL SETUSER NAME +incr "
              "~cachepusher:marker:*)",
              &why);
     }

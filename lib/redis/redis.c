@@ -29,12 +29,22 @@ static cp_code lost(struct cpi_redis *redis, const char *why, cp_error *err)
     return code;
 }
 
+/* The wire has failed, or there is no memory: half a round is not to be sent. */
+static cp_code wire_failed(struct cpi_redis *redis, const cp_error *why, cp_error *err)
+{
+    if (why->code == CP_ERR_SYSTEM) {
+        cpi_redis_close(redis);
+        return cpi_error_memory(err);
+    }
+    return lost(redis, why->message, err);
+}
+
 /* ---- appending ---- */
 
 static cp_code append_raw(struct cpi_redis *redis, const char *bytes, size_t length, cp_error *err)
 {
     cp_error why;
-    return cpi_wire_append(&redis->wire, bytes, length, &why) == CP_OK ? CP_OK : lost(redis, why.message, err);
+    return cpi_wire_append(&redis->wire, bytes, length, &why) == CP_OK ? CP_OK : wire_failed(redis, &why, err);
 }
 
 /* A key as a RESP bulk string, behind the command's head. The head is small and made on the stack, and a document goes
@@ -50,7 +60,7 @@ static cp_code append_head(struct cpi_redis *redis, const char *head, const stru
     if (append_raw(redis, start, (size_t)start_length, err) != CP_OK ||
         append_raw(redis, key->before, key->before_length, err) != CP_OK ||
         append_raw(redis, id, id_length, err) != CP_OK) {
-        return CP_ERR_REDIS;
+        return err != NULL ? err->code : CP_ERR_REDIS;
     }
     return append_raw(redis, key->after, key->after_length, err);
 }
@@ -114,7 +124,7 @@ cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, c
 cp_code cpi_redis_flush(struct cpi_redis *redis, cp_error *err)
 {
     cp_error why;
-    return cpi_wire_flush(&redis->wire, &why) == CP_OK ? CP_OK : lost(redis, why.message, err);
+    return cpi_wire_flush(&redis->wire, &why) == CP_OK ? CP_OK : wire_failed(redis, &why, err);
 }
 
 cp_code cpi_redis_reply(struct cpi_redis *redis, size_t limit, enum cpi_wire_reply *kind, redisReply **object,
@@ -122,7 +132,7 @@ cp_code cpi_redis_reply(struct cpi_redis *redis, size_t limit, enum cpi_wire_rep
 {
     cp_error why;
     if (cpi_wire_reply(&redis->wire, limit, kind, object, &why) != CP_OK) {
-        return lost(redis, why.message, err);
+        return wire_failed(redis, &why, err);
     }
     redis->unanswered--;
     return CP_OK;
@@ -140,6 +150,7 @@ static redisReply *object_of(enum cpi_wire_reply kind)
 {
     redisReply *reply = calloc(1, sizeof *reply);
     if (reply != NULL) {
+        reply->integer = kind == CPI_WIRE_ONE;
         reply->type = kind == CPI_WIRE_OK ? REDIS_REPLY_STATUS : REDIS_REPLY_INTEGER;
         reply->str = kind == CPI_WIRE_OK ? strdup("OK") : NULL;
         reply->len = reply->str != NULL ? 2 : 0;
@@ -363,7 +374,7 @@ cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
 
     cp_error why;
     if (cpi_wire_open(&redis->wire, redis->address, redis->connect_timeout_ms, &why) != CP_OK) {
-        return lost(redis, why.message, err);
+        return wire_failed(redis, &why, err);
     }
     const char *set_name[] = {"CLIENT", "SETNAME", redis->role};
     if (authenticate(redis, err) != CP_OK || take_over(redis, err) != CP_OK ||

@@ -230,7 +230,7 @@ static struct cpi_result read_object(struct single *single, enum command command
     case REDIS_REPLY_STATUS:
         return read_plain(single, command, CPI_WIRE_OK);
     case REDIS_REPLY_INTEGER:
-        return read_plain(single, command, CPI_WIRE_INTEGER);
+        return read_plain(single, command, CPI_WIRE_ONE);
     case REDIS_REPLY_NIL:
         if (command == COMMAND_GET) {
             return (struct cpi_result){.answer = CPI_ANSWER_DONE, .kind = CPI_VALUE_NONE};
@@ -342,66 +342,45 @@ static cp_code single_unlink(struct cpi_target *target, const struct cpi_key *ke
 
 /* ---- the marker ---- */
 
-static bool copy_marker(const redisReply *reply, char *value, size_t size)
+/* What is no number is no marker: that is an answer, too. */
+static bool is_not_a_number(const cp_error *why)
 {
-    bool is_ours = reply->type == REDIS_REPLY_STRING && reply->len < size && reply->len > 0;
-    snprintf(value, size, "%s", is_ours ? reply->str : reply->type == REDIS_REPLY_NIL ? "" : "?");
-    return reply->type != REDIS_REPLY_ERROR || strncmp(reply->str, "WRONGTYPE", 9) == 0;
+    return strstr(why->message, "WRONGTYPE") != NULL || strstr(why->message, "not an integer") != NULL ||
+           strstr(why->message, "overflow") != NULL;
 }
 
-static cp_code marker_failed(struct cpi_redis *redis, const redisReply *reply, cp_error *err)
+static cp_code single_advance_marker(struct cpi_target *target, const char *key, int64_t *number, cp_error *err)
 {
-    char text[CPI_REPLY_TEXT];
-    bool is_error = reply->type == REDIS_REPLY_ERROR;
-    cpi_reply_text(is_error ? reply->str : "not the reply this command has", text);
-    enum cpi_reply_error what = is_error ? cpi_reply_error(reply->str) : CPI_REPLY_RECONNECT;
-    if (what == CPI_REPLY_RECONNECT) {
-        cpi_redis_close(redis);
+    struct single *single = single_of(target);
+    const char *incr[] = {"INCR", key};
+    cp_error why = {.code = CP_OK};
+    *number = 0;
+    if (check_usable(single, true, err) != CP_OK) {
+        return CP_ERR_REDIS;
     }
-    return cpi_error(err, CP_ERR_REDIS, what != CPI_REPLY_OPERATOR, "Redis: the marker: %s", text);
-}
-
-static cp_code take_marker(struct cpi_redis *redis, char *value, size_t size, cp_error *err)
-{
-    enum cpi_wire_reply kind;
-    redisReply *reply = NULL;
-    cp_code code = cpi_redis_reply(redis, CPI_REPLY_SMALL, &kind, &reply, err);
-    if (code == CP_OK && kind != CPI_WIRE_OBJECT) {
-        snprintf(value, size, "?");
-    } else if (code == CP_OK && !copy_marker(reply, value, size)) {
-        code = marker_failed(redis, reply, err);
+    redisReply *reply = cpi_redis_command(&single->redis, 2, incr, NULL, &why);
+    if (reply == NULL) {
+        return cpi_redis_is_open(&single->redis) && is_not_a_number(&why)
+                   ? CP_OK
+                   : cpi_error(err, why.code, why.retriable, "%s", why.message);
     }
+    *number = reply->type == REDIS_REPLY_INTEGER ? reply->integer : 0;
     freeReplyObject(reply);
-    return code;
+    return CP_OK;
 }
 
-static cp_code single_read_marker(struct cpi_target *target, const char *key, char *value, size_t size, cp_error *err)
+static cp_code single_write_marker(struct cpi_target *target, const char *key, int64_t number, cp_error *err)
 {
-    struct cpi_redis *redis = &single_of(target)->redis;
-    const char *get[] = {"GET", key};
-    cp_code code = cpi_redis_append(redis, 2, get, NULL, err);
-    code = code == CP_OK ? cpi_redis_flush(redis, err) : code;
-    return code == CP_OK ? take_marker(redis, value, size, err) : code;
-}
-
-static cp_code single_exchange_marker(struct cpi_target *target, const char *key, const char *value, char *before,
-                                      size_t size, cp_error *err)
-{
-    struct cpi_redis *redis = &single_of(target)->redis;
-    const char *get[] = {"GET", key};
+    struct single *single = single_of(target);
+    char value[24];
+    snprintf(value, sizeof value, "%lld", (long long)number);
     const char *set[] = {"SET", key, value};
-    char answer[8];
-    cp_code code = check_usable(single_of(target), true, err);
-    code = code == CP_OK ? cpi_redis_append(redis, 2, get, NULL, err) : code;
-    code = code == CP_OK ? cpi_redis_append(redis, 3, set, NULL, err) : code;
-    code = code == CP_OK ? cpi_redis_flush(redis, err) : code;
-    if (code != CP_OK) {
-        return code;
+    if (check_usable(single, true, err) != CP_OK) {
+        return CP_ERR_REDIS;
     }
-    code = take_marker(redis, before, size, err);
-    return cpi_redis_is_open(redis) && take_marker(redis, answer, sizeof answer, code == CP_OK ? err : NULL) != CP_OK
-               ? CP_ERR_REDIS
-               : code;
+    redisReply *reply = cpi_redis_command(&single->redis, 3, set, NULL, err);
+    freeReplyObject(reply);
+    return reply != NULL ? CP_OK : CP_ERR_REDIS;
 }
 
 static cp_code single_prove(struct cpi_target *target, const struct cpi_key *const *keys, size_t count,
@@ -429,8 +408,8 @@ struct cpi_target *cpi_single_create(const struct cpi_target_options *options)
                                               .prove = single_prove,
                                               .scan = single_scan,
                                               .unlink = single_unlink,
-                                              .read_marker = single_read_marker,
-                                              .exchange_marker = single_exchange_marker,
+                                              .advance_marker = single_advance_marker,
+                                              .write_marker = single_write_marker,
                                               .check_primary = single_check_primary,
                                               .data_may_differ = single_data_may_differ};
     struct single *single = calloc(1, sizeof *single);

@@ -98,14 +98,12 @@ struct cpi_target_ops {
     cp_code (*unlink)(struct cpi_target *target, const struct cpi_key *key, const struct cpi_keys *keys,
                       uint64_t *count, cp_error *err);
 
-    /* While open: the value of a small key, "" when there is none, "?" for one that is no string or does not fit. */
-    cp_code (*read_marker)(struct cpi_target *target, const char *key, char *value, size_t size, cp_error *err);
+    /* While open and admitted: increments the number in a key and tells what it is now; 0 for a key that holds none. On
+     * failure it may have been incremented. */
+    cp_code (*advance_marker)(struct cpi_target *target, const char *key, int64_t *number, cp_error *err);
 
-    /* While open and admitted: the same, and writes another. Nothing comes in between the two: they are sent together,
-     * and a server executes what one client has sent at once, one after the other. On failure it may have been written.
-     */
-    cp_code (*exchange_marker)(struct cpi_target *target, const char *key, const char *value, char *before, size_t size,
-                               cp_error *err);
+    /* While open and admitted: writes a number. */
+    cp_code (*write_marker)(struct cpi_target *target, const char *key, int64_t number, cp_error *err);
 
     /* While open: whether the server is still the primary it was. After a failover the one before lives on as a
      * replica, with its connections. Closes when it is a replica. A server that does not say passes. */

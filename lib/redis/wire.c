@@ -188,11 +188,11 @@ static cp_code connect_host(struct cpi_wire *wire, const struct cpi_redis_addres
                             cp_error *err)
 {
     struct addrinfo *addresses = NULL;
-    cp_code code = cpi_resolve(address->host, address->port, deadline_ms, wire->cancel_fd, &addresses, err);
-    if (code != CP_OK) {
-        return code;
+    cp_error why;
+    if (cpi_resolve(address->host, address->port, deadline_ms, wire->cancel_fd, &addresses, &why) != CP_OK) {
+        return fail(why.message, err);
     }
-    code = CP_ERR_REDIS;
+    cp_code code = CP_ERR_REDIS;
     for (const struct addrinfo *at = addresses; at != NULL && code != CP_OK; at = at->ai_next) {
         code = connect_to(wire, at->ai_family, at->ai_addr, at->ai_addrlen, deadline_ms, err);
     }
@@ -320,7 +320,7 @@ static bool take_plain(struct cpi_wire *wire, enum cpi_wire_reply *kind)
         return true;
     }
     if (length >= 4 && at[0] == ':' && (at[1] == '0' || at[1] == '1') && at[2] == '\r' && at[3] == '\n') {
-        *kind = CPI_WIRE_INTEGER;
+        *kind = at[1] == '1' ? CPI_WIRE_ONE : CPI_WIRE_ZERO;
         wire->in_from += 4;
         return true;
     }

@@ -50,13 +50,13 @@ struct cpi_wire {
     size_t moved;     /* bytes since it began */
 };
 
-enum cpi_wire_reply { CPI_WIRE_OK, CPI_WIRE_INTEGER, CPI_WIRE_OBJECT };
+enum cpi_wire_reply { CPI_WIRE_OK, CPI_WIRE_ZERO, CPI_WIRE_ONE, CPI_WIRE_OBJECT };
 
 /* Closed. */
 void cpi_wire_init(struct cpi_wire *wire, int cancel_fd, int timeout_ms);
 
-/* Connects to the address; any of them if its name has several. The failures of all functions here are CP_ERR_REDIS or
- * CP_ERR_SYSTEM, retriable, with a message that does not name the server. */
+/* Connects to the address; any of them if its name has several. Failures of all functions here are retriable:
+ * CP_ERR_SYSTEM when memory has run out, else CP_ERR_REDIS with a message that does not name the server. */
 cp_code cpi_wire_open(struct cpi_wire *wire, const struct cpi_redis_address *address, int connect_timeout_ms,
                       cp_error *err);
 bool cpi_wire_is_open(const struct cpi_wire *wire);
@@ -69,7 +69,7 @@ cp_code cpi_wire_append(struct cpi_wire *wire, const char *bytes, size_t length,
  * hand, what they acknowledge was executed: it is CP_OK then, and reply() fails behind the last of them. */
 cp_code cpi_wire_flush(struct cpi_wire *wire, cp_error *err);
 
-/* The next reply, of `limit` bytes at most. Plain ones are told as such ("+OK" and a number); any other is an object,
+/* The next reply, of `limit` bytes at most. Plain ones are told as such ("+OK", 0 and 1); any other is an object,
  * for the caller to free. */
 cp_code cpi_wire_reply(struct cpi_wire *wire, size_t limit, enum cpi_wire_reply *kind, redisReply **object,
                        cp_error *err);

@@ -44,43 +44,53 @@ static bool should_retry(struct cpi_marker *marker, const cp_error *err)
     return err->retriable;
 }
 
-/* ---- values ---- */
+/* ---- numbers ---- */
 
-/* False: it is none of a cachepusher's. */
-static bool parse_value(const char *value, unsigned long long *epoch, unsigned long long *number)
+/* Whether a number that was incremented just now is one more than the one we know of, or than one of those that we have
+ * tried to make of it without being answered. A smaller one, and any other, is in a Redis that holds other data than it
+ * did. */
+static bool is_next(const struct cpi_marker *marker, int64_t number)
 {
-    int length = 0;
-    return sscanf(value, "%16llx.%llu%n", epoch, number, &length) == 2 && value[length] == '\0';
+    return number > marker->known && number <= marker->known + 1 + marker->unanswered;
 }
 
-/* Whether a value is the one that we wrote last, or one that we have tried to write since without being answered. An
- * older one, and any other, is in a Redis that holds other data than it did. */
-static bool is_known(const struct cpi_marker *marker, const char *value)
+/* Random, and far from any that another epoch, or counting from 0, comes to. */
+static cp_code begin_epoch(struct cpi_marker *marker, cp_error *err)
 {
-    unsigned long long epoch;
-    unsigned long long number;
-    return parse_value(value, &epoch, &number) && epoch == marker->epoch && number >= marker->written &&
-           number <= marker->tried;
-}
-
-/* Goes on from a value that was found. False: there is none to go on from. */
-static bool adopt(struct cpi_marker *marker, const char *value)
-{
-    unsigned long long number;
-    bool is_ours = parse_value(value, &marker->epoch, &number);
-    marker->written = is_ours ? number : 0;
-    marker->tried = marker->written;
-    return is_ours;
-}
-
-/* Writes the next value; before: the one that was there. */
-static cp_code move_on(struct cpi_marker *marker, char before[CPI_MARKER_VALUE_BYTES], cp_error *err)
-{
-    char value[CPI_MARKER_VALUE_BYTES];
-    snprintf(value, sizeof value, "%016llx.%llu", marker->epoch, ++marker->tried);
-    cp_code code =
-        marker->target->ops->exchange_marker(marker->target, marker->key, value, before, CPI_MARKER_VALUE_BYTES, err);
+    enum { EPOCH_BITS = 30 }; /* a number a second lasts for decades */
+    uint64_t random = 0;
+    if (cpi_random_bytes(&random, sizeof random, err) != CP_OK) {
+        return CP_ERR_SYSTEM;
+    }
+    int64_t first = (int64_t)((random >> (EPOCH_BITS + 2)) + 1) << EPOCH_BITS;
+    cp_code code = marker->target->ops->write_marker(marker->target, marker->key, first, err);
+    if (code == CP_OK) {
+        marker->known = first;
+        marker->unanswered = 0;
+    }
     return code;
+}
+
+/* Moves the marker on. *same: it was where we left it; otherwise another epoch has begun. */
+static cp_code move_on(struct cpi_marker *marker, bool *same, cp_error *err)
+{
+    int64_t number = 0;
+    marker->unanswered++;
+    cp_code code = marker->target->ops->advance_marker(marker->target, marker->key, &number, err);
+    if (code == CP_OK || marker->target->ops->is_open(marker->target)) { /* answered, with an error perhaps */
+        marker->unanswered--;
+    }
+    if (code != CP_OK) {
+        return code;
+    }
+    *same = is_next(marker, number);
+    if (!*same) {
+        marker->known = 0; /* whatever it is when writing fails, it is not ours */
+        return begin_epoch(marker, err);
+    }
+    marker->known = number;
+    marker->unanswered = 0;
+    return CP_OK;
 }
 
 static bool data_may_differ(struct cpi_marker *marker, bool peek)
@@ -90,30 +100,16 @@ static bool data_may_differ(struct cpi_marker *marker, bool peek)
 
 /* ---- planting ---- */
 
-static cp_code begin_epoch(struct cpi_marker *marker, cp_error *err)
-{
-    char before[CPI_MARKER_VALUE_BYTES];
-    if (cpi_random_bytes(&marker->epoch, sizeof marker->epoch, err) != CP_OK) {
-        return CP_ERR_SYSTEM;
-    }
-    marker->written = 0;
-    marker->tried = 0;
-    cp_code code = move_on(marker, before, err);
-    marker->written = code == CP_OK ? marker->tried : marker->written;
-    return code;
-}
-
 static bool plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost, cp_error *err)
 {
-    char value[CPI_MARKER_VALUE_BYTES];
-    if (cpi_target_ensure_open(marker->target, err) != CP_OK || !marker_is_admitted(marker, pg, err) ||
-        marker->target->ops->read_marker(marker->target, marker->key, value, sizeof value, err) != CP_OK) {
+    bool same = false;
+    if (cpi_target_ensure_open(marker->target, err) != CP_OK || !marker_is_admitted(marker, pg, err)) {
         return false;
     }
-    /* Compared before another is written: that one is gone may have been noticed, and told, by the look before. */
-    bool known = is_known(marker, value);
-    *lost = marker->planted && (data_may_differ(marker, true) || !known);
-    return known || adopt(marker, value) || begin_epoch(marker, err) == CP_OK;
+    cp_code code = move_on(marker, &same, err);
+    /* That one is gone may have been noticed, and told, by the look before: then it is the same again. */
+    *lost = *lost || (marker->planted && (data_may_differ(marker, true) || !same));
+    return code == CP_OK;
 }
 
 static bool plant_or_do_without(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
@@ -123,12 +119,9 @@ static bool plant_or_do_without(struct cpi_marker *marker, struct cpi_pg *pg, bo
     if (!done && should_retry(marker, &err)) {
         return false;
     }
-    if (!done) { /* refused, and done without: what the server said of itself still counts */
-        *lost = *lost || (marker->planted && data_may_differ(marker, true));
-    }
-    marker->without = !done;
     marker->planted = true;
     marker->away = false;
+    marker->refused = marker->refused && !done;
     data_may_differ(marker, false);
     return true;
 }
@@ -157,26 +150,17 @@ static bool is_admitted_again(struct cpi_marker *marker, cp_error *err)
     return admitted;
 }
 
-/* Reads the value and writes the next one, in one. False: not now, err says why. */
+/* False: not now, err says why. */
 static bool look(struct cpi_marker *marker, bool *changed, cp_error *err)
 {
-    char before[CPI_MARKER_VALUE_BYTES];
+    bool same = true;
     if (cpi_target_ensure_open(marker->target, err) != CP_OK ||
         marker->target->ops->check_primary(marker->target, err) != CP_OK) {
         return false;
     }
-    if (marker->without) {
-        *changed = data_may_differ(marker, false);
-        return true;
-    }
-    if (!is_admitted_again(marker, err) || move_on(marker, before, err) != CP_OK) {
-        return false;
-    }
-    marker->tried--; /* which is what was known when `before` was read */
-    *changed = !is_known(marker, before);
-    marker->written = ++marker->tried;
-    *changed = data_may_differ(marker, false) || *changed;
-    return true;
+    cp_code code = is_admitted_again(marker, err) ? move_on(marker, &same, err) : err->code;
+    *changed = !same;
+    return code == CP_OK;
 }
 
 /* True: data may have been lost since the last look; said once for each loss. */
@@ -186,14 +170,11 @@ static bool has_changed(struct cpi_marker *marker)
     bool changed = false;
     if (look(marker, &changed, &err)) {
         marker->away = false;
+        marker->refused = false;
+    } else if (should_retry(marker, &err)) {
         return changed;
     }
-    if (should_retry(marker, &err)) {
-        return false;
-    }
-    marker->without = true;
-    marker->away = false;
-    return data_may_differ(marker, false);
+    return data_may_differ(marker, false) || changed; /* what the server says of itself counts in any case */
 }
 
 /* Another syncer's marker is not ours to move, and what it does to it no loss. */

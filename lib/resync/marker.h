@@ -5,14 +5,17 @@
  * lists anything and looked at every second from then on; when it is gone or another one, a resync is due. A loss in
  * the middle of a resync is thus noticed as well.
  *
- * Each look also writes the next value, EPOCH.NUMBER, so that Redis cannot go back in time unnoticed: in an older copy
- * of the data, put in place by SWAPDB or from a snapshot, the marker is an older one, too. What is a second old when it
- * is taken is seen for what it is within a second; a younger copy has the marker of now, and is not. Reading and
- * writing are one step, or a copy that comes in between would be given the newer marker. Where a write was not
- * answered, either value is ours. A server that came back with older data also shows in its run_id; a replica that was
- * promoted, and the primary before it that lives on as a replica, in what INFO says of replication (target.h).
+ * The marker is a number, and a look increments it, so that Redis cannot go back in time unnoticed: in an older copy of
+ * the data, put in place by SWAPDB or from a snapshot, the number is smaller. A copy that was a second old when it was
+ * put in place is seen for what it is within a second; a younger one may have the number of now, and is not. INCR looks
+ * and writes in one, and where it was not answered the number still tells how often it was executed, so no trace is
+ * ever written over. When data was lost, and by each process, a new and random number is begun with: those of an epoch
+ * are not come to again.
  *
- * One syncer writes at a time, and it alone looks and moves the marker on; the next one goes on from what it finds.
+ * A server that came back with older data also shows in its run_id; a replica that was promoted, and the primary before
+ * it that lives on as a replica, in what INFO says of replication (target.h).
+ *
+ * One syncer writes at a time, and it alone looks; the next one begins an epoch of its own.
  *
  * The resync plants it; a thread of its own looks at it, whatever else is going on, and asks for a resync.
  */
@@ -24,8 +27,6 @@
 
 #include <pthread.h>
 
-enum { CPI_MARKER_VALUE_BYTES = 48 };
-
 struct cpi_marker {
     const struct cpi_env *env;
     struct cpi_thread thread;
@@ -34,13 +35,11 @@ struct cpi_marker {
     pthread_mutex_t mutex;
     struct cpi_target *target; /* a connection for nothing else */
     char key[CPI_MARKER_KEY_BYTES];
-    unsigned long long epoch;   /* random, of whoever planted it */
-    unsigned long long written; /* the last number that Redis has acknowledged */
-    unsigned long long tried;   /* the last one sent */
-    bool planted;               /* at least once */
-    bool without;               /* Redis does not let us */
-    bool away;                  /* that Redis is away has been logged */
-    bool refused;               /* that Redis does not let us has been logged */
+    int64_t known;      /* the number as we know it; 0: none of ours */
+    int64_t unanswered; /* increments since that were sent and not answered */
+    bool planted;       /* at least once */
+    bool away;          /* that Redis is away has been logged */
+    bool refused;       /* that Redis does not let us has been logged */
 };
 
 cp_code cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env, cp_error *err);

@@ -38,7 +38,7 @@ struct cpi_compare {
     struct cpi_fetch fetch;
     struct cpi_reader *reader; /* through fetch */
     struct cpi_target *target;
-    cp_error unreadable;                  /* why the last unreadable document was */
+    cp_error unreadable; /* why the last unreadable document was */
 };
 
 /* The roles name its connections on the servers. They and env have to outlive it. */

@@ -134,7 +134,7 @@ check "a missing table" exits 1 'note' "$command" warmup "${one_line[@]}" --conf
 sql 'alter table noted rename to note'
 waits_for_the_schema() {
     local late="$dsn dbname=${name}_late"
-    start --wait --dsn "$late" && wait_for logged ' warn  waiting: .*customer_get' &&
+    start --wait --flush --dsn "$late" && wait_for logged ' warn  waiting: .*customer_get' &&
         load_schema "${name}_late" && wait_for logged ' ready: ' &&
         psql -qX -d "$late" -c "insert into customer (id_customer, name) values (5000, 'late')" &&
         wait_for redis_has 5000 late && stop

@@ -468,6 +468,33 @@ START_TEST(a_frozen_session_of_the_lease_is_inherited)
 }
 END_TEST
 
+/* Any role may take an advisory lock. That is no cachepusher, and is said; what waits is kept until it ends. */
+START_TEST(a_stranger_that_holds_the_lock_is_named)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f);
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    sqlf(f, "drop role if exists %s_stranger; create role %s_stranger login", f->database, f->database);
+    PGconn *stranger = connect_again(f);
+    char statement[200];
+    snprintf(statement, sizeof statement, "set session authorization %s_stranger", f->database);
+    sql_on(stranger, statement);
+    snprintf(statement, sizeof statement, "select pg_advisory_lock(hashtextextended('cachepusher %s', 0))", f->prefix);
+    REQUIRE(PQsendQuery(stranger, statement) == 1);
+    WAIT_UNTIL(sql_number(f, "select count(*) from pg_locks where locktype = 'advisory' and not granted") == 1);
+    REQUIRE_INT(terminate_backends(f, "cachepusher lease"), ==, 1);
+    WAIT_UNTIL(count_logged(f, "which is not our role") > 0);
+    WAIT_UNTIL(stats_of(syncer).strangers > 0);
+    REQUIRE_INT(count_logged(f, "standing by"), ==, 0);
+    sql(f, "update customer set name = 'waits'");
+    PQfinish(stranger);
+    expect_customers(f);
+    stop_syncer(f, syncer);
+    sqlf(f, "drop role %s_stranger", f->database);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(a_standby_can_be_refused)
 {
     struct fixture *f = fixture_open();
@@ -512,6 +539,7 @@ Suite *standby_suite(void)
     tcase_add_test(tcase, a_former_session_that_listens_is_ended);
     tcase_add_test(tcase, an_idle_owner_keeps_the_lease);
     tcase_add_test(tcase, a_frozen_session_of_the_lease_is_inherited);
+    tcase_add_test(tcase, a_stranger_that_holds_the_lock_is_named);
     tcase_add_test(tcase, a_standby_can_be_refused);
     suite_add_tcase(suite, tcase);
     return suite;

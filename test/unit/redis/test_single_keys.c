@@ -157,52 +157,49 @@ END_TEST
 
 /* ---- the marker ---- */
 
-static void expect_marker(const char *expected)
+static void expect_marker(int64_t expected)
 {
-    char value[8] = "before";
-    ck_assert_int_eq(target->ops->read_marker(target, "marker", value, sizeof value, &err), CP_OK);
-    ck_assert_str_eq(value, expected);
+    int64_t number = -1;
+    ck_assert_int_eq(target->ops->advance_marker(target, "marker", &number, &err), CP_OK);
+    ck_assert_int_eq(number, expected);
 }
 
-START_TEST(reads_the_marker)
+START_TEST(advances_the_marker)
 {
-    static const char *const script[] = {
-        "$7\r\n1234567\r\n", "$-1\r\n", "$8\r\n12345678\r\n", ":1\r\n", "*0\r\n", "-WRONGTYPE no string\r\n",
-        "-NOPERM no\r\n",    NULL};
-    char value[8];
+    static const char *const script[] = {":1234567\r\n",
+                                         ":1\r\n",
+                                         "-WRONGTYPE no string\r\n",
+                                         "-ERR value is not an integer or out of range\r\n",
+                                         "$1\r\n1\r\n",
+                                         "-NOPERM no\r\n",
+                                         "-OOM full\r\n",
+                                         NULL};
+    int64_t number;
     start(script);
     open_target();
-    expect_marker("1234567");
-    expect_marker("");
-    expect_marker("?"); /* does not fit: not ours */
-    expect_marker("?");
-    expect_marker("?");
-    expect_marker("?");
-    ck_assert_int_eq(target->ops->read_marker(target, "marker", value, sizeof value, &err), CP_ERR_REDIS);
+    expect_marker(1234567);
+    expect_marker(1);
+    expect_marker(0); /* not ours */
+    expect_marker(0);
+    expect_marker(0);
+    ck_assert_int_eq(target->ops->advance_marker(target, "marker", &number, &err), CP_ERR_REDIS);
     ck_assert(!err.retriable);
+    ck_assert_int_eq(target->ops->advance_marker(target, "marker", &number, &err), CP_ERR_REDIS);
+    ck_assert(err.retriable);
     fake_redis_stop(&fake);
 }
 END_TEST
 
-static void expect_exchange(const char *value, cp_code code, const char *expected)
+START_TEST(writes_the_marker)
 {
-    char before[8] = "before";
-    ck_assert_int_eq(target->ops->exchange_marker(target, "marker", value, before, sizeof before, &err), code);
-    ck_assert_str_eq(before, expected);
-}
-
-START_TEST(exchanges_the_marker)
-{
-    static const char *const script[] = {"$-1\r\n", "+OK\r\n", "$1\r\n1\r\n", "-OOM full\r\n",
-                                         "*0\r\n",  "+OK\r\n", NULL};
+    static const char *const script[] = {"+OK\r\n", "-OOM full\r\n", NULL};
     start(script);
     open_target();
-    expect_exchange("1", CP_OK, "");
-    expect_exchange("2", CP_ERR_REDIS, "1");
+    ck_assert_int_eq(target->ops->write_marker(target, "marker", 12, &err), CP_OK);
+    ck_assert_int_eq(target->ops->write_marker(target, "marker", 13, &err), CP_ERR_REDIS);
     ck_assert(err.retriable);
-    expect_exchange("3", CP_OK, "?");
     fake_redis_stop(&fake);
-    ck_assert(has_seen("GET marker\nSET marker 1\nGET marker\nSET marker 2\nGET marker\nSET marker 3\n"));
+    ck_assert(has_seen("SET marker 12\nSET marker 13\n"));
 }
 END_TEST
 
@@ -233,13 +230,13 @@ enum { OPERATIONS = 7 };
 /* One after the other, by number. What comes of them is the caller's to know. */
 static cp_code run_operation(int operation)
 {
-    char value[8];
+    int64_t number = 0;
     uint64_t count = 0;
     switch (operation) {
     case 0:
         return target->ops->fence(target, "group", "token", &err);
     case 1:
-        return target->ops->exchange_marker(target, "marker", "1", value, sizeof value, &err);
+        return target->ops->write_marker(target, "marker", 1, &err);
     case 2:
         return target->ops->check_primary(target, &err);
     case 3:
@@ -248,7 +245,7 @@ static cp_code run_operation(int operation)
         ck_assert(cpi_keys_add(&keys, "shop:1:v1", 9));
         return target->ops->unlink(target, &key, &keys, &count, &err);
     case 5:
-        return target->ops->read_marker(target, "marker", value, sizeof value, &err);
+        return target->ops->advance_marker(target, "marker", &number, &err);
     default:
         target->ops->get(target, &key, "1", &err);
         target->ops->set(target, &key, "1", "{}", 2, 0, &err);
@@ -323,8 +320,8 @@ Suite *single_keys_suite(void)
     tcase_add_loop_test(tcase, what_is_not_a_page_closes, 0, (int)(sizeof no_pages / sizeof *no_pages));
     tcase_add_test(tcase, what_is_not_a_key_is_left_out);
     tcase_add_test(tcase, unlinks_what_has_the_prefix);
-    tcase_add_test(tcase, reads_the_marker);
-    tcase_add_test(tcase, exchanges_the_marker);
+    tcase_add_test(tcase, advances_the_marker);
+    tcase_add_test(tcase, writes_the_marker);
     tcase_add_loop_test(tcase, survives_nonsense, 0, (int)(sizeof nonsense / sizeof *nonsense));
     tcase_add_loop_test(tcase, survives_nonsense_later, 0, (int)(sizeof nonsense / sizeof *nonsense));
     tcase_add_test(tcase, a_closed_target_does_nothing);
