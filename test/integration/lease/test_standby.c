@@ -475,10 +475,10 @@ START_TEST(a_stranger_that_holds_the_lock_is_named)
     insert_customers(f);
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
     sqlf(f, "drop role if exists %s_stranger; create role %s_stranger login", f->database, f->database);
-    PGconn *stranger = connect_again(f);
-    char statement[200];
-    snprintf(statement, sizeof statement, "set session authorization %s_stranger", f->database);
-    sql_on(stranger, statement);
+    char statement[700];
+    snprintf(statement, sizeof statement, "%s user=%s_stranger", f->dsn, f->database);
+    PGconn *stranger = connect_postgres(statement);
+    REQUIRE(PQstatus(stranger) == CONNECTION_OK);
     snprintf(statement, sizeof statement, "select pg_advisory_lock(hashtextextended('cachepusher %s', 0))", f->prefix);
     REQUIRE(PQsendQuery(stranger, statement) == 1);
     WAIT_UNTIL(sql_number(f, "select count(*) from pg_locks where locktype = 'advisory' and not granted") == 1);
