@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { START_MS = 5000, STOP_MS = 30000 };
 
@@ -34,12 +36,42 @@ static bool log_has(const char *log, const char *const *texts, char *found, size
     return has;
 }
 
+/* The daemon has ended, and its log has been read to the end. */
+static void end_log_reader(struct daemon *daemon)
+{
+    if (daemon->log_reader.pid != 0) {
+        process_signal(&daemon->log_reader, SIGCONT);
+        if (!process_wait(&daemon->log_reader, STOP_MS)) {
+            die("the reader of %s does not end", daemon->log_reader.log);
+        }
+    }
+}
+
+/* A log shipper: what comes through a pipe is written to the log. */
+static void start_log_reader(struct daemon *daemon, const char *pipe_path, const char *log)
+{
+    end_log_reader(daemon);
+    unlink(pipe_path);
+    if (mkfifo(pipe_path, 0600) != 0) {
+        die("cannot make %s", pipe_path);
+    }
+    process_start(&daemon->log_reader, log, AS_OURSELVES, (const char *const[]){"cat", pipe_path, NULL});
+}
+
+pid_t daemon_log_reader(const struct daemon *daemon)
+{
+    return daemon->log_reader.pid;
+}
+
 /* Its timeouts are shorter than the defaults, some of which are longer than the time that a heal may take. */
 void daemon_start(struct daemon *daemon)
 {
     char log[2 * PATH_BYTES];
+    char pipe_path[2 * PATH_BYTES];
     name_log(daemon, ++daemon->incarnation, log, sizeof log);
-    process_start(&daemon->process, log, AS_OURSELVES,
+    format_into(pipe_path, sizeof pipe_path, "%s/daemon%d.pipe", daemon->dir, daemon->slot);
+    start_log_reader(daemon, pipe_path, log);
+    process_start(&daemon->process, pipe_path, AS_OURSELVES,
                   (const char *const[]){daemon->program,
                                         "run",
                                         "-t",
@@ -60,6 +92,7 @@ void daemon_start(struct daemon *daemon)
                                         "--grace",
                                         "3",
                                         NULL});
+    format_into(daemon->process.log, sizeof daemon->process.log, "%s", log);
 }
 
 bool daemon_has_started(const struct daemon *daemon)
@@ -117,6 +150,7 @@ void daemon_kill(struct daemon *daemon)
 {
     daemon_watch(daemon);
     process_kill(&daemon->process);
+    end_log_reader(daemon);
 }
 
 void daemon_watch(struct daemon *daemon)
@@ -151,6 +185,7 @@ void daemon_stop(struct daemon *daemon, bool may_fail)
         blame("the daemon has stopped with %s; see %s", process_ending(&daemon->process, how, sizeof how),
               daemon->process.log);
     }
+    end_log_reader(daemon);
 }
 
 void daemon_read_logs(const struct daemon *daemon)

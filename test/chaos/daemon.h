@@ -13,6 +13,7 @@ struct daemon {
     int slot;        /* of several daemons on the same servers */
     int incarnation; /* how often it has been started */
     struct process process;
+    struct process log_reader; /* what the daemon writes its log to, through a pipe */
 };
 
 void daemon_start(struct daemon *daemon);
@@ -22,6 +23,9 @@ bool daemon_has_started(const struct daemon *daemon);
 
 /* Whether it is connected and has finished its resync, or stands by, according to its log. */
 bool daemon_is_at_rest(const struct daemon *daemon);
+
+/* Whoever reads its log stops doing so, and goes on. */
+pid_t daemon_log_reader(const struct daemon *daemon);
 
 /* kill -9. */
 void daemon_kill(struct daemon *daemon);

@@ -76,11 +76,18 @@ static void heal_files(struct world *world, struct strike *strike)
     }
 }
 
+/* Whoever reads the log stops reading: the pipe fills up. */
+static void inject_log(struct world *world, struct strike *strike)
+{
+    strike_stop(strike, daemon_log_reader(choose(world, strike)));
+}
+
 const struct fault daemon_faults[] = {
     {"daemon-kill", TARGET_DAEMON, 0, 0, inject_kill, NULL, false},
     {"daemon-restart", TARGET_DAEMON, 0, 0, inject_restart, NULL, false},
     {"daemon-resync", TARGET_DAEMON, 0, 0, inject_resync, NULL, false},
     {"daemon-stop", TARGET_DAEMON, 100, 4000, inject_stop, heal_stop, false},
     {"daemon-files", TARGET_DAEMON, 500, 3000, inject_files, heal_files, false},
+    {"daemon-log", TARGET_DAEMON, 500, 4000, inject_log, heal_stop, false},
     {0},
 };

@@ -120,6 +120,41 @@ static void heal_lock(struct world *world, struct strike *strike)
     strike->postgres = NULL;
 }
 
+/* Sessions that are made now find no function and no table. */
+static void inject_role(struct world *world, struct strike *strike)
+{
+    static const char *const settings[] = {"search_path = nowhere", "statement_timeout = 1", "lock_timeout = 1",
+                                           "default_transaction_isolation = 'serializable'", "timezone = 'Asia/Tokyo'"};
+    const char *setting = settings[roll(&strike->random, sizeof settings / sizeof *settings)];
+    char statement[128];
+    format_into(statement, sizeof statement, "alter role cachepusher set %s", setting);
+    cluster_do(&world->cluster, statement);
+    if (roll(&strike->random, 2) == 0) {
+        cluster_do(&world->cluster,
+                   "select pg_terminate_backend(pid) from pg_stat_activity where usename = 'cachepusher'");
+    }
+}
+
+static void heal_role(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    cluster_do(&world->cluster, "alter role cachepusher reset all");
+}
+
+/* One document of 50 MB, beside the others. */
+static void inject_large(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    cluster_do(&world->cluster, "insert into customer (id_customer, name) values (5000, repeat('large', 10000000))"
+                                " on conflict do nothing");
+}
+
+static void heal_large(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    cluster_do(&world->cluster, "delete from customer where id_customer = 5000");
+}
+
 const struct fault postgres_faults[] = {
     {"postgres-fast", TARGET_POSTGRES, 0, 3000, inject_fast, heal_start, false},
     {"postgres-immediate", TARGET_POSTGRES, 0, 3000, inject_immediate, heal_start, false},
@@ -127,6 +162,8 @@ const struct fault postgres_faults[] = {
     {"postgres-terminate", TARGET_POSTGRES, 0, 0, inject_terminate, NULL, false},
     {"postgres-stop", TARGET_POSTGRES, 200, 4000, inject_stop, heal_stop, false},
     {"postgres-refuse", TARGET_POSTGRES, 200, 3000, inject_refuse, heal_refuse, false},
+    {"postgres-role", TARGET_POSTGRES, 200, 3000, inject_role, heal_role, false},
+    {"postgres-large", TARGET_POSTGRES, 500, 3000, inject_large, heal_large, false},
     {"postgres-lock", TARGET_POSTGRES, 500, 4500, inject_lock, heal_lock, false},
     {0},
 };

@@ -241,6 +241,41 @@ static void heal_clients(struct world *world, struct strike *strike)
     strike->redis = NULL;
 }
 
+/* Rights are taken away, and given back: to write, and to end connections. */
+static void inject_acl(struct world *world, struct strike *strike)
+{
+    static const char *const rules[] = {"-set", "-del", "-client", "-incr", "-info", "-@write"};
+    cache_do(primary(world), "ACL SETUSER default %s", rules[roll(&strike->random, sizeof rules / sizeof *rules)]);
+    if (roll(&strike->random, 2) == 0) {
+        cache_do(primary(world), "ACL SETUSER default %s", "-client|kill");
+    }
+}
+
+static void heal_acl(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    cache_do(primary(world), "ACL SETUSER default +@all");
+}
+
+/* A copy of the data, put in place later: Redis goes back in time, under the same run_id. */
+static void inject_swap(struct world *world, struct strike *strike)
+{
+    static const char copy[] =
+        "redis.call('select', 9) redis.call('flushdb') redis.call('select', 0)"
+        " for _, key in ipairs(redis.call('keys', '*')) do redis.call('copy', key, key, 'DB', 9) end";
+    (void)strike;
+    cache_do(primary(world), "EVAL %s 0", copy);
+}
+
+static void heal_swap(struct world *world, struct strike *strike)
+{
+    (void)strike;
+    history_suspend(world->history);
+    cache_do(primary(world), "SWAPDB 0 9");
+    history_resume(world->history, LOSS_RECENT);
+    cache_do(primary(world), "EVAL %s 0", "redis.call('select', 9) redis.call('flushdb')");
+}
+
 const struct fault redis_faults[] = {
     {"redis-stop", TARGET_REDIS, 100, 4000, inject_stop, heal_stop, false},
     {"redis-kill-empty", TARGET_REDIS, 0, 2000, inject_kill_empty, heal_kill_empty, false},
@@ -252,6 +287,8 @@ const struct fault redis_faults[] = {
     {"redis-directory", TARGET_REDIS, 200, 3000, inject_directory, heal_directory, false},
     {"redis-script", TARGET_REDIS, 200, 4000, inject_script, heal_script, false},
     {"redis-disconnect", TARGET_REDIS, 0, 0, inject_disconnect, NULL, false},
+    {"redis-acl", TARGET_REDIS, 200, 4000, inject_acl, heal_acl, false},
+    {"redis-swapdb", TARGET_REDIS, 1500, 4000, inject_swap, heal_swap, false},
     {"redis-clients", TARGET_REDIS, 200, 3000, inject_clients, heal_clients, false},
     {0},
 };
