@@ -3,6 +3,7 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "postgres/conninfo.h"
+#include "postgres/hosts.h"
 
 #include <libpq-fe.h>
 
@@ -311,17 +312,38 @@ static const char *wanted_host(const struct cpi_pg *pg)
     return !cpi_conninfo_has_hosts(pg->conninfo) ? "any" : knows_primary ? "primary" : "read-write";
 }
 
-static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
+static PGconn *begin_to_connect(const struct cpi_pg *pg, const struct cpi_hosts *hosts)
 {
     /* Later entries win, and those of the user's string stand where dbname does. A connection whose peer is gone
-     * without a word looks healthy for hours unless the kernel is told to probe it. */
-    const char *const keywords[] = {"keepalives_idle",  "keepalives_interval",  "keepalives_count",
-                                    "tcp_user_timeout", "target_session_attrs", "application_name",
-                                    "dbname",           "client_encoding",      NULL};
-    const char *const values[] = {"5", "2", "3", "10000", wanted_host(pg), pg->role, pg->conninfo, "UTF8", NULL};
-    int64_t deadline_ms = cpi_now_ms() + pg->connect_timeout_ms;
+     * without a word looks healthy for hours unless the kernel is told to probe it. A value of NULL is none. */
+    const char *const keywords[] = {"keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout",
+                                    "target_session_attrs",
+                                    "application_name",
+                                    "dbname",
+                                    "client_encoding",
+                                    "host",
+                                    "hostaddr",
+                                    "port",
+                                    NULL};
+    const char *const values[] = {"5",          "2",    "3",          "10000",          wanted_host(pg), pg->role,
+                                  pg->conninfo, "UTF8", hosts->hosts, hosts->addresses, hosts->ports,    NULL};
+    return PQconnectStartParams(keywords, values, 1);
+}
 
-    pg->connection = PQconnectStartParams(keywords, values, 1);
+static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
+{
+    int64_t deadline_ms = cpi_now_ms() + pg->connect_timeout_ms;
+    struct cpi_hosts hosts;
+    cp_code code = cpi_hosts_resolve(&hosts, pg->conninfo, deadline_ms, pg->cancel_fd, err);
+    if (code != CP_OK) {
+        pg->failure = code == CP_ERR_SYSTEM ? CPI_FAILURE_MEMORY : CPI_FAILURE_CONNECTION;
+        return code;
+    }
+    pg->connection = begin_to_connect(pg, &hosts);
+    cpi_hosts_fini(&hosts);
     if (pg->connection == NULL) {
         return cpi_pg_no_memory(pg, err);
     }
@@ -331,7 +353,7 @@ static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
     while (step != PGRES_POLLING_OK) {
         if (step == PGRES_POLLING_FAILED) {
             bool needs_password = PQconnectionNeedsPassword(pg->connection) != 0;
-            cp_code code = connection_lost(pg, err);
+            code = connection_lost(pg, err);
             pg->failure = needs_password ? CPI_FAILURE_REFUSED : pg->failure;
             return code;
         }
