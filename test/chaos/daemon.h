@@ -16,6 +16,9 @@ struct daemon {
     struct process log_reader; /* what the daemon writes its log to, through a pipe */
 };
 
+/* While a file of this name is in its directory, the daemon gets no answer to a lookup of a host's name. */
+#define DAEMON_DNS_HANGS "dns-hangs"
+
 void daemon_start(struct daemon *daemon);
 
 /* Whether its threads run; before that it waits for the servers. */

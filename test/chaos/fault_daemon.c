@@ -1,8 +1,10 @@
 /* What happens to the daemon's own process. */
 #include "fault.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 enum { START_MS = 3000 };
 
@@ -82,12 +84,41 @@ static void inject_log(struct world *world, struct strike *strike)
     strike_stop(strike, daemon_log_reader(choose(world, strike)));
 }
 
+static void name_dns(const struct world *world, char *path, size_t size)
+{
+    format_into(path, size, "%s/%s", world->daemons[0].dir, DAEMON_DNS_HANGS);
+}
+
+/* Names are no longer resolved, and every connection has to be made again. */
+static void inject_dns(struct world *world, struct strike *strike)
+{
+    char path[2 * PATH_BYTES];
+    (void)strike;
+    name_dns(world, path, sizeof path);
+    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    if (fd < 0) {
+        die("cannot make %s", path);
+    }
+    close(fd);
+    proxy_reset(world->proxy, world->postgres_door);
+    proxy_reset(world->proxy, world->redis_door);
+}
+
+static void heal_dns(struct world *world, struct strike *strike)
+{
+    char path[2 * PATH_BYTES];
+    (void)strike;
+    name_dns(world, path, sizeof path);
+    unlink(path);
+}
+
 const struct fault daemon_faults[] = {
     {"daemon-kill", TARGET_DAEMON, 0, 0, inject_kill, NULL, false},
     {"daemon-restart", TARGET_DAEMON, 0, 0, inject_restart, NULL, false},
     {"daemon-resync", TARGET_DAEMON, 0, 0, inject_resync, NULL, false},
     {"daemon-stop", TARGET_DAEMON, 100, 4000, inject_stop, heal_stop, false},
     {"daemon-files", TARGET_DAEMON, 500, 3000, inject_files, heal_files, false},
+    {"daemon-dns", TARGET_DAEMON, 200, 4000, inject_dns, heal_dns, false},
     {"daemon-log", TARGET_DAEMON, 500, 4000, inject_log, heal_stop, false},
     {0},
 };

@@ -146,9 +146,9 @@ static void make_world(struct world *world, const struct options *options)
         struct daemon *daemon = &world->daemons[i];
         *daemon = (struct daemon){.program = options->program, .log_level = options->log_level, .slot = i};
         FORMAT(daemon->dir, "%s", world->dir);
-        FORMAT(daemon->postgres, "host=127.0.0.1 port=%d user=cachepusher dbname=postgres sslmode=disable",
+        FORMAT(daemon->postgres, "host=localhost port=%d user=cachepusher dbname=postgres sslmode=disable",
                postgres_port);
-        FORMAT(daemon->redis, "127.0.0.1:%d", redis_port);
+        FORMAT(daemon->redis, "localhost:%d", redis_port);
         daemon_start(daemon);
     }
 }
