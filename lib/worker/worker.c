@@ -52,6 +52,7 @@ struct cpi_worker {
     int64_t parked_at_ms;
     uint32_t parked_left; /* of the turn under way, to be tried yet */
     bool away;            /* an outage has been logged */
+    bool refused;         /* and that somebody has to do something about it */
     uint64_t
         forgotten; /* parked ids dropped, because there were too many, since a resync was last requested for them */
     int64_t forgotten_ms; /* since when */
@@ -175,15 +176,18 @@ static void report_levels(struct cpi_worker *worker)
 
 /* ---- failing ---- */
 
-/* A server is away: wait before the next try. Logged once per outage; the counters show the rest. */
+/* A server is away: wait before the next try. Logged once per outage, and once more when it turns out that somebody has
+ * to do something about it; the counters show the rest. */
 static void worker_wait_before_retry(struct cpi_worker *worker, const cp_error *why)
 {
     int wait_ms = cpi_backoff_next(&worker->backoff);
     worker->retry_at_ms = cpi_now_ms() + wait_ms;
     worker_count(worker, CPI_STAT_RETRIES, 1);
-    cpi_log(&worker->env->log, worker->away ? CP_LOG_DEBUG : CP_LOG_WARN, "worker %u: %s; trying again", worker->index,
+    bool is_news = !worker->away || (!why->retriable && !worker->refused);
+    cpi_log(&worker->env->log, is_news ? CP_LOG_WARN : CP_LOG_DEBUG, "worker %u: %s; trying again", worker->index,
             why->message);
     worker->away = true;
+    worker->refused = worker->refused || !why->retriable;
 }
 
 static void note_success(struct cpi_worker *worker)
@@ -193,6 +197,7 @@ static void note_success(struct cpi_worker *worker)
     if (worker->away) {
         cpi_log(&worker->env->log, CP_LOG_INFO, "worker %u: working again", worker->index);
         worker->away = false;
+        worker->refused = false;
     }
 }
 
