@@ -176,8 +176,7 @@ static void report_levels(struct cpi_worker *worker)
 
 /* ---- failing ---- */
 
-/* A server is away: wait before the next try. Logged once per outage, and once more when it turns out that somebody has
- * to do something about it; the counters show the rest. */
+/* A server is away. Logged once per outage, and once more when somebody has to do something; counters show the rest. */
 static void worker_wait_before_retry(struct cpi_worker *worker, const cp_error *why)
 {
     int wait_ms = cpi_backoff_next(&worker->backoff);
@@ -238,8 +237,8 @@ static void bound_parked(struct cpi_worker *worker)
     }
 }
 
-/* What was dropped may work again: now that another one does, or that none is left which fails, in whatever way that
- * came about. Else it is found out in the end. */
+/* What was dropped may work again when another one does, or when none is left that fails. Else it is found out in time.
+ */
 static void pay_debt(struct cpi_worker *worker, bool has_succeeded)
 {
     bool is_due = has_succeeded || cpi_idset_count(worker->set, CPI_PARKED) == 0 ||
@@ -260,7 +259,7 @@ static void unpark_some(struct cpi_worker *worker)
     }
 }
 
-/* Tries the next of the turn, each by itself. Those that fail again go to the end of the queue. Returns how many. */
+/* Tries the next of the turn. Those that fail again go to the end of the queue. Returns how many. */
 static uint32_t try_parked(struct cpi_worker *worker, uint32_t most, int64_t until_ms)
 {
     uint32_t n = 0;
@@ -281,9 +280,7 @@ static void retry_parked(struct cpi_worker *worker, uint32_t most)
     if (cpi_idset_count(worker->set, CPI_PARKED) == 0 || began_ms < worker->parked_at_ms) {
         return;
     }
-    if (worker->parked_left == 0) {
-        worker->parked_left = cpi_idset_count(worker->set, CPI_PARKED);
-    }
+    worker->parked_left = worker->parked_left == 0 ? cpi_idset_count(worker->set, CPI_PARKED) : worker->parked_left;
     worker->parked_left -= try_parked(worker, most, began_ms + PARKED_FOR_MS);
     if (cpi_idset_total(worker->set) < before) {
         cpi_backoff_reset(&worker->parked_backoff);
