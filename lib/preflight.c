@@ -61,15 +61,17 @@ static cp_code check_redis(const struct cpi_env *env, cp_error *err)
     for (size_t e = 0; keys != NULL && e < config->entity_count; e++) {
         keys[e] = &config->entities[e].key;
     }
-    cp_code code = target != NULL && keys != NULL ? target->ops->open(target, err) : cpi_error_memory(err);
-    code = code == CP_OK ? target->ops->prove(target, keys, config->entity_count, marker, warning, sizeof warning, err)
-                         : code;
+    cp_error why = {.code = CP_OK};
+    bool proven = target != NULL && keys != NULL ? target->ops->open(target, &why) == CP_OK &&
+                                                       target->ops->prove(target, keys, config->entity_count, marker,
+                                                                          warning, sizeof warning, &why) == CP_OK
+                                                 : cpi_error_memory(&why) == CP_OK;
     if (warning[0] != '\0') {
         cpi_log(&env->log, CP_LOG_WARN, "start: %s", warning);
     }
     cpi_target_destroy(target);
     free(keys);
-    return code;
+    return proven ? CP_OK : cpi_error(err, why.code, why.retriable, "%s", why.message);
 }
 
 cp_code cpi_preflight(const struct cpi_env *env, cp_error *err)

@@ -44,8 +44,8 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err);
 /* The name under which one syncer at a time writes. */
 const char *cpi_config_name(const struct cp_config *config);
 
-/* The key of the marker (resync/marker.h), made of the name and the entities' key templates: those who take turns have the
- * same, and nobody else. */
+/* The key of the marker (resync/marker.h), made of the name and the entities' key templates: those who take turns have
+ * the same, and nobody else. */
 enum { CPI_MARKER_KEY_BYTES = 48 };
 void cpi_config_marker_key(const struct cp_config *config, char key[CPI_MARKER_KEY_BYTES]);
 

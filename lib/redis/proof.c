@@ -27,7 +27,7 @@ static void warn(struct proof *proof, const char *what, const cp_error *why)
 /* A missing right can be mended with one command, and whoever reads of it should know which. */
 static cp_code lacks(const char *command, const char *rule, const cp_error *why, cp_error *err)
 {
-    return why->retriable ? cpi_error(err, CP_ERR_REDIS, true, "%s", why->message)
+    return why->retriable ? cpi_error(err, why->code, true, "%s", why->message)
                           : cpi_error(err, CP_ERR_REDIS, false,
                                       "%s; cachepusher needs %s to keep a connection that was given up from writing "
                                       "late (ACL SETUSER NAME %s)",
@@ -41,7 +41,7 @@ static cp_code check_mode(struct proof *proof, cp_error *err)
     char mode[41];
     cp_error why;
     if (cpi_redis_read_info(proof->redis, "server", "redis_mode:", mode, &why) != CP_OK) {
-        return cpi_error(err, CP_ERR_REDIS, true, "%s", why.message);
+        return cpi_error(err, why.code, true, "%s", why.message);
     }
     if (mode[0] == '\0') {
         cpi_error(&why, CP_ERR_REDIS, false, "Redis: INFO is not allowed, or does not tell the mode");
@@ -155,7 +155,7 @@ static cp_code prove_key(struct proof *proof, const struct cpi_key *key, cp_erro
         }
         return CP_OK;
     }
-    return why.retriable ? cpi_error(err, CP_ERR_REDIS, true, "%s", why.message)
+    return why.retriable ? cpi_error(err, why.code, true, "%s", why.message)
                          : cpi_error(err, CP_ERR_REDIS, false,
                                      "%s; documents cannot be kept without SET, DEL, GET and SCAN (ACL SETUSER NAME "
                                      "+set +del +get +scan)",
@@ -181,7 +181,7 @@ static cp_code prove_marker(struct proof *proof, const char *marker, cp_error *e
     }
     if (!same || try_command(proof, 2, del, &why) != CP_OK) {
         if (why.retriable) {
-            return cpi_error(err, CP_ERR_REDIS, true, "%s", why.message);
+            return cpi_error(err, why.code, true, "%s", why.message);
         }
         warn(proof,
              "without the marker, FLUSHALL, evictions and older data may go unnoticed (ACL SETUSER NAME +incr "

@@ -35,6 +35,7 @@ static void *create_array(const redisReadTask *task, int elements)
 {
     struct cpi_wire *wire = task->privdata;
     if ((size_t)elements > wire->elements) {
+        wire->has_too_many = true;
         return NULL;
     }
     wire->elements -= (size_t)elements;
@@ -327,6 +328,15 @@ static bool take_plain(struct cpi_wire *wire, enum cpi_wire_reply *kind)
     return false;
 }
 
+/* The reader takes a refused array for one that there was no memory for. */
+static cp_code parse_failed(const struct cpi_wire *wire, cp_error *err)
+{
+    if (wire->has_too_many) {
+        return fail("a reply has more elements than the command can have", err);
+    }
+    return wire->reader->err == REDIS_ERR_OOM ? cpi_error_memory(err) : fail(wire->reader->errstr, err);
+}
+
 /* What has been received goes to the reader, and the next reply comes out of it, if it is complete. */
 static cp_code parse(struct cpi_wire *wire, size_t limit, redisReply **object, cp_error *err)
 {
@@ -334,13 +344,13 @@ static cp_code parse(struct cpi_wire *wire, size_t limit, redisReply **object, c
     size_t length = wire->in_to - wire->in_from;
     if (length > 0) {
         if (redisReaderFeed(wire->reader, wire->in + wire->in_from, length) != REDIS_OK) {
-            return fail(wire->reader->errstr, err);
+            return parse_failed(wire, err);
         }
         wire->in_from = wire->in_to = 0;
         wire->reply_size += length;
     }
     if (redisReaderGetReply(wire->reader, &parsed) != REDIS_OK) {
-        return fail(wire->reader->errstr, err);
+        return parse_failed(wire, err);
     }
     *object = parsed;
     size_t held = wire->reader->len - wire->reader->pos;

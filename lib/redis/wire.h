@@ -40,6 +40,7 @@ struct cpi_wire {
     bool is_partial;                    /* the reader holds the beginning of a reply */
     size_t reply_size;                  /* of the reply under way, what has come of it */
     size_t elements;                    /* that it may still have */
+    bool has_too_many;                  /* has been refused for them */
     redisReplyObjectFunctions *objects; /* the reader's own */
 
     bool is_broken; /* by sending: what was received before can still be taken */
