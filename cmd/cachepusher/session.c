@@ -4,10 +4,11 @@
 #include "run/detach.h"
 #include "signals.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 
-enum { RETRY_FIRST_MS = 200, RETRY_LONGEST_MS = 5000 };
+enum { RETRY_FIRST_MS = 200, RETRY_LONGEST_MS = 5000, START_LOOK_MS = 10 };
 
 static void log_settled(void *context, const cp_document *document)
 {
@@ -50,12 +51,66 @@ static bool let_go(const struct session *session)
     return false;
 }
 
+/* A start under way, in a thread of its own: it asks servers, which may take their time, and signals are ours to see.
+ */
+struct attempt {
+    cp_syncer *syncer;
+    cp_code code;
+    cp_error err;
+};
+
+static void *attempt_to_start(void *context)
+{
+    struct attempt *attempt = context;
+    attempt->code = cp_syncer_start(attempt->syncer, &attempt->err);
+    return NULL;
+}
+
+/* False: a signal has ended it. SIGHUP is kept for when the syncer runs. */
+static bool try_to_start(struct session *session, struct attempt *attempt)
+{
+    pthread_t thread;
+    bool is_wanted = true;
+    bool hup = false;
+    *attempt = (struct attempt){.syncer = session->syncer};
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int failure = pthread_create(&thread, NULL, attempt_to_start, attempt);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (failure != 0) {
+        attempt_to_start(attempt);
+        return true;
+    }
+    while (pthread_tryjoin_np(thread, NULL) != 0) {
+        int signal_number = signals_wait(START_LOOK_MS);
+        hup = hup || signal_number == SIGHUP;
+        if (is_wanted && (signal_number == SIGINT || signal_number == SIGTERM)) {
+            is_wanted = false;
+            cp_syncer_stop(session->syncer, 0, NULL); /* gives up whatever it waits for */
+        }
+    }
+    if (hup && is_wanted) {
+        raise(SIGHUP);
+    }
+    return is_wanted;
+}
+
 static enum session_outcome start(struct session *session)
 {
     int wait_ms = RETRY_FIRST_MS;
     cp_error told = {0};
-    cp_error err = {0};
-    while (cp_syncer_start(session->syncer, &err) != CP_OK) {
+    struct attempt attempt;
+    for (;;) {
+        if (!try_to_start(session, &attempt)) {
+            logger_printf(session->logger, CP_LOG_WARN, "stopped while starting");
+            return SESSION_INTERRUPTED;
+        }
+        if (attempt.code == CP_OK) {
+            break;
+        }
+        cp_error err = attempt.err;
         if (!is_worth_a_retry(session, &err)) {
             logger_fail(session->logger, "%s", err.message);
             return err.code == CP_ERR_CONFIG ? SESSION_MISCONFIGURED : SESSION_FAILED;

@@ -154,5 +154,5 @@ cp_code cpi_resolve(const char *host, int port, int64_t deadline_ms, int cancel_
         lookup_free(lookup);
         return code;
     }
-    return look_up_in_time(lookup, deadline_ms, cancel_fd, addresses, err);
+    return look_up_in_time(lookup, deadline_ms, cancel_fd, addresses, err); // NOLINT(clang-analyzer-unix.Malloc)
 }

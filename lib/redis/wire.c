@@ -84,6 +84,8 @@ void cpi_wire_close(struct cpi_wire *wire)
     }
     free(wire->out);
     free(wire->in);
+    wire->out = NULL;
+    wire->in = NULL;
     cpi_wire_init(wire, wire->cancel_fd, wire->timeout_ms);
 }
 

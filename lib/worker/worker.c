@@ -23,9 +23,9 @@ enum {
     LIVE_FOR_MS = 100, /* after the last live ids */
     /* Parked ids are tried one by one, the whole queue in turn, for a tenth of the time: each is tried within ten times
      * what trying all of them takes, and PARKED_RETRY_CAP_MS, however many they are. */
-    PARKED_AT_A_TIME = 16,
     PARKED_FOR_MS = 20,
-    PARKED_REST = 9, /* times what was spent */
+    PARKED_BESIDE_MS = 2, /* while others wait */
+    PARKED_REST = 9,      /* times what was spent */
     /* Parked ids that were dropped are read again by a resync, at the latest after this. */
     FORGOTTEN_FOR_MS = 600000
 };
@@ -260,11 +260,10 @@ static void unpark_some(struct cpi_worker *worker)
 }
 
 /* Tries the next of the turn. Those that fail again go to the end of the queue. Returns how many. */
-static uint32_t try_parked(struct cpi_worker *worker, uint32_t most, int64_t until_ms)
+static uint32_t try_parked(struct cpi_worker *worker, int64_t until_ms)
 {
     uint32_t n = 0;
-    most = least(most, worker->parked_left);
-    while (n < most && cpi_now_ms() >= worker->retry_at_ms && (n == 0 || cpi_now_ms() < until_ms) &&
+    while (n < worker->parked_left && cpi_now_ms() >= worker->retry_at_ms && (n == 0 || cpi_now_ms() < until_ms) &&
            cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, 1) == 1) {
         work_on(worker, 1);
         n++;
@@ -273,7 +272,7 @@ static uint32_t try_parked(struct cpi_worker *worker, uint32_t most, int64_t unt
 }
 
 /* Retries some of the parked ids when it is time. */
-static void retry_parked(struct cpi_worker *worker, uint32_t most)
+static void retry_parked(struct cpi_worker *worker, int for_ms)
 {
     uint32_t before = cpi_idset_total(worker->set);
     int64_t began_ms = cpi_now_ms();
@@ -281,7 +280,7 @@ static void retry_parked(struct cpi_worker *worker, uint32_t most)
         return;
     }
     worker->parked_left = worker->parked_left == 0 ? cpi_idset_count(worker->set, CPI_PARKED) : worker->parked_left;
-    worker->parked_left -= try_parked(worker, most, began_ms + PARKED_FOR_MS);
+    worker->parked_left -= try_parked(worker, began_ms + for_ms);
     if (cpi_idset_total(worker->set) < before) {
         cpi_backoff_reset(&worker->parked_backoff);
         worker->parked_at_ms = 0;
@@ -368,7 +367,7 @@ void cpi_worker_cycle(struct cpi_worker *worker)
     if (n > 0) {
         work_on(worker, n);
     }
-    retry_parked(worker, n > 0 ? 1 : PARKED_AT_A_TIME);
+    retry_parked(worker, n > 0 ? PARKED_BESIDE_MS : PARKED_FOR_MS);
     bound_parked(worker);
     pay_debt(worker, false);
     cpi_idset_compact(worker->set);
