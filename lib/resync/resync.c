@@ -391,8 +391,9 @@ void cpi_resync_join(struct cpi_resync *resync)
 bool cpi_resync_is_incomplete(const struct cpi_resync *resync)
 {
     struct cpi_requests *requests = resync->env->requests;
-    return (resync->taken & (1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE)) != 0 ||
-           cpi_requests_has(requests, CP_CAUSE_OVERFLOW) || cpi_requests_has(requests, CP_CAUSE_TRUNCATE);
+    return (resync->taken & (1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE | 1u << CP_CAUSE_UNREADABLE)) != 0 ||
+           cpi_requests_has(requests, CP_CAUSE_OVERFLOW) || cpi_requests_has(requests, CP_CAUSE_TRUNCATE) ||
+           cpi_requests_has(requests, CP_CAUSE_UNREADABLE);
 }
 
 void cpi_resync_destroy(struct cpi_resync *resync)

@@ -92,6 +92,15 @@ static void ask_in_time(struct cpi_listener *listener, struct asked *asked, int 
     }
 }
 
+/* So that it is known at the end what has not been read again. */
+static void ask_at_once(struct cpi_listener *listener)
+{
+    for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
+        listener->everything[e].next_ms = 0;
+        listener->unreadable[e].next_ms = 0;
+    }
+}
+
 static void ask_for_what_waits(struct cpi_listener *listener)
 {
     ask_in_time(listener, listener->everything, EVERYTHING_EVERY_MS, CP_CAUSE_TRUNCATE);
@@ -339,6 +348,8 @@ static void listener_rest(struct cpi_listener *listener)
 
 static void listener_finish(struct cpi_listener *listener)
 {
+    ask_at_once(listener);
+    ask_for_what_waits(listener);
     stop_listening(listener);
     cpi_inbox_close(listener->inbox, &listener->enqueued);
     cpi_relay_finish(&listener->relay);
