@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -104,9 +105,14 @@ static void format_json(struct text *line, cp_level level, const char *message)
 static void write_whole(int fd, const char *text, size_t length)
 {
     ssize_t n;
-    while (length > 0 && ((n = write(fd, text, length)) > 0 || (n == -1 && errno == EINTR))) {
-        text += n > 0 ? n : 0;
-        length -= n > 0 ? (size_t)n : 0;
+    while (length > 0 && ((n = write(fd, text, length)) > 0 || (n == -1 && (errno == EINTR || errno == EAGAIN)))) {
+        struct pollfd full = {.fd = fd, .events = POLLOUT};
+        if (n == -1) { /* somebody else may have made it non-blocking */
+            poll(&full, 1, -1);
+            continue;
+        }
+        text += n;
+        length -= (size_t)n;
     }
 }
 

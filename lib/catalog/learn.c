@@ -77,7 +77,7 @@ static bool find_ids(struct cpi_pg *pg, const struct cpi_entity *entity, struct 
 
 static bool read_documents(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids, cp_error *err)
 {
-    const char *type = cpi_id_type_name(entity->id_type);
+    const char *type = cpi_id_sql_type(entity->id_type);
     const char *wire = cpi_id_wire_type(entity->id_type);
     char *sql = NULL;
     int length = entity->fetch_many

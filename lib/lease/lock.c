@@ -27,7 +27,7 @@ static const char holder_sql[] =
                    " ($3::double precision operator(pg_catalog.*) interval '1 ms'), false),"
                    " pg_catalog.concat('Postgres process ', l.pid, ' from ' operator(pg_catalog.||) "
                    "pg_catalog.host(a.client_addr), ' of role ', a.usename),"
-                   " coalesce(a.usename operator(pg_catalog.=) current_user, true)"
+                   " coalesce(a.usename operator(pg_catalog.=) session_user, true)"
                    " from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid "
                    "operator(pg_catalog.=) l.pid"
                    " where " IS_LOCK("l", "$1");

@@ -1,5 +1,7 @@
 #include "model/event.h"
 
+#include "base/utf8.h"
+
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -161,6 +163,18 @@ static bool add_array(struct parse *parse, const char *payload, bool *is_array)
     return fine;
 }
 
+/* An array that cannot be read, and not a text id that begins as one: text that is not UTF-8, or half of a surrogate,
+ * in one element makes all of it unreadable. */
+static bool is_meant_as_array(const struct cpi_entity *entity, const char *payload)
+{
+    size_t length = strlen(payload);
+    while (length > 1 && strchr(" \t\r\n", payload[length - 1]) != NULL) {
+        length--;
+    }
+    return payload[0] == '[' &&
+           (entity->id_type != CPI_ID_TEXT || payload[length - 1] == ']' || !cpi_utf8_valid(payload, length));
+}
+
 enum cpi_payload cpi_event_parse(const struct cpi_entity *entity, uint32_t index, const char *payload,
                                  struct cpi_events *events, const struct cpi_entity *entities,
                                  struct cpi_unread *unread)
@@ -171,9 +185,12 @@ enum cpi_payload cpi_event_parse(const struct cpi_entity *entity, uint32_t index
     if (strcmp(payload, "*") == 0) {
         return CPI_PAYLOAD_EVERYTHING;
     }
+    if (strcmp(payload, "**") == 0) {
+        return CPI_PAYLOAD_AGAIN;
+    }
     bool is_array = payload[0] == '[';
     bool fine = is_array && add_array(&parse, payload, &is_array);
-    if (!is_array && (payload[0] == '\0' || (payload[0] == '[' && entity->id_type != CPI_ID_TEXT))) {
+    if (!is_array && (payload[0] == '\0' || is_meant_as_array(entity, payload))) {
         note_first(&parse, payload, strlen(payload));
         unread->unreadable++;
         fine = true;

@@ -43,7 +43,8 @@ void cpi_events_fini(struct cpi_events *events, const struct cpi_entity *entitie
 
 enum cpi_payload {
     CPI_PAYLOAD_IDS,        /* what could be read of it is appended to events, which may be nothing */
-    CPI_PAYLOAD_EVERYTHING, /* "*": resync this entity */
+    CPI_PAYLOAD_EVERYTHING, /* "*": resync this entity, and believe it if there is nothing left of it */
+    CPI_PAYLOAD_AGAIN,      /* "**": resync this entity */
     CPI_PAYLOAD_NO_MEMORY   /* nothing is appended */
 };
 
@@ -56,11 +57,11 @@ struct cpi_unread {
 };
 
 /* Parses a notification's payload for one entity: an id as bare text (17), a JSON array of ids ([17,18], ["a","b"];
- * numbers may be quoted), or "*".
+ * numbers may be quoted), "*" or "**".
  *
- * An empty payload (pg_notify() with a NULL sends one) is unreadable. What begins with "[" and is no JSON is
- * unreadable, too, except that for text ids it is an id; those that are "*", empty or a JSON array themselves can only
- * be given in an array. */
+ * An empty payload (pg_notify() with a NULL sends one) is unreadable, and so is what begins with "[" and is no JSON;
+ * except that for text ids it is an id unless it ends with "]". Text ids that are "*", "**", empty or look like an
+ * array can only be given in one. */
 enum cpi_payload cpi_event_parse(const struct cpi_entity *entity, uint32_t index, const char *payload,
                                  struct cpi_events *events, const struct cpi_entity *entities,
                                  struct cpi_unread *unread);

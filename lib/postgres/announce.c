@@ -88,7 +88,7 @@ static cp_code announce_everything(struct cpi_pg *pg, const struct cpi_entity *e
 {
     cp_code code = CP_OK;
     for (size_t e = 0; e < count && code == CP_OK; e++) {
-        code = notify(pg, &entities[e], "*", err);
+        code = notify(pg, &entities[e], "**", err); /* "*" would be the word for deleting everything, see share.h */
     }
     return code;
 }

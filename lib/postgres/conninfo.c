@@ -41,7 +41,9 @@ bool cpi_conninfo_has_hosts(const char *value)
     const char *hosts = option_of(options, "host");
     const char *addresses = option_of(options, "hostaddr");
     hosts = hosts != NULL ? hosts : addresses != NULL ? addresses : getenv("PGHOST");
-    bool several = hosts != NULL && strchr(hosts, ',') != NULL;
+    bool is_said =
+        option_of(options, "service") != NULL || getenv("PGSERVICE") != NULL || getenv("PGTARGETSESSIONATTRS") != NULL;
+    bool several = hosts != NULL && strchr(hosts, ',') != NULL && !is_said;
     PQconninfoFree(options);
     return several;
 }

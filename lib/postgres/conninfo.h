@@ -8,7 +8,8 @@
  * "postgres: " and never quotes the string, which may hold a password. */
 cp_code cpi_conninfo_check(const char *conninfo, cp_error *err);
 
-/* Whether it names several hosts, itself or through libpq's environment. */
+/* Whether it names several hosts, itself or through libpq's environment, and neither a service nor the environment may
+ * say which of them is wanted. */
 bool cpi_conninfo_has_hosts(const char *conninfo);
 
 #endif

@@ -275,6 +275,12 @@ static bool keep_row(struct cpi_fetch *fetch, struct cpi_rows *row)
     return true;
 }
 
+static bool has_shape(const struct cpi_entity *entity, const struct cpi_rows *row)
+{
+    return cpi_rows_columns(row) == 2 && cpi_rows_count(row) == 1 && !cpi_rows_is_null(row, 0, 0) &&
+           (cpi_id_is_text(entity->id_type) || cpi_rows_length(row, 0, 0) == sizeof(int64_t));
+}
+
 static enum cpi_failure fetch_next(void *connection, uint32_t entity, struct cpi_fetched_row *row, bool *has_row,
                                    cp_error *err)
 {
@@ -286,6 +292,11 @@ static enum cpi_failure fetch_next(void *connection, uint32_t entity, struct cpi
     *has_row = rows != NULL;
     if (rows == NULL) {
         return CPI_FAILURE_NONE;
+    }
+    /* An id that cannot be read would leave another without a row, which is a deletion. */
+    if (!has_shape(&fetch->entities[entity], rows)) {
+        cpi_rows_free(rows);
+        return cpi_pg_strange(&fetch->pg, err);
     }
     if (!keep_row(fetch, rows)) {
         cpi_rows_free(rows);

@@ -1,7 +1,9 @@
 #include "postgres/hosts.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/resolve.h"
+#include "postgres/conninfo.h"
 
 #include <arpa/inet.h>
 #include <libpq-fe.h>
@@ -45,13 +47,18 @@ static bool is_socket(const char *host)
     return host[0] == '/' || host[0] == '@' || host[0] == '\0';
 }
 
-static bool add_addresses(struct cpi_hosts *hosts, const char *host, const char *port, const struct addrinfo *found)
+/* From another one on at each turn. */
+static bool add_addresses(struct cpi_hosts *hosts, const char *host, const char *port, const struct addrinfo *found,
+                          unsigned turn)
 {
+    char texts[ADDRESSES_MAX][NI_MAXHOST];
+    unsigned count = 0;
+    for (; found != NULL && count < ADDRESSES_MAX; found = found->ai_next) {
+        count += getnameinfo(found->ai_addr, found->ai_addrlen, texts[count], NI_MAXHOST, NULL, 0, NI_NUMERICHOST) == 0;
+    }
     bool fine = true;
-    for (int n = 0; found != NULL && n < ADDRESSES_MAX && fine; found = found->ai_next, n++) {
-        char text[NI_MAXHOST];
-        fine = getnameinfo(found->ai_addr, found->ai_addrlen, text, sizeof text, NULL, 0, NI_NUMERICHOST) != 0 ||
-               add(hosts, host, text, port);
+    for (unsigned n = 0; n < count && fine; n++) {
+        fine = add(hosts, host, texts[(n + turn) % count], port);
     }
     return fine;
 }
@@ -75,61 +82,70 @@ static size_t count_entries(const char *list)
     return n;
 }
 
-/* *names: how many had to be looked up; *found: of these. False: out of memory. */
-static bool resolve_each(struct cpi_hosts *hosts, const char *list, const char *ports, int64_t deadline_ms,
-                         int cancel_fd, unsigned *names, unsigned *found, cp_error *why)
+struct lookup {
+    const char *list;
+    const char *ports;
+    unsigned turn;
+    int64_t deadline_ms;
+    int cancel_fd;
+    unsigned names; /* that had to be looked up */
+    unsigned found; /* of these */
+    cp_error why;   /* the last was not */
+};
+
+/* A name that hangs leaves the ones behind it their share of the time. False: out of memory. */
+static bool resolve_each(struct cpi_hosts *hosts, struct lookup *lookup)
 {
+    size_t count = count_entries(lookup->list);
     bool fine = true;
-    for (size_t i = 0; i < count_entries(list) && fine; i++) {
+    for (size_t i = 0; i < count && fine; i++) {
+        size_t entry = (i + lookup->turn) % count;
         char host[256];
         char port[16];
         struct addrinfo *addresses = NULL;
-        take_entry(list, i, "", host, sizeof host);
-        take_entry(ports, i, "5432", port, sizeof port);
+        take_entry(lookup->list, entry, "", host, sizeof host);
+        take_entry(lookup->ports, entry, "5432", port, sizeof port);
         if (is_socket(host)) {
             fine = add(hosts, host, "", port);
             continue;
         }
-        (*names)++;
-        if (cpi_resolve(host, DEFAULT_PORT, deadline_ms, cancel_fd, &addresses, why) == CP_OK) {
-            (*found)++;
-            fine = add_addresses(hosts, host, port, addresses);
+        lookup->names++;
+        int64_t now_ms = cpi_now_ms();
+        int64_t share_ms = (lookup->deadline_ms - now_ms) / (int64_t)(count - i);
+        if (cpi_resolve(host, DEFAULT_PORT, now_ms + share_ms, lookup->cancel_fd, &addresses, &lookup->why) == CP_OK) {
+            lookup->found++;
+            fine = add_addresses(hosts, host, port, addresses, lookup->turn);
             freeaddrinfo(addresses);
         }
     }
     return fine;
 }
 
-cp_code cpi_hosts_resolve(struct cpi_hosts *hosts, const char *conninfo, int64_t deadline_ms, int cancel_fd,
-                          cp_error *err)
+cp_code cpi_hosts_resolve(struct cpi_hosts *hosts, const struct cpi_pg *pg, int64_t deadline_ms, cp_error *err)
 {
     *hosts = (struct cpi_hosts){.hosts = NULL};
-    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    PQconninfoOption *options = PQconninfoParse(pg->conninfo, NULL);
     char *service = option(options, "service", "PGSERVICE");
     char *given = option(options, "hostaddr", "PGHOSTADDR");
     char *list = option(options, "host", "PGHOST");
     char *ports = option(options, "port", "PGPORT");
     PQconninfoFree(options);
 
-    cp_error why = {.code = CP_OK};
-    unsigned names = 0;
-    unsigned found = 0;
-    bool fine = true;
-    if (list != NULL && given == NULL && service == NULL) {
-        fine = resolve_each(hosts, list, ports, deadline_ms, cancel_fd, &names, &found, &why);
-    }
+    struct lookup lookup = {
+        .list = list, .ports = ports, .turn = pg->turn, .deadline_ms = deadline_ms, .cancel_fd = pg->cancel_fd};
+    bool fine = list == NULL || given != NULL || service != NULL || resolve_each(hosts, &lookup);
     free(service);
     free(given);
     free(list);
     free(ports);
-    if (fine && names > 0 && (found > 0 || hosts->hosts != NULL)) {
+    if (fine && lookup.names > 0 && hosts->hosts != NULL) {
         return CP_OK;
     }
     cpi_hosts_fini(hosts);
     if (!fine) {
         return cpi_error_memory(err);
     }
-    return names == 0 ? CP_OK : cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", why.message);
+    return lookup.names == 0 ? CP_OK : cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", lookup.why.message);
 }
 
 void cpi_hosts_fini(struct cpi_hosts *hosts)
@@ -138,4 +154,33 @@ void cpi_hosts_fini(struct cpi_hosts *hosts)
     free(hosts->addresses);
     free(hosts->ports);
     *hosts = (struct cpi_hosts){.hosts = NULL};
+}
+
+/* Among several hosts the primary is wanted, unless the user says otherwise: the first one may have been demoted. Of a
+ * single host the server itself is asked, whose answer makes a better message. */
+static const char *wanted_host(const struct cpi_pg *pg)
+{
+    bool knows_primary = PQlibVersion() >= 140000;
+    return !cpi_conninfo_has_hosts(pg->conninfo) ? NULL : knows_primary ? "primary" : "read-write";
+}
+
+struct pg_conn *cpi_hosts_connect(const struct cpi_hosts *hosts, const struct cpi_pg *pg)
+{
+    /* Later entries win, and those of the user's string stand where dbname does. A connection whose peer is gone
+     * without a word looks healthy for hours unless the kernel is told to probe it. A value of NULL is none. */
+    const char *const keywords[] = {"keepalives_idle",
+                                    "keepalives_interval",
+                                    "keepalives_count",
+                                    "tcp_user_timeout",
+                                    "target_session_attrs",
+                                    "application_name",
+                                    "dbname",
+                                    "client_encoding",
+                                    "host",
+                                    "hostaddr",
+                                    "port",
+                                    NULL};
+    const char *const values[] = {"5",          "2",    "3",          "10000",          wanted_host(pg), pg->role,
+                                  pg->conninfo, "UTF8", hosts->hosts, hosts->addresses, hosts->ports,    NULL};
+    return PQconnectStartParams(keywords, values, 1);
 }

@@ -6,7 +6,7 @@
 #ifndef CPI_HOSTS_H
 #define CPI_HOSTS_H
 
-#include "cachepusher.h"
+#include "postgres/pg.h"
 
 /* Lists as libpq takes them, with as many entries each: a host of several addresses stands there several times. All
  * NULL where nothing has to be looked up, or the hosts stand in a service file. From malloc. */
@@ -16,10 +16,13 @@ struct cpi_hosts {
     char *ports;
 };
 
-/* Looks the hosts of a connection string up, or those of libpq's environment. A name that is not found is left to
- * libpq, unless no host is: CP_ERR_POSTGRES then, retriable; CP_ERR_SYSTEM when memory runs out. */
-cp_code cpi_hosts_resolve(struct cpi_hosts *hosts, const char *conninfo, int64_t deadline_ms, int cancel_fd,
-                          cp_error *err);
+/* Looks the hosts of pg's connection string up, or those of libpq's environment, beginning with another one at each of
+ * its turns. A name that is not found is left out, unless none is found: CP_ERR_POSTGRES then, retriable; CP_ERR_SYSTEM
+ * when memory runs out. */
+cp_code cpi_hosts_resolve(struct cpi_hosts *hosts, const struct cpi_pg *pg, int64_t deadline_ms, cp_error *err);
 void cpi_hosts_fini(struct cpi_hosts *hosts);
+
+/* Begins to connect. NULL: out of memory. */
+struct pg_conn *cpi_hosts_connect(const struct cpi_hosts *hosts, const struct cpi_pg *pg);
 
 #endif

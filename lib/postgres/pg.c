@@ -45,6 +45,14 @@ static cp_code give_up(struct cpi_pg *pg)
     return CP_ERR_POSTGRES;
 }
 
+enum cpi_failure cpi_pg_strange(struct cpi_pg *pg, cp_error *err)
+{
+    cpi_error(err, CP_ERR_POSTGRES, true,
+              "Postgres: not the answer that this statement has; is there a proxy in between?");
+    give_up(pg);
+    return pg->failure;
+}
+
 /* ---- waiting ---- */
 
 /* Waits until the socket is ready, the deadline (-1: none) has passed or we are to give up. */
@@ -52,24 +60,31 @@ static cp_code pg_wait_socket(struct cpi_pg *pg, short events, int64_t deadline_
 {
     struct pollfd fds[] = {{.fd = PQsocket(pg->connection), .events = events}, {.fd = pg->cancel_fd, .events = POLLIN}};
     int ready;
+    bool is_late;
     do {
+        int64_t now_ms = cpi_now_ms();
+        if (pg->watch != NULL && now_ms - pg->watched_ms >= WATCH_EVERY_MS) {
+            pg->watched_ms = now_ms;
+            if (!pg->watch(pg->watch_context)) {
+                break;
+            }
+        }
+        /* Looked at whether or not something is there: a server that never ends its answer is late, too. */
+        is_late = deadline_ms >= 0 && now_ms >= deadline_ms;
         int left_ms = deadline_ms < 0 ? -1 : cpi_left_ms(deadline_ms);
         bool watching = pg->watch != NULL && (left_ms < 0 || left_ms > WATCH_EVERY_MS);
-        ready = poll(fds, 2, watching ? WATCH_EVERY_MS : left_ms);
-        if (ready != 0 || !watching) {
-            break;
+        ready = is_late ? 0 : poll(fds, 2, watching ? WATCH_EVERY_MS : left_ms);
+        if (ready < 0 && errno != EINTR) {
+            return cpi_error(err, CP_ERR_SYSTEM, true, "poll: %s", strerror(errno));
         }
-    } while (pg->watch(pg->watch_context));
-    if (ready < 0 && errno != EINTR) {
-        return cpi_error(err, CP_ERR_SYSTEM, true, "poll: %s", strerror(errno));
-    }
-    if (ready > 0 && fds[1].revents != 0) {
-        return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: given up, stopping");
-    }
-    if (ready == 0) {
-        return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no answer in time");
-    }
-    return CP_OK;
+        if (ready > 0 && fds[1].revents != 0) {
+            return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: given up, stopping");
+        }
+        if (ready > 0) {
+            return CP_OK;
+        }
+    } while (!is_late);
+    return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no answer in time");
 }
 
 static cp_code connection_lost(struct cpi_pg *pg, cp_error *err)
@@ -148,6 +163,9 @@ static cp_code statement_failed(struct cpi_pg *pg, const PGresult *result, cp_er
 {
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
     const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
+    if (message != NULL && strstr(message, "row-level security") != NULL) {
+        hint = "the daemon's role would not see all rows: give it BYPASSRLS, or make the function security definer";
+    }
     bool trouble = calls_for_reconnect(pg, result);
     cpi_error(err, CP_ERR_POSTGRES, trouble, "Postgres: %s%s%s%s",
               message != NULL ? message : PQresultErrorMessage(result), hint != NULL ? " (" : "",
@@ -251,6 +269,10 @@ cp_code cpi_pg_stream_next(struct cpi_pg *pg, struct cpi_rows **rows, cp_error *
     int64_t until_ms = pg->streaming_ms + STREAM_PATIENCE * (int64_t)pg->statement_timeout_ms + TIMEOUT_MARGIN_MS;
     PGresult *result = NULL;
     *rows = NULL;
+    if (pg->statement_timeout_ms > 0 && cpi_now_ms() > until_ms) {
+        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no end of the rows in time");
+        return give_up(pg);
+    }
     if (next_result(pg, deadline_ms, until_ms, &result, err) != CP_OK) {
         return CP_ERR_POSTGRES;
     }
@@ -304,45 +326,16 @@ static void log_notice(void *context, const PGresult *result)
     }
 }
 
-/* Among several hosts the primary is wanted, unless the user says otherwise: the first one may have been demoted. Of a
- * single host the server itself is asked, whose answer makes a better message. */
-static const char *wanted_host(const struct cpi_pg *pg)
-{
-    bool knows_primary = PQlibVersion() >= 140000;
-    return !cpi_conninfo_has_hosts(pg->conninfo) ? "any" : knows_primary ? "primary" : "read-write";
-}
-
-static PGconn *begin_to_connect(const struct cpi_pg *pg, const struct cpi_hosts *hosts)
-{
-    /* Later entries win, and those of the user's string stand where dbname does. A connection whose peer is gone
-     * without a word looks healthy for hours unless the kernel is told to probe it. A value of NULL is none. */
-    const char *const keywords[] = {"keepalives_idle",
-                                    "keepalives_interval",
-                                    "keepalives_count",
-                                    "tcp_user_timeout",
-                                    "target_session_attrs",
-                                    "application_name",
-                                    "dbname",
-                                    "client_encoding",
-                                    "host",
-                                    "hostaddr",
-                                    "port",
-                                    NULL};
-    const char *const values[] = {"5",          "2",    "3",          "10000",          wanted_host(pg), pg->role,
-                                  pg->conninfo, "UTF8", hosts->hosts, hosts->addresses, hosts->ports,    NULL};
-    return PQconnectStartParams(keywords, values, 1);
-}
-
 static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
 {
     int64_t deadline_ms = cpi_now_ms() + pg->connect_timeout_ms;
     struct cpi_hosts hosts;
-    cp_code code = cpi_hosts_resolve(&hosts, pg->conninfo, deadline_ms, pg->cancel_fd, err);
+    cp_code code = cpi_hosts_resolve(&hosts, pg, deadline_ms, err);
     if (code != CP_OK) {
         pg->failure = code == CP_ERR_SYSTEM ? CPI_FAILURE_MEMORY : CPI_FAILURE_CONNECTION;
         return code;
     }
-    pg->connection = begin_to_connect(pg, &hosts);
+    pg->connection = cpi_hosts_connect(&hosts, pg);
     cpi_hosts_fini(&hosts);
     if (pg->connection == NULL) {
         return cpi_pg_no_memory(pg, err);
@@ -358,6 +351,7 @@ static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
             return code;
         }
         if (pg_wait_socket(pg, step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err) != CP_OK) {
+            pg->turn++; /* libpq waits for one host for ever, and asks the others afterwards */
             return give_up(pg);
         }
         step = PQconnectPoll(pg->connection);

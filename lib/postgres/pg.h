@@ -39,6 +39,8 @@ struct cpi_pg {
      * be dead and has to be given up. */
     bool (*watch)(void *context);
     void *watch_context;
+    int64_t watched_ms;   /* when it was called last */
+    unsigned turn;        /* grows when a host does not answer: the next try begins with another one */
     int64_t streaming_ms; /* when the statement under way was sent whose rows are taken one by one */
 };
 
@@ -56,6 +58,9 @@ cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err);
 
 /* Notes that memory ran out for something that was to be done with the connection. Returns CP_ERR_SYSTEM. */
 cp_code cpi_pg_no_memory(struct cpi_pg *pg, cp_error *err);
+
+/* Closes a connection whose server has answered with something that the statement cannot have. */
+enum cpi_failure cpi_pg_strange(struct cpi_pg *pg, cp_error *err);
 
 bool cpi_pg_is_open(const struct cpi_pg *pg);
 void cpi_pg_close(struct cpi_pg *pg);

@@ -227,6 +227,9 @@ static enum cpi_failure take_rows(struct cpi_reader *reader, const struct reques
             return failure;
         }
         take_row(reader, request, positions, n, &row, &next);
+        if (reader->portion_count == 0) { /* nobody wants it */
+            reader->ops->release(reader->connection);
+        }
         if (reader->portion_filled >= reader->portion_bytes && !hand_on(reader, request, err)) {
             return CPI_FAILURE_SINK;
         }

@@ -141,8 +141,8 @@ cp_code cpi_redis_reply(struct cpi_redis *redis, size_t limit, enum cpi_wire_rep
 /* What a command can answer with. */
 static size_t reply_limit(const char *command)
 {
-    bool lists = strcmp(command, "SCAN") == 0 || strcmp(command, "CLIENT") == 0 || strcmp(command, "INFO") == 0;
-    return lists ? CPI_REPLY_LISTS : CPI_REPLY_SMALL;
+    bool lists = strcmp(command, "CLIENT") == 0 || strcmp(command, "INFO") == 0;
+    return strcmp(command, "SCAN") == 0 ? CPI_REPLY_KEYS : lists ? CPI_REPLY_LISTS : CPI_REPLY_SMALL;
 }
 
 /* Plain replies as objects, for those who ask for one reply at a time. */

@@ -121,7 +121,7 @@ static cp_code wait_for(struct cpi_wire *wire, short events, int64_t deadline_ms
 {
     struct pollfd fds[] = {{.fd = wire->fd, .events = events}, {.fd = wire->cancel_fd, .events = POLLIN}};
     int left_ms = cpi_left_ms(deadline_ms);
-    int ready = left_ms > 0 ? poll(fds, 2, left_ms) : 0;
+    int ready = poll(fds, 2, left_ms > 0 ? left_ms : 0);
     if (ready < 0 && errno != EINTR) {
         return fail(strerror(errno), err);
     }
@@ -196,8 +196,15 @@ static cp_code connect_host(struct cpi_wire *wire, const struct cpi_redis_addres
         return fail(why.message, err);
     }
     cp_code code = CP_ERR_REDIS;
+    int left = 0;
+    for (const struct addrinfo *at = addresses; at != NULL; at = at->ai_next) {
+        left++;
+    }
+    /* One that is silent leaves the others their share of the time. */
     for (const struct addrinfo *at = addresses; at != NULL && code != CP_OK; at = at->ai_next) {
-        code = connect_to(wire, at->ai_family, at->ai_addr, at->ai_addrlen, deadline_ms, err);
+        int64_t now_ms = cpi_now_ms();
+        int64_t share_ms = (deadline_ms - now_ms) / left--;
+        code = connect_to(wire, at->ai_family, at->ai_addr, at->ai_addrlen, now_ms + share_ms, err);
     }
     freeaddrinfo(addresses);
     return code;
@@ -367,7 +374,7 @@ static cp_code parse(struct cpi_wire *wire, size_t limit, redisReply **object, c
 cp_code cpi_wire_reply(struct cpi_wire *wire, size_t limit, enum cpi_wire_reply *kind, redisReply **object,
                        cp_error *err)
 {
-    wire->elements = limit == CPI_REPLY_LISTS ? CPI_REPLY_ELEMENTS : CPI_REPLY_FEW;
+    wire->elements = limit == CPI_REPLY_LISTS || limit == CPI_REPLY_KEYS ? CPI_REPLY_ELEMENTS : CPI_REPLY_FEW;
     for (;;) {
         if (!wire->is_partial && take_plain(wire, kind)) {
             return CP_OK;

@@ -19,6 +19,7 @@ enum {
     CPI_REPLY_SMALL = 64 * 1024,         /* OK, a number, an error */
     CPI_REPLY_LISTS = 64 * 1024 * 1024,  /* CLIENT LIST, SCAN */
     CPI_REPLY_VALUE = 576 * 1024 * 1024, /* Redis' own limit of a value is 512 MB */
+    CPI_REPLY_KEYS = 577 * 1024 * 1024,  /* SCAN: of a key as well */
     CPI_REPLY_ELEMENTS = 1024 * 1024,    /* elements of all arrays of a list */
     CPI_REPLY_FEW = 16                   /* of any other reply, which should have none */
 };

@@ -51,7 +51,7 @@ static bool should_retry(struct cpi_marker *marker, const cp_error *err)
  * did. */
 static bool is_next(const struct cpi_marker *marker, int64_t number)
 {
-    return number > marker->known && number <= marker->known + 1 + marker->unanswered;
+    return marker->known > 0 && number > marker->known && number <= marker->known + 1 + marker->unanswered;
 }
 
 /* Random, and far from any that another epoch, or counting from 0, comes to. */

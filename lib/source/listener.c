@@ -5,6 +5,7 @@
 #include "base/error.h"
 #include "base/thread.h"
 #include "queue/live_feed.h"
+#include "source/asking.h"
 #include "source/flush.h"
 #include "source/relay.h"
 
@@ -15,17 +16,7 @@
 enum {
     BACKLOG_LOOK_MS = 5, /* at full rings: a worker empties one in about the time of a batch */
     RETRY_BASE_MS = 50,
-    RETRY_CAP_MS = 2000,
-    /* Anybody who may NOTIFY can ask for a resync. One that is asked for sooner after the last waits, and is not lost.
-     */
-    EVERYTHING_EVERY_MS = 1000,
-    UNREADABLE_EVERY_MS = 10000
-};
-
-/* Requests for a resync of one entity: the last one made, and one that waits. */
-struct asked {
-    int64_t next_ms;
-    bool waits;
+    RETRY_CAP_MS = 2000
 };
 
 struct cpi_listener {
@@ -49,8 +40,7 @@ struct cpi_listener {
     bool has_flushed;  /* or need not */
     bool away;         /* an outage has been logged */
     struct cpi_log_limit overflowing;
-    struct asked *everything; /* by entity */
-    struct asked *unreadable; /* by entity */
+    struct cpi_asking asking;
 };
 
 /* ---- into the lanes ---- */
@@ -81,30 +71,12 @@ static void note_lost(struct cpi_listener *listener, uint32_t entity)
     ask_for_resync(listener, entity, CP_CAUSE_OVERFLOW);
 }
 
-static void ask_in_time(struct cpi_listener *listener, struct asked *asked, int every_ms, cp_cause cause)
+static void note_asked(struct cpi_listener *listener, uint32_t entity, enum cpi_asked kind, bool *arrived)
 {
-    int64_t now_ms = cpi_now_ms();
-    for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
-        if (asked[e].waits && now_ms >= asked[e].next_ms) {
-            ask_for_resync(listener, e, cause);
-            asked[e] = (struct asked){.next_ms = now_ms + every_ms};
-        }
+    if (*arrived) {
+        cpi_asking_note(&listener->asking, entity, kind);
     }
-}
-
-/* So that it is known at the end what has not been read again. */
-static void ask_at_once(struct cpi_listener *listener)
-{
-    for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
-        listener->everything[e].next_ms = 0;
-        listener->unreadable[e].next_ms = 0;
-    }
-}
-
-static void ask_for_what_waits(struct cpi_listener *listener)
-{
-    ask_in_time(listener, listener->everything, EVERYTHING_EVERY_MS, CP_CAUSE_TRUNCATE);
-    ask_in_time(listener, listener->unreadable, UNREADABLE_EVERY_MS, CP_CAUSE_UNREADABLE);
+    *arrived = false;
 }
 
 /* The workers are woken once for all of it. What came before a barrier has to be before it in the lanes. */
@@ -113,16 +85,15 @@ static void take_arrivals(struct cpi_listener *listener)
     struct cpi_arrivals *arrivals = &listener->arrivals;
     route(listener, &arrivals->events);
     for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
-        listener->everything[e].waits = listener->everything[e].waits || arrivals->everything[e];
-        listener->unreadable[e].waits = listener->unreadable[e].waits || arrivals->unreadable[e];
+        note_asked(listener, e, CPI_ASKED_EVERYTHING, &arrivals->everything[e]);
+        note_asked(listener, e, CPI_ASKED_AGAIN, &arrivals->again[e]);
+        note_asked(listener, e, CPI_ASKED_UNREADABLE, &arrivals->unreadable[e]);
         if (arrivals->lost[e]) {
             note_lost(listener, e);
         }
-        arrivals->everything[e] = false;
-        arrivals->unreadable[e] = false;
         arrivals->lost[e] = false;
     }
-    ask_for_what_waits(listener);
+    cpi_asking_request(&listener->asking, false);
     if (arrivals->barrier != 0) {
         cpi_live_feed_barrier(listener->live_feed, arrivals->barrier);
         listener->barrier = arrivals->barrier;
@@ -220,6 +191,7 @@ static void listener_stand_by(struct cpi_listener *listener)
     if (listener->is_listening) {
         stop_listening(listener);
     }
+    cpi_asking_forget(&listener->asking);
     if (!listener->has_flushed && listener->env->config->flush) {
         cpi_log(&listener->env->log, CP_LOG_WARN, "flush skipped: another cachepusher is the writer");
         listener->has_flushed = true; /* a takeover in the middle of the night is no time to flush */
@@ -307,16 +279,6 @@ static int sooner(int a_ms, int b_ms)
     return a_ms < 0 || (b_ms >= 0 && b_ms < a_ms) ? b_ms : a_ms;
 }
 
-/* Until a request that waits is due; -1: none does. */
-static int waiting_ms(const struct cpi_listener *listener, const struct asked *asked)
-{
-    int due = -1;
-    for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
-        due = asked[e].waits ? sooner(due, cpi_left_ms(asked[e].next_ms)) : due;
-    }
-    return due;
-}
-
 /* Milliseconds until there is something to do by itself; -1: never. */
 static int listener_due_ms(const struct cpi_listener *listener)
 {
@@ -324,8 +286,7 @@ static int listener_due_ms(const struct cpi_listener *listener)
     int due = listener->has_backlog && !stands_by ? BACKLOG_LOOK_MS : -1;
     if (listener->is_listening) {
         due = sooner(due, listener->source->ops->due_ms(listener->source));
-        due = sooner(due, waiting_ms(listener, listener->everything));
-        due = sooner(due, waiting_ms(listener, listener->unreadable));
+        due = sooner(due, cpi_asking_due_ms(&listener->asking));
     } else if (cpi_lease_is_held(listener->env->lease)) {
         due = sooner(due, cpi_left_ms(listener->retry_at_ms));
     } else if (stands_by) {
@@ -348,8 +309,7 @@ static void listener_rest(struct cpi_listener *listener)
 
 static void listener_finish(struct cpi_listener *listener)
 {
-    ask_at_once(listener);
-    ask_for_what_waits(listener);
+    cpi_asking_request(&listener->asking, true); /* so that it is known what has not been read again */
     stop_listening(listener);
     cpi_inbox_close(listener->inbox, &listener->enqueued);
     cpi_relay_finish(&listener->relay);
@@ -399,10 +359,10 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     listener->arrivals.everything = calloc(env->config->entity_count, sizeof *listener->arrivals.everything);
     listener->arrivals.lost = calloc(env->config->entity_count, sizeof *listener->arrivals.lost);
     listener->arrivals.unreadable = calloc(env->config->entity_count, sizeof *listener->arrivals.unreadable);
-    listener->everything = calloc(env->config->entity_count, sizeof *listener->everything);
-    listener->unreadable = calloc(env->config->entity_count, sizeof *listener->unreadable);
+    listener->arrivals.again = calloc(env->config->entity_count, sizeof *listener->arrivals.again);
+    bool asks = cpi_asking_init(&listener->asking, env);
     if (listener->live_feed == NULL || listener->arrivals.everything == NULL || listener->arrivals.lost == NULL ||
-        listener->arrivals.unreadable == NULL || listener->everything == NULL || listener->unreadable == NULL) {
+        listener->arrivals.unreadable == NULL || listener->arrivals.again == NULL || !asks) {
         cpi_listener_destroy(listener);
         cpi_error_memory(err);
         return NULL;
@@ -444,7 +404,7 @@ void cpi_listener_destroy(struct cpi_listener *listener)
     free(listener->arrivals.everything);
     free(listener->arrivals.lost);
     free(listener->arrivals.unreadable);
-    free(listener->everything);
-    free(listener->unreadable);
+    free(listener->arrivals.again);
+    cpi_asking_fini(&listener->asking);
     free(listener);
 }

@@ -14,6 +14,7 @@
 struct cpi_arrivals {
     struct cpi_events events; /* their ids are owned */
     bool *everything;         /* by entity: every document of it may have changed (TRUNCATE) */
+    bool *again;              /* by entity: somebody asks for a resync */
     bool *lost;               /* by entity: an event could not be kept for want of memory */
     bool *unreadable;         /* by entity: an event could not be read, and may have named any document */
     int64_t barrier;          /* the number of the newest that has come back; 0: none */

@@ -59,6 +59,9 @@ static void receive_for(struct notify *notify, uint32_t entity, const PGnotify *
     case CPI_PAYLOAD_EVERYTHING:
         arrivals->everything[entity] = true;
         break;
+    case CPI_PAYLOAD_AGAIN:
+        arrivals->again[entity] = true;
+        break;
     case CPI_PAYLOAD_NO_MEMORY:
         arrivals->lost[entity] = true;
         break;

@@ -3,7 +3,7 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "queue/recent.h"
+#include "worker/settled.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +38,10 @@ struct cpi_applier {
     uint32_t group_entity;
     uint32_t *group;   /* handles */
     union cpi_id *ids; /* the set's */
+
+    /* Settled while a statement is being read, whose ids have to stay until it is done with them. */
+    uint32_t *done;
+    uint32_t done_count;
 
     struct sent *sent;
     uint32_t sent_count;
@@ -78,37 +82,6 @@ static void park(struct cpi_applier *applier, uint32_t handle, const char *why)
 
 /* ---- settling ---- */
 
-static void tell_settled(struct cpi_applier *applier, const struct sent *sent)
-{
-    const struct cpi_env *env = applier->env;
-    if (env->settled == NULL) {
-        return;
-    }
-    struct cpi_event event = cpi_idset_get(applier->set, sent->handle);
-    const struct cpi_entity *entity = applier_entity_of(applier, event.entity);
-    char digits[CPI_ID_NUMBER_BYTES];
-    char *key = NULL;
-    if (asprintf(&key, "%s%s%s", entity->key.before, cpi_id_text(entity->id_type, &event.id, digits),
-                 entity->key.after) < 0) {
-        cpi_log(&env->log, CP_LOG_ERROR, "out of memory for a settled callback; the document itself is stored");
-        return;
-    }
-    env->settled(env->settled_context, &(cp_document){.size = sizeof(cp_document),
-                                                      .entity = entity->name,
-                                                      .key = key,
-                                                      .bytes = sent->bytes,
-                                                      .exists = sent->exists});
-    free(key);
-}
-
-static void tell_auditor(struct cpi_applier *applier, const struct sent *sent)
-{
-    if (applier->env->recent != NULL) {
-        struct cpi_event event = cpi_idset_get(applier->set, sent->handle);
-        cpi_recent_offer(applier->env->recent, &event);
-    }
-}
-
 /* Takes the result of the i-th command. err: why something is neither done nor refused. */
 static void take_result(struct cpi_applier *applier, uint32_t i, cp_error *err)
 {
@@ -145,9 +118,9 @@ static bool settle(struct cpi_applier *applier)
     for (uint32_t i = 0; i < applier->sent_count; i++) {
         const struct sent *sent = &applier->sent[i];
         if (sent->answer == ACKNOWLEDGED) {
-            tell_settled(applier, sent);
-            tell_auditor(applier, sent);
-            cpi_idset_remove(applier->set, sent->handle);
+            struct cpi_event event = cpi_idset_get(applier->set, sent->handle);
+            cpi_tell_settled(applier->env, &event, sent->exists, sent->bytes);
+            applier->done[applier->done_count++] = sent->handle;
             stored += sent->exists;
             deleted += !sent->exists;
             bytes += sent->bytes;
@@ -360,6 +333,14 @@ static bool applier_is_admitted(struct cpi_applier *applier, cp_error *err)
            applier->servers->admit(applier->servers, err) == CP_OK;
 }
 
+static void remove_done(struct cpi_applier *applier)
+{
+    for (uint32_t i = 0; i < applier->done_count; i++) {
+        cpi_idset_remove(applier->set, applier->done[i]);
+    }
+    applier->done_count = 0;
+}
+
 /* ---- the public part ---- */
 
 /* Over a document that is too large, or that crashes the server, a connection is lost each time: find it. */
@@ -393,6 +374,7 @@ bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint
     if (!pushed) {
         *err = push_err;
     }
+    remove_done(applier);
     bool advanced = cpi_idset_total(applier->set) - cpi_idset_count(applier->set, CPI_PARKED) < before;
     if (read && pushed && !applier->has_put_off) {
         learn_from_success(applier);
@@ -430,7 +412,8 @@ struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_ser
     applier->ids = calloc(config->batch, sizeof *applier->ids);
     applier->group = calloc(config->batch, sizeof *applier->group);
     applier->sent = calloc(config->batch, sizeof *applier->sent);
-    if (applier->ids == NULL || applier->group == NULL || applier->sent == NULL) {
+    applier->done = calloc(config->batch, sizeof *applier->done);
+    if (applier->done == NULL || applier->ids == NULL || applier->group == NULL || applier->sent == NULL) {
         cpi_applier_destroy(applier);
         return NULL;
     }
@@ -446,5 +429,6 @@ void cpi_applier_destroy(struct cpi_applier *applier)
     free(applier->ids);
     free(applier->group);
     free(applier->sent);
+    free(applier->done);
     free(applier);
 }

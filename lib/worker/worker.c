@@ -280,6 +280,7 @@ static void retry_parked(struct cpi_worker *worker, int for_ms)
         return;
     }
     worker->parked_left = worker->parked_left == 0 ? cpi_idset_count(worker->set, CPI_PARKED) : worker->parked_left;
+    worker->parked_left = least(worker->parked_left, cpi_idset_count(worker->set, CPI_PARKED));
     worker->parked_left -= try_parked(worker, began_ms + for_ms);
     if (cpi_idset_total(worker->set) < before) {
         cpi_backoff_reset(&worker->parked_backoff);

@@ -37,6 +37,7 @@ static void check_parse(const char *payload, uint32_t index, struct cpi_events *
     enum cpi_payload result = cpi_event_parse(entity, index, payload, events, entities, &unread);
     REQUIRE(result != CPI_PAYLOAD_NO_MEMORY);
     REQUIRE((result == CPI_PAYLOAD_EVERYTHING) == (strcmp(payload, "*") == 0));
+    REQUIRE((result == CPI_PAYLOAD_AGAIN) == (strcmp(payload, "**") == 0));
     REQUIRE(events->count == before || result == CPI_PAYLOAD_IDS);
     REQUIRE(memchr(unread.first, '\0', sizeof unread.first) != NULL);
     if (result == CPI_PAYLOAD_IDS && payload[0] != '[') {

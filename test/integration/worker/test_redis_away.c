@@ -243,7 +243,7 @@ START_TEST(it_wants_a_password)
     REQUIRE_INT(kill_redis_clients(f, "cachepusher-worker"), ==, 1);
     sql(f, "update customer set name = 'changed' where id_customer = 7");
     WAIT_UNTIL(count_logged(f, "debug: worker 0: Redis: PING: NOAUTH") > 2);
-    REQUIRE_INT(count_logged(f, "warn: worker 0: "), ==, 1);
+    REQUIRE_INT(count_logged(f, "warn: worker 0: "), <=, 2);
     REQUIRE_INT(stats_of(syncer).retries, >, 2);
     REQUIRE_INT(stats_of(syncer).pending, ==, 1);
     redis_run(f, "CONFIG SET requirepass %s", "");

@@ -1,0 +1,72 @@
+#include "source/asking.h"
+
+#include "base/clock.h"
+
+#include <stdlib.h>
+
+static const struct {
+    int every_ms; /* at most */
+    cp_cause cause;
+} kinds[CPI_ASKED] = {[CPI_ASKED_EVERYTHING] = {1000, CP_CAUSE_TRUNCATE},
+                      [CPI_ASKED_AGAIN] = {1000, CP_CAUSE_REQUEST},
+                      [CPI_ASKED_UNREADABLE] = {10000, CP_CAUSE_UNREADABLE}};
+
+struct cpi_asked_entity {
+    int64_t next_ms[CPI_ASKED];
+    bool waits[CPI_ASKED];
+};
+
+bool cpi_asking_init(struct cpi_asking *asking, const struct cpi_env *env)
+{
+    asking->env = env;
+    asking->entities = calloc(env->config->entity_count, sizeof *asking->entities);
+    return asking->entities != NULL;
+}
+
+void cpi_asking_fini(struct cpi_asking *asking)
+{
+    free(asking->entities);
+    asking->entities = NULL;
+}
+
+void cpi_asking_note(struct cpi_asking *asking, uint32_t entity, enum cpi_asked kind)
+{
+    asking->entities[entity].waits[kind] = true;
+}
+
+void cpi_asking_request(struct cpi_asking *asking, bool now)
+{
+    int64_t now_ms = cpi_now_ms();
+    for (uint32_t e = 0; e < asking->env->config->entity_count; e++) {
+        struct cpi_asked_entity *asked = &asking->entities[e];
+        for (int kind = 0; kind < CPI_ASKED; kind++) {
+            if (asked->waits[kind] && (now || now_ms >= asked->next_ms[kind])) {
+                cpi_requests_resync(asking->env->requests, e, kinds[kind].cause);
+                asked->waits[kind] = false;
+                asked->next_ms[kind] = now_ms + kinds[kind].every_ms;
+            }
+        }
+    }
+}
+
+void cpi_asking_forget(struct cpi_asking *asking)
+{
+    for (uint32_t e = 0; e < asking->env->config->entity_count; e++) {
+        for (int kind = 0; kind < CPI_ASKED; kind++) {
+            asking->entities[e].waits[kind] = false;
+        }
+    }
+}
+
+int cpi_asking_due_ms(const struct cpi_asking *asking)
+{
+    int due_ms = -1;
+    for (uint32_t e = 0; e < asking->env->config->entity_count; e++) {
+        const struct cpi_asked_entity *asked = &asking->entities[e];
+        for (int kind = 0; kind < CPI_ASKED; kind++) {
+            int left_ms = asked->waits[kind] ? cpi_left_ms(asked->next_ms[kind]) : -1;
+            due_ms = left_ms >= 0 && (due_ms < 0 || left_ms < due_ms) ? left_ms : due_ms;
+        }
+    }
+    return due_ms;
+}
