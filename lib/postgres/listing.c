@@ -99,7 +99,7 @@ struct cpi_rows *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity 
     return query(pg, missing_sql(entity), &parameter, true, err);
 }
 
-/* The planner's number, or whatever a server says instead of it: C leaves open what becomes of one that does not fit. */
+/* The planner's number, or whatever a server says instead: C leaves open what becomes of one that does not fit. */
 static uint64_t to_count(double rows)
 {
     const double limit = 9e18;

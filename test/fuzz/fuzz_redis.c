@@ -344,8 +344,7 @@ static struct cpi_redis_address address;
 
 static void start(void)
 {
-    static char path[64];
-    snprintf(path, sizeof path, "%s/redis", fuzz_server_start("redis"));
+    static char path[] = "/nowhere";
     address.path = path;
     REQUIRE(cpi_key_init(&entities[0].key, "number:{id}", "", NULL, NULL) == CP_OK);
     REQUIRE(cpi_key_init(&entities[1].key, "text:{id}:json", "", NULL, NULL) == CP_OK);

@@ -1,31 +1,35 @@
 /*
- * A hostile server, in the thread of the code under test: it has its turn whenever that code waits (poll() is wrapped
- * by the linker), and when it has nothing more to say it hangs up instead of letting anybody wait. So an input takes no
- * time but the code's own, and does the same each time.
+ * A hostile server, in the thread of the code under test: it has its turn whenever that code waits (the linker puts our
+ * poll() in place of the real one), and when it has nothing more to say it hangs up instead of letting anybody wait. So
+ * an input takes no time but the code's own, and does the same each time.
+ *
+ * fuzz_memory.c connects it to code that calls socket(), send() and so on itself, without a system call; fuzz_sockets.c
+ * to a library that does.
  */
 #ifndef FUZZ_SERVER_H
 #define FUZZ_SERVER_H
 
 #include "fuzz.h"
 
-enum { FUZZ_REQUEST_BYTES = 16 * 1024 };
+enum { FUZZ_CLIENTS = 8, FUZZ_IN_BYTES = 16 * 1024, FUZZ_OUT_BYTES = 64 * 1024 };
 
 /* A connection, as the server has it. */
 struct fuzz_client {
-    int fd;       /* -1: free */
-    bool hung_up; /* nothing more is sent to it */
+    bool is_used;
+    bool hung_up; /* nothing more is said to it */
     int stage;    /* for whoever answers; 0 at first */
+    int fd;       /* for fuzz_sockets.c */
     long long number;
-    char in[FUZZ_REQUEST_BYTES]; /* what it has sent that is not answered yet */
+    char in[FUZZ_IN_BYTES]; /* what it has sent that is not answered yet */
     size_t used;
+    char out[FUZZ_OUT_BYTES]; /* what it has still to be sent */
+    size_t from;
+    size_t to;
 };
 
 /* Answers the first request that is in client->in, if it is complete, and tells how many bytes that had; 0: it is not
  * there yet. */
 typedef size_t fuzz_answer(struct fuzz_client *client);
-
-/* The directory of the socket, and the socket of this name in it. Once; they are removed at exit. */
-const char *fuzz_server_start(const char *name);
 
 /* What follows is one input's. The script is what the server will say, in pieces that a '|' ends. */
 struct fuzz_server_options {
@@ -46,6 +50,19 @@ void fuzz_server_hang_up(struct fuzz_client *client);
 
 /* The connection of that number; NULL: there is none. Numbers begin at 1 with each input. */
 struct fuzz_client *fuzz_server_client(long long number);
+
+/* For the two that connect it. All connections; a new one, NULL if there are too many; answers what it has sent; how
+ * much may be sent to it now. */
+extern struct fuzz_client fuzz_clients[FUZZ_CLIENTS];
+struct fuzz_client *fuzz_server_connect(void);
+void fuzz_server_answer(struct fuzz_client *client);
+size_t fuzz_server_ready(const struct fuzz_client *client);
+
+/* Nobody has anything to do. False: the wait times out. True: the server hangs up. */
+bool fuzz_server_ends(void);
+
+/* fuzz_sockets.c: the directory of a socket of this name. Once; both are removed at exit. */
+const char *fuzz_server_start(const char *name);
 
 /* Reads every byte, so that a sanitizer looks at all of them. */
 static inline unsigned fuzz_touch(const void *bytes, size_t size)
