@@ -13,7 +13,7 @@
 #include <endian.h>
 #include <libpq-fe.h>
 
-enum { STEPS_MAX = 32, PIECE_BYTES = 16 * 1024, IDS = 6, ENTITIES = 3 };
+enum { STEPS_MAX = 16, PIECE_BYTES = 16 * 1024, IDS = 6, ENTITIES = 3 };
 
 static struct {
     bool greets;   /* V: logging in and the first statement are answered as Postgres does */

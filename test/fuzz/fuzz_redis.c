@@ -7,7 +7,7 @@
 
 #include "redis/target.h"
 
-enum { STEPS_MAX = 48, PIPE_MAX = 4 };
+enum { STEPS_MAX = 24 };
 
 static struct {
     bool greets;        /* V: PING, INFO and what else there is at the beginning is answered as Redis does */
