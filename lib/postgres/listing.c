@@ -99,6 +99,13 @@ struct cpi_rows *cpi_listing_missing(struct cpi_pg *pg, const struct cpi_entity 
     return query(pg, missing_sql(entity), &parameter, true, err);
 }
 
+/* The planner's number, or whatever a server says instead: C leaves open what becomes of one that does not fit. */
+static uint64_t to_count(double rows)
+{
+    const double limit = 9e18;
+    return rows > 0 ? (uint64_t)(rows < limit ? rows : limit) : 0;
+}
+
 cp_code cpi_listing_estimate(struct cpi_pg *pg, const struct cpi_entity *entity, uint64_t *count, cp_error *err)
 {
     char *sql = NULL;
@@ -111,7 +118,7 @@ cp_code cpi_listing_estimate(struct cpi_pg *pg, const struct cpi_entity *entity,
     }
     json_t *plans = json_loads(cpi_rows_value(result, 0, 0), 0, NULL);
     json_t *rows = json_object_get(json_object_get(json_array_get(plans, 0), "Plan"), "Plan Rows");
-    *count = (uint64_t)json_number_value(rows);
+    *count = to_count(json_number_value(rows));
     json_decref(plans);
     cpi_rows_free(result);
     return CP_OK;
