@@ -372,13 +372,15 @@ static cp_code pg_refuse(struct cpi_pg *pg)
  * role's, since documents are made with it.
  *
  * Row-level security filters rows away without a word, which would be taken for deletions: off means that Postgres
- * refuses instead. A transaction that is serializable, read-only and deferrable waits for those that write. A session
- * of ours may be idle for long. Settings that came later (14, 17) are left out where there is no such setting. In a
- * database without an encoding, nothing could be read at all beside one text that is not UTF-8. */
+ * refuses instead. A transaction that is serializable, read-only and deferrable waits for those that write, and the one
+ * that sets the rest up would be the first: a SET by itself reads nothing, hence never waits. A session of ours may be
+ * idle for long. Settings that came later (14, 17) are left out where there is no such setting. In a database without
+ * an encoding, nothing could be read at all beside one text that is not UTF-8. */
+static const char set_up_isolation[] = "set default_transaction_isolation = 'read committed'";
 static const char set_up_sql[] =
     "select pg_catalog.pg_is_in_recovery(), pg_catalog.set_config(s.name, s.value, false)"
     " from (values ('jit', 'off'), ('statement_timeout', $1::pg_catalog.text), ('lock_timeout', '0'),"
-    " ('row_security', 'off'), ('default_transaction_isolation', 'read committed'),"
+    " ('row_security', 'off'),"
     " ('default_transaction_deferrable', 'off'), ('idle_in_transaction_session_timeout', '0'),"
     " ('idle_session_timeout', '0'), ('transaction_timeout', '0')) as s(name, value)"
     " where pg_catalog.current_setting(s.name, true) is not null"
@@ -391,7 +393,11 @@ static cp_code set_up(struct cpi_pg *pg, cp_error *err)
     char timeout[16];
     snprintf(timeout, sizeof timeout, "%d", pg->statement_timeout_ms);
     struct cpi_pg_parameter parameter = {.value = timeout};
-    struct cpi_rows *result = cpi_pg_query(pg, set_up_sql, &parameter, 1, false, err);
+    struct cpi_rows *result = cpi_pg_query(pg, set_up_isolation, NULL, 0, false, err);
+    if (result != NULL) {
+        cpi_rows_free(result);
+        result = cpi_pg_query(pg, set_up_sql, &parameter, 1, false, err);
+    }
     if (result == NULL) {
         return pg->failure == CPI_FAILURE_STATEMENT ? pg_refuse(pg) : CP_ERR_POSTGRES;
     }

@@ -35,6 +35,8 @@ static const struct {
     {"audit", audit_suite},
     {"catalog", catalog_suite},
     {"verify_repairs", verify_repairs_suite},
+    {"sessions", sessions_suite},
+    {"large", large_suite},
     {"standby", standby_suite},
     /* clang-format on */
 };

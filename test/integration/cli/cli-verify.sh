@@ -212,6 +212,13 @@ full_disk() {
     ((code == 2)) && grep -q 'cannot write to stdout' err
 }
 check "stdout cannot be written: exit 2" full_disk
+lost_report() { # REDIRECTION
+    call bash -c "exec \"\$@\" $1" bash "$command" verify --prefix "$prefix" --json
+    ((code == 2)) && grep -q 'cannot write to stdout' err
+}
+check "verify --json, stdout is full: exit 2" lost_report '>/dev/full'
+check "verify --json, stdout is closed: exit 2" lost_report '>&-'
+check "verify --json, stdin and stdout are closed: exit 2" lost_report '<&- >&-'
 
 if ((failures > 0)); then
     echo "$failures failed"

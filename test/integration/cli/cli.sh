@@ -304,6 +304,37 @@ check "run: grace time passed: exit 1, and how many are left" grace_passes
 
 # ---- logs ----
 
+# Descriptors 0 to 2 are no place for the daemon's own pipes and sockets.
+closed_descriptors() {
+    env --default-signal=INT,HUP "$command" run --prefix "$prefix" 0<&- 2>&- &
+    daemon=$!
+    pids+=("$daemon")
+    wait_for has_keys "$prefix" 999 && sql "update customer set name = 'closed' where id_customer = 5" &&
+        wait_for redis_has 5 closed && stop
+}
+forget_keys "$prefix"
+check "run: stdin and stderr closed: it works, and SIGTERM: exit 0" closed_descriptors
+unread_log() { # the pipe takes 64 KB: fewer than the lines of 2,000 documents
+    mkfifo unread
+    exec 8<>unread
+    env --default-signal=INT,HUP "$command" run --prefix "$prefix" --log-level debug --grace 8 </dev/null 2>unread 8>&- &
+    daemon=$!
+    pids+=("$daemon")
+    wait_for has_keys "$prefix" 999 && sql "update customer set name = 'unread ' || id_customer" &&
+        wait_for all_follow 1 500 1000 || return 1
+    local began=$SECONDS
+    stop && ((SECONDS - began <= 8 + 2)) && (($(dd bs=64K count=1 iflag=nonblock status=none <&8 | wc -c) > 32000))
+}
+forget_keys "$prefix"
+check "run: a log that nobody reads holds up no document, nor the end" unread_log
+exec 8>&-
+odd_payload() { # C1, bidi, ESC
+    start_ready && sql "select pg_notify('customer_updated', U&'a\009bb\202ec\001bd')" >/dev/null &&
+        wait_for logged 'customer_updated: payload ' && stop &&
+        grep -qF 'payload "a\xc2\x9bb\xe2\x80\xaec\x1bd"' log && lacks $'\u9b' log && lacks $'\u202e' log && lacks $'\e' log
+}
+check "run: what is announced reaches the log escaped" odd_payload
+
 json_log() {
     start --config note.json --log-format json --log-level debug --log-file json.log &&
         wait_for grep -q '"ready: ' json.log && stop && [[ ! -s log ]] && is_json json.log &&
