@@ -83,6 +83,9 @@ static int warm(const struct options *options, cp_config *config, struct logger 
     struct session session;
     struct progress progress;
     enum session_outcome outcome = session_start(&session, options, logger, NULL, config);
+    if (outcome == SESSION_INTERRUPTED) {
+        logger_fail(logger, "interrupted after 0 documents; those not reached are as they were");
+    }
     if (outcome != SESSION_STARTED) {
         return outcome == SESSION_MISCONFIGURED ? EXIT_USAGE : EXIT_FAILED;
     }
