@@ -100,6 +100,32 @@ START_TEST(two_documents_for_one_id)
 }
 END_TEST
 
+/* A batch that is stored in portions, of ids that are texts, some without a document: what was stored first is settled
+ * while the rows of the others are still matched with their ids. */
+START_TEST(texts_in_portions)
+{
+    static const char entities[] = "{\"entities\": [{\"name\": \"page\", \"key\": \"{prefix}:{id}\","
+                                   " \"id_type\": \"text\", \"channels\": [\"page_changed\"],"
+                                   " \"fetch_many\": \"page_get_many\", \"list\": \"select id from page\"}]}";
+    static const struct kind kinds[] = {{":", "", "select id, body from page where not hidden"}};
+    struct fixture *f = fixture_open();
+    sql(f, "create table page (id text primary key, body text, hidden boolean);"
+           "insert into page select 'a page with a long name ' || lpad(i::text, 6, '0'), repeat(md5(i::text), 3000),"
+           " i % 10 = 7 from generate_series(1, 60) i;"
+           "create function page_get_many(ids text[]) returns table (id text, body text) language sql stable as"
+           " $$ select p.id, p.body from page p where p.id = any (ids) and not p.hidden order by p.id desc $$");
+    cp_syncer *syncer = run_syncer(f, entities, SETTINGS("threads", "1", "batch_bytes", "65536"));
+    for (int round = 0; round < 4; round++) {
+        uint64_t settled = stats_of(syncer).stored + stats_of(syncer).deleted;
+        sql(f, "select pg_notify('page_changed', (select json_agg(id order by id)::text from page))");
+        WAIT_UNTIL(stats_of(syncer).stored + stats_of(syncer).deleted == settled + 60);
+        expect_equal(f, kinds, 1);
+    }
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 /* ---- descriptors ---- */
 
 /* Marks those that are open now; of those that are not marked, counts the ones that a child would inherit. */
@@ -155,6 +181,7 @@ Suite *large_suite(void)
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, memory_is_bounded);
     tcase_add_test(tcase, two_documents_for_one_id);
+    tcase_add_test(tcase, texts_in_portions);
     tcase_add_test(tcase, descriptors_are_not_inherited);
     suite_add_tcase(suite, tcase);
     return suite;
