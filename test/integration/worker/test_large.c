@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
-enum { LARGE = 60, LARGE_BYTES = 1 << 20, SMALL = 2000, GROWTH_KB = 60 * 1024, DESCRIPTORS = 1024 };
+enum { LARGE = 60, LARGE_BYTES = 1 << 20, SMALL = 2000, GROWTH_KB = 32 * 1024, DESCRIPTORS = 1024 };
 
 /* The first LARGE ids get a megabyte each. */
 static void insert_blobs(struct fixture *f)
