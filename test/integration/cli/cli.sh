@@ -330,7 +330,7 @@ check "run: a log that nobody reads holds up no document, nor the end" unread_lo
 exec 8>&-
 odd_payload() { # C1, bidi, ESC
     start_ready && sql "select pg_notify('customer_updated', U&'a\009bb\202ec\001bd')" >/dev/null &&
-        wait_for logged 'customer_updated: payload ' && stop &&
+        wait_for logged 'customer_updated: payload ' && wait_for logged 'resync done' && stop &&
         grep -qF 'payload "a\xc2\x9bb\xe2\x80\xaec\x1bd"' log && lacks $'\u9b' log && lacks $'\u202e' log && lacks $'\e' log
 }
 check "run: what is announced reaches the log escaped" odd_payload
