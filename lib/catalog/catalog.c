@@ -91,6 +91,11 @@ static void compare_row(struct cpi_catalog *catalog, const struct cpi_rows *rows
                         cpi_catalog_aspects[column]);
         }
     }
+    if (!cpi_rows_is_null(rows, old, CPI_LOOK_TRIGGERS) && cpi_rows_is_null(now, row, CPI_LOOK_TRIGGERS)) {
+        cpi_log(&catalog->env->log, CP_LOG_WARN,
+                "table %s: its triggers are gone, so that changes go unnoticed; cachepusher.watch() makes them anew",
+                cpi_rows_value(now, row, CPI_LOOK_NAME));
+    }
     if (!same(rows, old, now, row, CPI_LOOK_AMISS)) {
         note_amiss(catalog, now, row);
     }

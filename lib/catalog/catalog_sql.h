@@ -16,7 +16,14 @@ enum cpi_thing_class {
 
 /* Columns of cpi_catalog_look_sql: the thing, its name for people, what is amiss with its triggers (null: nothing), and
  * then fingerprints of what can change of it. Rows come in order of the thing. */
-enum { CPI_LOOK_THING, CPI_LOOK_NAME, CPI_LOOK_AMISS, CPI_LOOK_FIRST, CPI_LOOK_COLUMNS = 11 };
+enum {
+    CPI_LOOK_THING,
+    CPI_LOOK_NAME,
+    CPI_LOOK_AMISS,
+    CPI_LOOK_FIRST,
+    CPI_LOOK_TRIGGERS = CPI_LOOK_FIRST + 6,
+    CPI_LOOK_COLUMNS = 11
+};
 extern const char *const cpi_catalog_aspects[CPI_LOOK_COLUMNS];
 
 /* Within a transaction; returns the search_path that there was, and its schemas as an array. */

@@ -125,6 +125,9 @@ START_TEST(triggers_are_amiss)
     WAIT_UNTIL(count_logged(f, "table public.pay_3: it lacks the triggers") == 1);
     sql(f, "select cachepusher.watch('pay', 'c', 'c'); alter table c disable trigger all");
     WAIT_UNTIL(count_logged(f, "table public.c: a trigger that announces its changes is disabled") == 1);
+    sql(f, "do $$ declare t record; begin for t in select tgname from pg_trigger where tgrelid = 'c'::regclass"
+           " and not tgisinternal loop execute format('drop trigger %I on c', t.tgname); end loop; end $$");
+    WAIT_UNTIL(count_logged(f, "table public.c: its triggers are gone") == 1);
     finish(f, syncer);
 }
 END_TEST
