@@ -5,14 +5,15 @@
 #include <stdlib.h>
 
 static const struct {
-    int every_ms; /* at most */
+    int every_ms; /* on the whole */
+    int burst;    /* so many more at once, after a quiet time: what an application asks for is not kept waiting */
     cp_cause cause;
-} kinds[CPI_ASKED] = {[CPI_ASKED_EVERYTHING] = {1000, CP_CAUSE_TRUNCATE},
-                      [CPI_ASKED_AGAIN] = {1000, CP_CAUSE_REQUEST},
-                      [CPI_ASKED_UNREADABLE] = {10000, CP_CAUSE_UNREADABLE}};
+} kinds[CPI_ASKED] = {[CPI_ASKED_EVERYTHING] = {1000, 9, CP_CAUSE_TRUNCATE},
+                      [CPI_ASKED_AGAIN] = {1000, 9, CP_CAUSE_REQUEST},
+                      [CPI_ASKED_UNREADABLE] = {10000, 0, CP_CAUSE_UNREADABLE}};
 
 struct cpi_asked_entity {
-    int64_t next_ms[CPI_ASKED];
+    int64_t next_ms[CPI_ASKED]; /* if all had come at their intervals */
     bool waits[CPI_ASKED];
 };
 
@@ -34,16 +35,22 @@ void cpi_asking_note(struct cpi_asking *asking, uint32_t entity, enum cpi_asked 
     asking->entities[entity].waits[kind] = true;
 }
 
+static int64_t due_ms(const struct cpi_asked_entity *asked, int kind)
+{
+    return asked->next_ms[kind] - (int64_t)kinds[kind].burst * kinds[kind].every_ms;
+}
+
 void cpi_asking_request(struct cpi_asking *asking, bool now)
 {
     int64_t now_ms = cpi_now_ms();
     for (uint32_t e = 0; e < asking->env->config->entity_count; e++) {
         struct cpi_asked_entity *asked = &asking->entities[e];
         for (int kind = 0; kind < CPI_ASKED; kind++) {
-            if (asked->waits[kind] && (now || now_ms >= asked->next_ms[kind])) {
+            if (asked->waits[kind] && (now || now_ms >= due_ms(asked, kind))) {
                 cpi_requests_resync(asking->env->requests, e, kinds[kind].cause);
                 asked->waits[kind] = false;
-                asked->next_ms[kind] = now_ms + kinds[kind].every_ms;
+                int64_t from_ms = asked->next_ms[kind] > now_ms ? asked->next_ms[kind] : now_ms;
+                asked->next_ms[kind] = from_ms + kinds[kind].every_ms;
             }
         }
     }
@@ -60,13 +67,13 @@ void cpi_asking_forget(struct cpi_asking *asking)
 
 int cpi_asking_due_ms(const struct cpi_asking *asking)
 {
-    int due_ms = -1;
+    int soonest_ms = -1;
     for (uint32_t e = 0; e < asking->env->config->entity_count; e++) {
         const struct cpi_asked_entity *asked = &asking->entities[e];
         for (int kind = 0; kind < CPI_ASKED; kind++) {
-            int left_ms = asked->waits[kind] ? cpi_left_ms(asked->next_ms[kind]) : -1;
-            due_ms = left_ms >= 0 && (due_ms < 0 || left_ms < due_ms) ? left_ms : due_ms;
+            int left_ms = asked->waits[kind] ? cpi_left_ms(due_ms(asked, kind)) : -1;
+            soonest_ms = left_ms >= 0 && (soonest_ms < 0 || left_ms < soonest_ms) ? left_ms : soonest_ms;
         }
     }
-    return due_ms;
+    return soonest_ms;
 }
