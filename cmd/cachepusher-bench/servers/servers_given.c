@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,7 +16,8 @@
 
 enum { NOTIFY_BYTES = 64 };
 
-/* The process that gives the servers back, and what it waits for the end of; 0 and -1: none. */
+/* The process that makes our database and gives the servers back, and our end of the socket between us, whose closing
+ * it waits for; 0 and -1: none. */
 static pid_t keeper;
 static int keeper_pipe = -1;
 
@@ -82,7 +84,7 @@ static bool give_back(const struct servers *servers, const char *given_dsn, cons
     return ok;
 }
 
-/* What has come through the pipe by the time it is closed. False: no string. */
+/* What has come by the time that the other end is closed. False: no string. */
 static bool read_to_end(int pipe, char *text, size_t size)
 {
     size_t length = 0;
@@ -93,30 +95,72 @@ static bool read_to_end(int pipe, char *text, size_t size)
     return memchr(text, '\0', length) != NULL;
 }
 
-static void start_keeper(const struct servers *servers, const char *given_dsn)
+/* Makes our database. False: there is one already, which is told. */
+static bool create_database(const char *given_dsn)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) != 0) {
-        fatal("pipe: %s", strerror(errno));
+    PGconn *pg = PQconnectdb(given_dsn);
+    if (PQstatus(pg) != CONNECTION_OK) {
+        fatal("--dsn: %s", PQerrorMessage(pg));
     }
-    keeper = fork();
-    if (keeper < 0) {
-        fatal("fork: %s", strerror(errno));
+    bool absent =
+        pg_do(pg,
+              "select pg_catalog.count(*) from pg_catalog.pg_database where datname operator(pg_catalog.=) '" DATABASE
+              "'") == 0;
+    if (absent) {
+        pg_do(pg, "create database " DATABASE);
+    } else {
+        complain("--dsn: database " DATABASE
+                 " exists; it is made for a run and dropped at the end. If none is running: "
+                 "drop database " DATABASE);
     }
-    if (keeper > 0) {
-        close(ends[0]);
-        keeper_pipe = ends[1];
-        return;
-    }
+    PQfinish(pg);
+    return absent;
+}
+
+/* It makes the database itself, so that nothing that ends us can come between that and its being given back. */
+_Noreturn static void keep(const struct servers *servers, const char *given_dsn, int pipe)
+{
     /* What ends us, Ctrl-C or a terminal that is closed, is not meant for it. */
     setsid();
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    close(ends[1]);
+    if (!create_database(given_dsn)) {
+        _exit(1);
+    }
+    (void)!write(pipe, "", 1); /* fails where nobody waits for it any more: then the next read ends at once */
     char notify[NOTIFY_BYTES];
-    bool is_set = read_to_end(ends[0], notify, sizeof notify);
+    bool is_set = read_to_end(pipe, notify, sizeof notify);
     _exit(give_back(servers, given_dsn, is_set ? notify : NULL) ? 0 : 1);
+}
+
+/* False: our database could not be made; told. */
+static bool start_keeper(const struct servers *servers, const char *given_dsn)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0) {
+        fatal("socketpair: %s", strerror(errno));
+    }
+    keeper = fork();
+    if (keeper < 0) {
+        fatal("fork: %s", strerror(errno));
+    }
+    if (keeper == 0) {
+        close(ends[1]);
+        keep(servers, given_dsn, ends[0]);
+    }
+    close(ends[0]);
+    keeper_pipe = ends[1];
+    char is_made;
+    ssize_t got;
+    while ((got = read(keeper_pipe, &is_made, 1)) < 0 && errno == EINTR) {
+    }
+    if (got != 1) {
+        waitpid(keeper, NULL, 0);
+        keeper = 0;
+        close(keeper_pipe);
+    }
+    return got == 1;
 }
 
 void given_set_notify_back(const char *setting)
@@ -142,30 +186,6 @@ static bool redis_is_empty(const struct servers *servers)
     return keys == 0;
 }
 
-static bool create_database(const struct servers *servers, const char *given_dsn)
-{
-    PGconn *pg = PQconnectdb(given_dsn);
-    if (PQstatus(pg) != CONNECTION_OK) {
-        fatal("--dsn: %s", PQerrorMessage(pg));
-    }
-    bool absent =
-        pg_do(pg,
-              "select pg_catalog.count(*) from pg_catalog.pg_database where datname operator(pg_catalog.=) '" DATABASE
-              "'") == 0;
-    if (absent) {
-        pg_do(pg, "create database " DATABASE);
-    } else {
-        complain("--dsn: database " DATABASE
-                 " exists; it is made for a run and dropped at the end. If none is running: "
-                 "drop database " DATABASE);
-    }
-    PQfinish(pg);
-    if (absent) {
-        start_keeper(servers, given_dsn);
-    }
-    return absent;
-}
-
 bool given_open(struct servers *servers, const struct options *options)
 {
     if (strlen(options->redis) >= sizeof servers->redis) {
@@ -173,7 +193,7 @@ bool given_open(struct servers *servers, const struct options *options)
     }
     strcpy(servers->redis, options->redis);
     return with_our_database(options->dsn, servers->dsn, sizeof servers->dsn) && redis_is_empty(servers) &&
-           create_database(servers, options->dsn);
+           start_keeper(servers, options->dsn);
 }
 
 bool given_close(void)
