@@ -7,8 +7,8 @@ bool cpi_share_allows(const struct cpi_share *share, const struct cpi_env *env, 
         return true;
     }
     cpi_log(&env->log, CP_LOG_ERROR,
-            "%s: Postgres does not list %llu of %llu keys found in Redis, more than max_delete_percent (%u): none of "
-            "them is deleted. If they are to go: select pg_notify('%s', '*'). If not: does \"list\" still read the "
+            "%s: Postgres does not list %llu of %llu keys found in Redis, more than max_delete_percent (%u): they "
+            "are kept. If they are to go: select pg_notify('%s', '*'). If not: does \"list\" still read the "
             "right table of the right database?",
             entity->name, (unsigned long long)share->unlisted, (unsigned long long)share->found, percent,
             entity->channels[0]);

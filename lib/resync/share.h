@@ -14,7 +14,8 @@
 
 #include "env.h"
 
-/* Fewer keys are deleted without asking. */
+/* Fewer keys are deleted without asking: also the first of many, where a sweep has more keys than it may remember
+ * (max_pending) and so decides page by page. */
 enum { CPI_SHARE_FREE = 200 };
 
 struct cpi_share {

@@ -87,14 +87,14 @@ START_TEST(more_keys_than_are_remembered)
 END_TEST
 
 /* A listing that is suddenly short, say of the wrong table: only a word deletes most of the cache. */
-static void too_few_listed(struct fixture *f, const char *max_pending)
+static void too_few_listed(struct fixture *f, const char *max_pending, uint64_t free)
 {
     insert_customers(f);
     add_left_overs(f);
     cp_syncer *syncer = make_syncer(f, NULL, SETTINGS("max_pending", max_pending));
     start_syncer(syncer);
     WAIT_UNTIL(count_logged(f, "more than max_delete_percent (50)") > 0 && stats_of(syncer).stored >= 300);
-    REQUIRE_INT(stats_of(syncer).deleted, ==, 0);
+    REQUIRE_INT(stats_of(syncer).deleted, <=, free);
     REQUIRE_INT(stats_of(syncer).ready, ==, 0);
     sql(f, "notify customer_updated, '*'");
     wait_ready(syncer);
@@ -109,14 +109,14 @@ static void too_few_listed(struct fixture *f, const char *max_pending)
     cp_error err = {0};
     REQUIRE_OK(cp_syncer_resync(syncer, NULL, &err), err);
     WAIT_UNTIL(count_logged(f, "more than max_delete_percent (50)") > said);
-    REQUIRE_INT(count_keys(f), ==, 300 + 1000);
+    REQUIRE_INT(count_keys(f), >=, 300 + 1000 - free);
     destroy_syncer(f, syncer);
 }
 
 START_TEST(too_few_are_listed)
 {
     struct fixture *f = fixture_open();
-    too_few_listed(f, "1000000");
+    too_few_listed(f, "1000000", 0);
     fixture_close(f);
 }
 END_TEST
@@ -124,7 +124,7 @@ END_TEST
 START_TEST(too_few_are_listed_of_many)
 {
     struct fixture *f = fixture_open();
-    too_few_listed(f, "1000");
+    too_few_listed(f, "1000", 200); /* decided page by page: the first few are free */
     fixture_close(f);
 }
 END_TEST
