@@ -37,10 +37,11 @@ static cp_code refuse_when_stopping(const struct cp_syncer *syncer, cp_error *er
 
 cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err)
 {
-    struct cpi_event event;
-    if (refuse_when_stopping(syncer, err) != CP_OK || find_entity(syncer, entity, &event.entity, err) != CP_OK) {
+    uint32_t index = 0;
+    if (refuse_when_stopping(syncer, err) != CP_OK || find_entity(syncer, entity, &index, err) != CP_OK) {
         return CP_ERR_ARGUMENT;
     }
+    struct cpi_event event = {.entity = (uint16_t)index};
     enum cpi_id_type type = syncer->config->entities[event.entity].id_type;
     bool out_of_memory = false;
     if (id == NULL || !cpi_id_parse(type, id, strlen(id), &event.id, &out_of_memory)) {

@@ -100,7 +100,7 @@ static size_t without_zero_fraction(const char *text, size_t length)
 /* False: out of memory. */
 static bool add_id(struct parse *parse, const char *text, size_t length)
 {
-    struct cpi_event event = {.entity = parse->index};
+    struct cpi_event event = {.entity = (uint16_t)parse->index};
     bool out_of_memory = false;
     bool is_numeric = !cpi_id_is_text(parse->entity->id_type);
     size_t sign = is_numeric && length > 1 && text[0] == '+' && text[1] != '-';

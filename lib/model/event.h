@@ -10,12 +10,13 @@
 /* One slot of a ring. */
 struct cpi_event {
     union cpi_id id;
-    uint32_t entity; /* index into the configuration, or one of the two marks below */
+    uint16_t entity; /* index into the configuration, or one of the two marks below */
+    bool in_crowd;   /* one session announced it with so many others that those of other sessions go first */
 };
 
 /* Marks for the worker instead of ids, numbered by id.number (see lane.h). */
-#define CPI_BARRIER UINT32_MAX
-#define CPI_QUIESCE (UINT32_MAX - 1)
+#define CPI_BARRIER UINT16_MAX
+#define CPI_QUIESCE (UINT16_MAX - 1)
 
 _Static_assert(sizeof(struct cpi_event) == 16, "four events to a cache line");
 _Static_assert(CPI_ENTITIES_MAX < CPI_QUIESCE, "an entity is not a question");

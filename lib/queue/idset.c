@@ -8,7 +8,7 @@
 enum {
     NONE = 0,
     ENTITY_BITS = 16,
-    QUEUE_BITS = 2,
+    QUEUE_BITS = 3,
     FIRST_CAPACITY = 1024,              /* of members; the table has twice as many places */
     KEPT_CAPACITY = 16 * FIRST_CAPACITY /* below half a megabyte it is not worth it */
 };
@@ -267,14 +267,15 @@ static void leave_barriers(struct cpi_idset *set, struct member *member)
 enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *event, enum cpi_queue queue)
 {
     cpi_owner_check(&set->owner);
-    CPI_ASSERT(event->entity < CPI_ENTITIES_MAX && (queue == CPI_LIVE || queue == CPI_BULK));
+    CPI_ASSERT(event->entity < CPI_ENTITIES_MAX && queue != CPI_PARKED && queue < CPI_QUEUES);
     uint32_t hash = table_hash(set, event->entity, &event->id);
     uint32_t place = find_place(set, event->entity, &event->id, hash);
     if (set->table[place] != NONE) {
         union cpi_id duplicate = event->id;
         cpi_id_fini(type_of(set, event->entity), &duplicate);
-        if (queue == CPI_LIVE && cpi_idset_queue(set, set->table[place]) != CPI_LIVE) {
-            cpi_idset_move(set, set->table[place], CPI_LIVE);
+        enum cpi_queue now = cpi_idset_queue(set, set->table[place]);
+        if ((queue == CPI_LIVE && now != CPI_LIVE) || (queue == CPI_CROWD && now == CPI_PARKED)) {
+            cpi_idset_move(set, set->table[place], queue);
         }
         return CPI_COALESCED;
     }
@@ -291,7 +292,7 @@ enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *even
         }
         handle = set->used++;
     }
-    set->members[handle] = (struct member){.id = event->id, .hash = hash, .entity = (uint16_t)event->entity};
+    set->members[handle] = (struct member){.id = event->id, .hash = hash, .entity = event->entity};
     link_member(set, handle, queue);
     set->table[place] = handle;
     return CPI_ADDED;
@@ -304,7 +305,11 @@ uint32_t cpi_idset_count(const struct cpi_idset *set, enum cpi_queue queue)
 
 uint32_t cpi_idset_total(const struct cpi_idset *set)
 {
-    return set->queues[CPI_LIVE].count + set->queues[CPI_BULK].count + set->queues[CPI_PARKED].count;
+    uint32_t total = 0;
+    for (unsigned q = 0; q < CPI_QUEUES; q++) {
+        total += set->queues[q].count;
+    }
+    return total;
 }
 
 uint32_t cpi_idset_peek(const struct cpi_idset *set, enum cpi_queue queue, uint32_t *handles, uint32_t n)
@@ -319,7 +324,7 @@ uint32_t cpi_idset_peek(const struct cpi_idset *set, enum cpi_queue queue, uint3
 struct cpi_event cpi_idset_get(const struct cpi_idset *set, uint32_t handle)
 {
     const struct member *member = member_of(set, handle);
-    return (struct cpi_event){.id = member->id, .entity = member->entity};
+    return (struct cpi_event){.id = member->id, .entity = member->entity, .in_crowd = member->queue == CPI_CROWD};
 }
 
 enum cpi_queue cpi_idset_queue(const struct cpi_idset *set, uint32_t handle)
@@ -365,13 +370,14 @@ void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier)
 {
     cpi_owner_check(&set->owner);
     CPI_ASSERT(barrier < CPI_IDSET_BARRIERS);
-    for (unsigned q = CPI_LIVE; q <= CPI_BULK; q++) {
+    set->barrier_left[barrier] = 0;
+    for (unsigned q = 0; q < CPI_PARKED; q++) {
+        set->barrier_left[barrier] += set->queues[q].count;
         for (uint32_t handle = set->queues[q].first; handle != NONE; handle = set->members[handle].next) {
             struct member *member = &set->members[handle];
             member->barriers = (member->barriers | (1u << barrier)) & ((1u << CPI_IDSET_BARRIERS) - 1);
         }
     }
-    set->barrier_left[barrier] = set->queues[CPI_LIVE].count + set->queues[CPI_BULK].count;
 }
 
 uint32_t cpi_idset_barrier_left(const struct cpi_idset *set, unsigned barrier)

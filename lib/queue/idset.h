@@ -1,9 +1,10 @@
 /*
  * The coalescing set: distinct (entity, id) pairs that wait, in the order in which they first arrived.
  *
- * Here a thousand updates of one row become one read. Each id is in one of three queues: live (it was changed), bulk (a
- * resync listed it) and parked (its own fetch or store fails, so it is retried alone). An id that arrives again stays
- * where it is, except that a live event moves it from bulk or parked to the end of live.
+ * Here a thousand updates of one row become one read. Each id is in one of four queues: live (it was changed), crowd
+ * (it was changed with a great many others), bulk (a resync listed it) and parked (its own fetch or store fails, so it
+ * is retried alone). An id that arrives again stays where it is, except that a live event moves it to the end of live,
+ * and one of a crowd a parked id to the end of crowd.
  *
  * An id stays in the set while it is worked on, and is removed when it has settled. So a failed batch needs no
  * rollback. The set belongs to one thread.
@@ -13,7 +14,7 @@
 
 #include "model/event.h"
 
-enum cpi_queue { CPI_LIVE, CPI_BULK, CPI_PARKED, CPI_QUEUES };
+enum cpi_queue { CPI_LIVE, CPI_CROWD, CPI_BULK, CPI_PARKED, CPI_QUEUES };
 
 enum cpi_added {
     CPI_ADDED,
@@ -32,7 +33,8 @@ struct cpi_idset *cpi_idset_create(const struct cpi_entity *entities);
 /* Frees the set and the ids in it. NULL is allowed. */
 void cpi_idset_destroy(struct cpi_idset *set);
 
-/* Adds to the end of the live or bulk queue. Takes over the event's id, and frees it if the set has it already. */
+/* Adds to the end of the live, crowd or bulk queue. Takes over the event's id, and frees it if the set has it already.
+ */
 enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *event, enum cpi_queue queue);
 
 uint32_t cpi_idset_count(const struct cpi_idset *set, enum cpi_queue queue);
@@ -63,8 +65,9 @@ void cpi_idset_compact(struct cpi_idset *set);
 struct cpi_event cpi_idset_take(struct cpi_idset *set, uint32_t handle);
 void cpi_idset_remove(struct cpi_idset *set, uint32_t handle);
 
-/* Barriers: independent ones, from 0 to CPI_IDSET_BARRIERS - 1. Setting one remembers every live and bulk member of
- * this moment; left says how many of these have been neither removed nor parked since. Setting it again starts over. */
+/* Barriers: independent ones, from 0 to CPI_IDSET_BARRIERS - 1. Setting one remembers every member of this
+ * moment that is not parked; left says how many of these have been neither removed nor parked since. Setting it again
+ * starts over. */
 void cpi_idset_set_barrier(struct cpi_idset *set, unsigned barrier);
 uint32_t cpi_idset_barrier_left(const struct cpi_idset *set, unsigned barrier);
 

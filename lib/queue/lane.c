@@ -64,7 +64,7 @@ bool cpi_lane_has_room(const struct cpi_lane *lane, enum cpi_ring_kind kind)
 static bool put_question(struct cpi_lane *lane, enum cpi_ring_kind kind, uint32_t question, int64_t number)
 {
     cpi_owner_check(&lane->producers[kind]);
-    struct cpi_event event = {.id.number = number, .entity = question};
+    struct cpi_event event = {.id.number = number, .entity = (uint16_t)question};
     return cpi_ring_enqueue(lane->rings[kind], &event, 1) == 1;
 }
 

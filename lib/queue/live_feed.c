@@ -6,7 +6,7 @@ enum { FLUSH_CHUNK = 256 };
 
 /* What waits for one lane. */
 struct kept {
-    struct cpi_idset *set;    /* in its live queue */
+    struct cpi_idset *set;    /* in its live and crowd queues */
     struct cpi_events staged; /* of one put; empty between calls */
     int64_t barrier;          /* to be put into the ring once the set is empty; 0: none */
 };
@@ -51,15 +51,14 @@ void cpi_live_feed_destroy(struct cpi_live_feed *feed)
     free(feed);
 }
 
-static bool flush_lane(struct cpi_live_feed *feed, uint32_t index)
+/* Returns how many of a queue's ids it has moved into the ring. */
+static uint32_t flush_queue(struct kept *kept, struct cpi_lane *lane, enum cpi_queue queue)
 {
-    struct kept *kept = &feed->kept[index];
-    struct cpi_lane *lane = &feed->lanes->items[index];
     uint32_t handles[FLUSH_CHUNK];
     uint32_t n = 0;
     uint32_t moved = 0;
     bool has_room = true;
-    while (has_room && (n = cpi_idset_peek(kept->set, CPI_LIVE, handles, FLUSH_CHUNK)) > 0) {
+    while (has_room && (n = cpi_idset_peek(kept->set, queue, handles, FLUSH_CHUNK)) > 0) {
         for (uint32_t i = 0; i < n && has_room; i++) {
             struct cpi_event event = cpi_idset_get(kept->set, handles[i]);
             has_room = cpi_lane_put(lane, CPI_RING_LIVE, &event, 1) == 1;
@@ -69,7 +68,17 @@ static bool flush_lane(struct cpi_live_feed *feed, uint32_t index)
             }
         }
     }
-    if (has_room && kept->barrier != 0 && cpi_lane_put_barrier(lane, CPI_RING_LIVE, kept->barrier)) {
+    return moved;
+}
+
+static bool flush_lane(struct cpi_live_feed *feed, uint32_t index)
+{
+    struct kept *kept = &feed->kept[index];
+    struct cpi_lane *lane = &feed->lanes->items[index];
+    uint32_t moved = flush_queue(kept, lane, CPI_LIVE);
+    moved += flush_queue(kept, lane, CPI_CROWD);
+    if (cpi_idset_total(kept->set) == 0 && kept->barrier != 0 &&
+        cpi_lane_put_barrier(lane, CPI_RING_LIVE, kept->barrier)) {
         kept->barrier = 0;
         moved++;
     }
@@ -94,7 +103,8 @@ static void forget(struct cpi_live_feed *feed, struct kept *kept)
 {
     cpi_stats_add(feed->lanes->stats, CPI_STAT_OVERFLOWS, 1);
     uint32_t handle = 0;
-    while (cpi_idset_peek(kept->set, CPI_LIVE, &handle, 1) == 1) {
+    while (cpi_idset_peek(kept->set, CPI_CROWD, &handle, 1) == 1 ||
+           cpi_idset_peek(kept->set, CPI_LIVE, &handle, 1) == 1) {
         cpi_idset_remove(kept->set, handle);
     }
     cpi_idset_compact(kept->set);
@@ -113,7 +123,8 @@ static bool keep(struct cpi_live_feed *feed, uint32_t index, size_t from)
         /* An id that is kept already needs no room. */
         const struct cpi_event *event = &staged->items[i];
         bool may_add = cpi_idset_total(kept->set) < room || cpi_idset_find(kept->set, event->entity, &event->id) != 0;
-        enum cpi_added added = may_add ? cpi_idset_add(kept->set, event, CPI_LIVE) : CPI_NO_MEMORY;
+        enum cpi_added added =
+            may_add ? cpi_idset_add(kept->set, event, event->in_crowd ? CPI_CROWD : CPI_LIVE) : CPI_NO_MEMORY;
         if (added == CPI_NO_MEMORY) {
             cpi_events_truncate(staged, i, feed->lanes->entities);
             fits = false;

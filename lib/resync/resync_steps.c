@@ -112,7 +112,7 @@ cp_code cpi_steps_open(struct cpi_steps *steps, cp_error *err)
 static bool stage_copy(struct cpi_steps *steps, uint32_t index, const union cpi_id *id, cp_error *err)
 {
     enum cpi_id_type type = steps->env->config->entities[index].id_type;
-    struct cpi_event event = {.entity = index};
+    struct cpi_event event = {.entity = (uint16_t)index};
     if (!cpi_id_copy(type, id, &event.id)) {
         cpi_error_memory(err);
         return false;
@@ -162,7 +162,7 @@ static bool stage_slice(struct cpi_steps *steps, cp_error *err)
     struct cpi_slice *slice = &steps->slice;
     uint32_t n = 0;
     while (n < slice->count) {
-        struct cpi_event event = {.id = slice->ids[n], .entity = slice->entity};
+        struct cpi_event event = {.id = slice->ids[n], .entity = (uint16_t)slice->entity};
         if (!cpi_bulk_feed_stage(&steps->bulk_feed, &event)) {
             break;
         }

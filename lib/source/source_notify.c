@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "lease/admission.h"
 #include "lease/lock.h"
+#include "source/crowd.h"
 #include "source/heartbeat.h"
 #include "source/subscribe.h"
 
@@ -22,6 +23,8 @@ struct notify {
     struct cpi_heartbeat heartbeat;
     int64_t barrier;       /* that has not come back yet; 0: none */
     int64_t barrier_at_ms; /* when it is to be sent, once more if need be */
+    struct cpi_crowds crowds;
+    int64_t now_ms; /* of the read under way */
     struct cpi_log_limit bad;
 };
 
@@ -44,13 +47,24 @@ static void note_unread(struct notify *notify, uint32_t entity, const PGnotify *
                     unread->unreadable > 0 ? "requesting a resync" : "left out");
 }
 
+static void mark_crowd(struct notify *notify, const PGnotify *notification, struct cpi_events *events, size_t from)
+{
+    if (cpi_crowds_count(&notify->crowds, notification->be_pid, events->count - from, notify->now_ms)) {
+        for (size_t i = from; i < events->count; i++) {
+            events->items[i].in_crowd = true;
+        }
+    }
+}
+
 static void receive_for(struct notify *notify, uint32_t entity, const PGnotify *notification,
                         struct cpi_arrivals *arrivals)
 {
     const struct cpi_entity *entities = notify->env->config->entities;
+    size_t before = arrivals->events.count;
     struct cpi_unread unread;
     switch (cpi_event_parse(&entities[entity], entity, notification->extra, &arrivals->events, entities, &unread)) {
     case CPI_PAYLOAD_IDS:
+        mark_crowd(notify, notification, &arrivals->events, before);
         arrivals->unreadable[entity] = arrivals->unreadable[entity] || unread.unreadable > 0;
         if (unread.impossible + unread.unreadable > 0) {
             note_unread(notify, entity, notification, &unread);
@@ -151,6 +165,7 @@ static cp_code notify_open(struct cpi_source *source, cp_error *err)
 static void receive_all(struct notify *notify, struct cpi_arrivals *arrivals)
 {
     PGnotify *notification;
+    notify->now_ms = cpi_now_ms();
     while ((notification = PQnotifies(notify->pg.connection)) != NULL) {
         receive(notify, notification, arrivals);
         PQfreemem(notification);

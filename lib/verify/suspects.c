@@ -36,7 +36,7 @@ bool cpi_suspects_add(struct cpi_suspects *suspects, uint32_t entity, const unio
         cpi_id_fini(suspects->entities[entity].id_type, &copy);
         return false;
     }
-    *suspect = (struct cpi_suspect){.event = {.id = copy, .entity = entity}};
+    *suspect = (struct cpi_suspect){.event = {.id = copy, .entity = (uint16_t)entity}};
     return true;
 }
 

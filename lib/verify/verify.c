@@ -44,7 +44,7 @@ static void note_first_looks(struct cpi_checker *checker)
     bool fits = true;
     pthread_mutex_lock(&verify->mutex);
     for (uint32_t i = 0; i < slice->count && fits; i++) {
-        struct cpi_suspect look = {.event = {.id = slice->ids[i], .entity = slice->entity}};
+        struct cpi_suspect look = {.event = {.id = slice->ids[i], .entity = (uint16_t)slice->entity}};
         cpi_suspect_look(&look, entity, &checker->compared[i], &verify->patience, cpi_now_ms());
         count_outcome(verify, (enum cpi_outcome)look.outcome);
         if (look.outcome == CPI_LOOK_AGAIN) {

@@ -4,22 +4,21 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "queue/idset.h"
-#include "worker/applier.h"
 #include "base/thread.h"
+#include "worker/applier.h"
+#include "worker/intake.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 enum {
-    DRAIN_CHUNK = 256,
-    DRAIN_CHUNKS_PER_CYCLE = 64, /* so that a flood of events cannot delay the batch */
     RETRY_BASE_MS = 50,
     RETRY_CAP_MS = 2000,
     PARKED_RETRY_CAP_MS = 30000,
     /* Live goes before bulk. But if live never ends, a resync still has to progress. */
     LIVE_BATCHES_IN_A_ROW = 16,
-    /* While live ids come, they wait for at most this many bulk ids, which take a few milliseconds. */
-    BULK_BESIDE_LIVE = 64,
+    /* While live ids come, they wait for at most this many others, which take a few milliseconds. */
+    OTHERS_BESIDE_LIVE = 64,
     LIVE_FOR_MS = 100, /* after the last live ids */
     /* Parked ids are tried one by one, the whole queue in turn, for a tenth of the time: each is tried within ten times
      * what trying all of them takes, and PARKED_RETRY_CAP_MS, however many they are. */
@@ -34,17 +33,18 @@ struct cpi_worker {
     const struct cpi_env *env;
     struct cpi_lane *lane;
     uint32_t index;
-    uint32_t capacity; /* of the set; beyond it the rings fill up, then the live feed */
+    uint32_t capacity; /* of the set */
     struct cpi_thread thread;
 
     /* All below belongs to the worker's thread. */
     struct cpi_idset *set;
+    struct cpi_intake intake;
     struct cpi_servers *servers;
     struct cpi_applier *applier;
-    uint32_t *batch;             /* config->batch handles */
-    unsigned live_batches;       /* in a row */
-    int64_t live_until_ms;       /* bulk batches are kept small until then */
-    int64_t barriers[CPI_RINGS]; /* number of the barrier to pass; 0: none */
+    uint32_t *batch;       /* config->batch handles */
+    unsigned live_batches; /* in a row */
+    int64_t live_until_ms; /* other batches are kept small until then */
+    enum cpi_queue other;  /* whose turn is next: CPI_CROWD or CPI_BULK */
 
     struct cpi_backoff backoff; /* a server is away */
     int64_t retry_at_ms;
@@ -57,121 +57,16 @@ struct cpi_worker {
         forgotten; /* parked ids dropped, because there were too many, since a resync was last requested for them */
     int64_t forgotten_ms; /* since when */
     struct cpi_log_limit forgetting;
-    uint32_t reported_pending;
-    uint32_t reported_failing;
 };
-
-static const struct cpi_entity *worker_entity_of(const struct cpi_worker *worker, uint32_t index)
-{
-    return &worker->env->config->entities[index];
-}
 
 static void worker_count(struct cpi_worker *worker, enum cpi_stat stat, int64_t n)
 {
     cpi_stats_add(worker->env->stats, stat, n);
 }
 
-/* ---- draining ---- */
-
-/* Rings are drained between two batches, so no batch is under way. A barrier that is still open belongs to a resync
- * that was given up. */
-static void take_question(struct cpi_worker *worker, const struct cpi_event *event, enum cpi_ring_kind kind)
-{
-    if (event->entity == CPI_BARRIER) {
-        worker->barriers[kind] = event->id.number;
-        cpi_idset_set_barrier(worker->set, kind);
-    } else {
-        worker->barriers[kind] = 0;
-        cpi_lane_acknowledge(worker->lane, kind, event->id.number);
-    }
-}
-
-static void worker_add(struct cpi_worker *worker, struct cpi_event *event, enum cpi_ring_kind kind)
-{
-    if (!cpi_event_is_id(event)) {
-        take_question(worker, event, kind);
-        return;
-    }
-    switch (cpi_idset_add(worker->set, event, kind == CPI_RING_LIVE ? CPI_LIVE : CPI_BULK)) {
-    case CPI_ADDED:
-        break;
-    case CPI_COALESCED:
-        worker_count(worker, CPI_STAT_COALESCED, 1);
-        break;
-    case CPI_NO_MEMORY:
-        cpi_id_fini(worker_entity_of(worker, event->entity)->id_type, &event->id);
-        worker_count(worker, CPI_STAT_OVERFLOWS, 1);
-        cpi_log(&worker->env->log, CP_LOG_ERROR, "worker %u: out of memory for an id; a resync will find it",
-                worker->index);
-        cpi_requests_resync(worker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
-        break;
-    }
-}
-
-static uint32_t drain_chunk(struct cpi_worker *worker, enum cpi_ring_kind kind, uint32_t room)
-{
-    struct cpi_event events[DRAIN_CHUNK];
-    uint32_t n = cpi_lane_get(worker->lane, kind, events, room < DRAIN_CHUNK ? room : DRAIN_CHUNK);
-    for (uint32_t i = 0; i < n; i++) {
-        worker_add(worker, &events[i], kind);
-    }
-    return n;
-}
-
 static uint32_t least(uint32_t a, uint32_t b)
 {
     return a < b ? a : b;
-}
-
-/* How many more ids the set takes. Live ids are all taken, since coalescing bounds memory while a server is away. Bulk
- * ids are taken only as needed for a batch, which slows the resync thread down instead. Neither bulk ids nor parked
- * ids, which have at most half of the set, keep live ids out. */
-static uint32_t room_for(const struct cpi_worker *worker, enum cpi_ring_kind kind)
-{
-    uint32_t bulk = least(worker->env->config->batch, worker->capacity / 4);
-    uint32_t parked = least(cpi_idset_count(worker->set, CPI_PARKED), worker->capacity / 2);
-    uint32_t limit = kind == CPI_RING_LIVE ? worker->capacity - bulk - parked : bulk;
-    uint32_t filled = cpi_idset_count(worker->set, kind == CPI_RING_LIVE ? CPI_LIVE : CPI_BULK);
-    return filled < limit ? limit - filled : 0;
-}
-
-static void drain(struct cpi_worker *worker)
-{
-    for (int kind = 0; kind < CPI_RINGS; kind++) {
-        for (int chunk = 0; chunk < DRAIN_CHUNKS_PER_CYCLE; chunk++) {
-            uint32_t room = room_for(worker, (enum cpi_ring_kind)kind);
-            if (room == 0 || drain_chunk(worker, (enum cpi_ring_kind)kind, room) == 0) {
-                break;
-            }
-        }
-    }
-}
-
-static bool can_drain(const struct cpi_worker *worker)
-{
-    return (room_for(worker, CPI_RING_LIVE) > 0 && cpi_ring_count(worker->lane->rings[CPI_RING_LIVE]) > 0) ||
-           (room_for(worker, CPI_RING_BULK) > 0 && cpi_ring_count(worker->lane->rings[CPI_RING_BULK]) > 0);
-}
-
-static void acknowledge_barriers(struct cpi_worker *worker)
-{
-    for (int kind = 0; kind < CPI_RINGS; kind++) {
-        if (worker->barriers[kind] != 0 && cpi_idset_barrier_left(worker->set, (unsigned)kind) == 0) {
-            cpi_lane_acknowledge(worker->lane, (enum cpi_ring_kind)kind, worker->barriers[kind]);
-            worker->barriers[kind] = 0;
-        }
-    }
-}
-
-static void report_levels(struct cpi_worker *worker)
-{
-    uint32_t pending = cpi_idset_total(worker->set);
-    uint32_t failing = cpi_idset_count(worker->set, CPI_PARKED);
-    worker_count(worker, CPI_STAT_PENDING, (int64_t)pending - worker->reported_pending);
-    worker_count(worker, CPI_STAT_FAILING, (int64_t)failing - worker->reported_failing);
-    worker->reported_pending = pending;
-    worker->reported_failing = failing;
-    cpi_lane_set_queued(worker->lane, pending);
 }
 
 /* ---- failing ---- */
@@ -295,20 +190,29 @@ static void retry_parked(struct cpi_worker *worker, int for_ms)
                                                               : PARKED_REST * (now_ms - began_ms) + 1);
 }
 
+/* Crowd and bulk in turn, whatever either holds. */
+static uint32_t choose_others(struct cpi_worker *worker, uint32_t limit)
+{
+    worker->other = worker->other == CPI_CROWD ? CPI_BULK : CPI_CROWD;
+    uint32_t n = cpi_idset_peek(worker->set, worker->other, worker->batch, limit);
+    enum cpi_queue second = worker->other == CPI_CROWD ? CPI_BULK : CPI_CROWD;
+    return n > 0 ? n : cpi_idset_peek(worker->set, second, worker->batch, limit);
+}
+
 static uint32_t choose_batch(struct cpi_worker *worker)
 {
     uint32_t limit = cpi_applier_batch(worker->applier);
-    bool is_bulk_due = worker->live_batches >= LIVE_BATCHES_IN_A_ROW && cpi_idset_count(worker->set, CPI_BULK) > 0;
-    uint32_t n = is_bulk_due ? 0 : cpi_idset_peek(worker->set, CPI_LIVE, worker->batch, limit);
+    uint32_t others = cpi_idset_count(worker->set, CPI_CROWD) + cpi_idset_count(worker->set, CPI_BULK);
+    bool is_others_turn = worker->live_batches >= LIVE_BATCHES_IN_A_ROW && others > 0;
+    uint32_t n = is_others_turn ? 0 : cpi_idset_peek(worker->set, CPI_LIVE, worker->batch, limit);
     worker->live_batches = n > 0 ? worker->live_batches + 1 : 0;
     if (n > 0) {
-        /* A full batch means a backlog, which small bulk batches would only make longer. */
+        /* A full batch means a backlog, which small batches of others would only make longer. */
         worker->live_until_ms = n < limit ? cpi_now_ms() + LIVE_FOR_MS : 0;
         return n;
     }
-    bool is_live = !is_bulk_due && cpi_now_ms() < worker->live_until_ms;
-    return cpi_idset_peek(worker->set, CPI_BULK, worker->batch,
-                          is_live && limit > BULK_BESIDE_LIVE ? BULK_BESIDE_LIVE : limit);
+    bool is_live = !is_others_turn && cpi_now_ms() < worker->live_until_ms;
+    return choose_others(worker, is_live ? least(limit, OTHERS_BESIDE_LIVE) : limit);
 }
 
 /* Another syncer is the writer. Its resync reads what waits here, or ours does if its term ends. */
@@ -320,7 +224,7 @@ static bool is_standing_by(const struct cpi_worker *worker)
 /* Milliseconds until there is something to do without being woken; -1: never. */
 static int idle_ms(const struct cpi_worker *worker)
 {
-    bool waiting = cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) > 0;
+    bool waiting = cpi_intake_waiting(&worker->intake) > 0;
     bool parked = cpi_idset_count(worker->set, CPI_PARKED) > 0;
     if ((!waiting && !parked) || is_standing_by(worker)) {
         return -1;
@@ -338,8 +242,7 @@ static bool is_finished(const struct cpi_worker *worker)
     if (cpi_stop_phase(worker->env->stop) != CPI_CLOSED) {
         return false;
     }
-    bool is_empty = cpi_lane_is_empty(worker->lane) &&
-                    cpi_idset_count(worker->set, CPI_LIVE) + cpi_idset_count(worker->set, CPI_BULK) == 0;
+    bool is_empty = cpi_lane_is_empty(worker->lane) && cpi_intake_waiting(&worker->intake) == 0;
     return is_empty || is_standing_by(worker);
 }
 
@@ -350,7 +253,7 @@ static void rest(struct cpi_worker *worker)
     }
     cpi_bell_arm(&worker->lane->bell);
     int timeout_ms = idle_ms(worker); /* after arming, since a change of the lease rings the bell */
-    if (timeout_ms != 0 && !can_drain(worker) && !is_finished(worker)) {
+    if (timeout_ms != 0 && !cpi_intake_can_drain(&worker->intake) && !is_finished(worker)) {
         cpi_bell_sleep(&worker->lane->bell, worker->env->stop->grace_fd, timeout_ms);
     }
     cpi_bell_disarm(&worker->lane->bell);
@@ -358,9 +261,8 @@ static void rest(struct cpi_worker *worker)
 
 void cpi_worker_cycle(struct cpi_worker *worker)
 {
-    drain(worker);
-    acknowledge_barriers(worker);
-    report_levels(worker);
+    cpi_intake_drain(&worker->intake);
+    cpi_intake_report(&worker->intake);
     if (cpi_now_ms() < worker->retry_at_ms || is_standing_by(worker)) {
         return;
     }
@@ -372,8 +274,7 @@ void cpi_worker_cycle(struct cpi_worker *worker)
     bound_parked(worker);
     pay_debt(worker, false);
     cpi_idset_compact(worker->set);
-    acknowledge_barriers(worker);
-    report_levels(worker);
+    cpi_intake_report(&worker->intake);
 }
 
 static void *worker_run(void *context)
@@ -405,11 +306,13 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
     worker->lane = &env->lanes.items[index];
     worker->index = index;
     worker->capacity = env->lanes.capacity;
+    worker->other = CPI_BULK;
     cpi_backoff_init(&worker->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed + 16 + index);
     cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, env->seed + 128 + index);
     worker->set = cpi_idset_create(config->entities);
     worker->batch = calloc(config->batch, sizeof *worker->batch);
     worker->applier = cpi_applier_create(env, servers, worker->set);
+    cpi_intake_init(&worker->intake, env, index, worker->set);
     if (worker->set == NULL || worker->batch == NULL || worker->applier == NULL) {
         cpi_worker_destroy(worker);
         cpi_error_memory(err);
@@ -432,8 +335,8 @@ void cpi_worker_join(struct cpi_worker *worker)
 
 uint64_t cpi_worker_unsettled(const struct cpi_worker *worker)
 {
-    return cpi_idset_total(worker->set) + worker->forgotten + cpi_ring_count(worker->lane->rings[CPI_RING_LIVE]) +
-           cpi_ring_count(worker->lane->rings[CPI_RING_BULK]);
+    return cpi_idset_total(worker->set) + worker->forgotten + worker->intake.crowded_out +
+           cpi_ring_count(worker->lane->rings[CPI_RING_LIVE]) + cpi_ring_count(worker->lane->rings[CPI_RING_BULK]);
 }
 
 void cpi_worker_destroy(struct cpi_worker *worker)

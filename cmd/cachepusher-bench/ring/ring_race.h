@@ -35,9 +35,9 @@ typedef uint32_t race_move(void *ring, struct cpi_event *events, uint32_t n);
 
 #define RACE_INLINE static inline __attribute__((always_inline))
 
-RACE_INLINE uint32_t race_entity(int64_t number)
+RACE_INLINE uint16_t race_entity(int64_t number)
 {
-    return (uint32_t)number * 2654435761U;
+    return (uint16_t)((uint32_t)number * 2654435761U >> 16);
 }
 
 RACE_INLINE void race_make(struct cpi_event *events, int64_t first)

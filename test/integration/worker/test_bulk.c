@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { CUSTOMERS = 100000, BATCH = 256, WARMED = 20000 };
+enum { CUSTOMERS = 100000, BATCH = 256, WARMED = 20000, CROWD_SHARE = 512 };
 
 START_TEST(hundred_thousand_rows_in_one_statement)
 {
@@ -110,6 +110,60 @@ START_TEST(live_changes_go_before_the_warm_up)
 }
 END_TEST
 
+/* While fetches are held, one session announces far more than its share, then another changes one row. */
+static void one_beside_a_crowd(struct fixture *f, const char *crowd, unsigned ids, const char *max_pending)
+{
+    struct places places = {0};
+    f->settled = note_place;
+    f->settled_context = &places;
+    snprintf(places.key, sizeof places.key, "%s:%d", f->prefix, WARMED);
+    sqlf(f, "insert into customer (id_customer, name) select i, 'customer ' || i from generate_series(1, %d) i",
+         WARMED);
+    cp_syncer *syncer = make_syncer(f, NULL, SETTINGS("threads", "1", "warmup", "none", "max_pending", max_pending));
+    start_syncer(syncer);
+    wait_ready(syncer);
+    PGconn *holder = connect_again(f);
+    hold_fetches(holder);
+    cp_stats before = stats_of(syncer);
+    sql(f, "update customer set name = 'first' where id_customer = 1");
+    WAIT_UNTIL(stats_of(syncer).fetches == before.fetches + 1);
+    sql(f, crowd);
+    WAIT_UNTIL(stats_of(syncer).events == before.events + 1 + ids);
+    PGconn *other = connect_again(f);
+    sql_on(other, "update customer set name = 'live' where id_customer = 20000");
+    WAIT_UNTIL(stats_of(syncer).events == before.events + 2 + ids);
+    release_fetches(holder);
+    expect_customers(f);
+    stop_syncer(f, syncer);
+    REQUIRE_INT(places.watched, >, 0);
+    REQUIRE_INT(places.watched, <=, 1 + CROWD_SHARE + BATCH);
+}
+
+START_TEST(one_row_goes_before_another_sessions_many)
+{
+    struct fixture *f = fixture_open();
+    one_beside_a_crowd(f, "update customer set name = name || '!' where id_customer between 2 and 19999", WARMED - 2,
+                       "1000000");
+    REQUIRE_INT(count_logged(f, "max_pending exceeded"), ==, 0);
+    fixture_close(f);
+}
+END_TEST
+
+/* Ids that are none, announced without end, cost neither the others' changes nor their own real ones. */
+START_TEST(a_flood_is_dropped_and_read_again_by_a_resync)
+{
+    struct fixture *f = fixture_open();
+    one_beside_a_crowd(
+        f,
+        "update customer set name = name || '!' where id_customer between 2 and 999;"
+        "select count(pg_notify('customer_updated', (1000000 + i)::text)) from generate_series(1, 200000) i;"
+        "update customer set name = name || '!' where id_customer between 1000 and 19999",
+        WARMED - 2 + 200000, "10000");
+    REQUIRE_INT(count_logged(f, "max_pending exceeded: dropping ids that one session announces"), >, 0);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *bulk_suite(void)
 {
     Suite *suite = suite_create("bulk");
@@ -118,6 +172,8 @@ Suite *bulk_suite(void)
     tcase_add_test(tcase, hundred_thousand_rows_in_one_statement);
     tcase_add_test(tcase, one_row_often);
     tcase_add_test(tcase, live_changes_go_before_the_warm_up);
+    tcase_add_test(tcase, one_row_goes_before_another_sessions_many);
+    tcase_add_test(tcase, a_flood_is_dropped_and_read_again_by_a_resync);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -31,7 +31,7 @@ static void destroy(void)
 /* The event of (entity, number), with a text of its own where the type has one. */
 static struct cpi_event make_event(uint32_t entity, uint32_t number)
 {
-    struct cpi_event event = {.id.number = (int64_t)number - 50, .entity = entity};
+    struct cpi_event event = {.id.number = (int64_t)number - 50, .entity = (uint16_t)entity};
     char text[48];
     if (entities[entity].id_type == CPI_ID_UUID) {
         snprintf(text, sizeof text, "%08x-9c0b-4ef8-bb6d-6bb9bd380a11", number);
@@ -366,8 +366,9 @@ static void model_add(struct model *model, int key, enum cpi_queue queue)
     if (known->queue == ABSENT) {
         *known = (struct known){.queue = (int)queue, .rank = ++model->last_rank};
         want = CPI_ADDED;
-    } else if (queue == CPI_LIVE && known->queue != CPI_LIVE) {
-        known->queue = CPI_LIVE;
+    } else if ((queue == CPI_LIVE && known->queue != CPI_LIVE) ||
+               (queue == CPI_CROWD && known->queue == CPI_PARKED)) {
+        known->queue = (int)queue;
         known->rank = ++model->last_rank;
     }
     EXPECT(add(entity_of(key), number_of(key), queue) == want);
@@ -404,7 +405,7 @@ static void model_fence(struct model *model)
     unsigned fence = draw_below(&model->random, BARRIERS);
     for (int key = 0; key < KEYS; key++) {
         struct known *known = &model->keys[key];
-        known->fenced[fence] = known->queue == CPI_LIVE || known->queue == CPI_BULK;
+        known->fenced[fence] = known->queue != ABSENT && known->queue != CPI_PARKED;
     }
     cpi_idset_set_barrier(set, fence);
 }
@@ -421,7 +422,7 @@ static void step(struct model *model, int operation)
     if (choice == 0) {
         model_fence(model);
     } else if (choice < (growing ? 60 : 20)) {
-        model_add(model, key, choice % 2 == 0 ? CPI_LIVE : CPI_BULK);
+        model_add(model, key, (enum cpi_queue)(choice % 3)); /* live, crowd, bulk */
     } else if (present && choice < 75) {
         model_move(model, key, handle);
     } else if (present) {
@@ -475,7 +476,8 @@ static void check_queue(const struct model *model, enum cpi_queue queue)
     for (uint32_t i = 0; i < count; i++) {
         EXPECT(find(entity_of(keys[i]), number_of(keys[i])) == handles[i]);
         EXPECT(cpi_idset_queue(set, handles[i]) == queue);
-        EXPECT(cpi_idset_get(set, handles[i]).entity == entity_of(keys[i]));
+        struct cpi_event event = cpi_idset_get(set, handles[i]);
+        EXPECT(event.entity == entity_of(keys[i]) && event.in_crowd == (queue == CPI_CROWD));
     }
     uint32_t some = cpi_idset_peek(set, queue, handles, 3);
     EXPECT(some == (count < 3 ? count : 3));

@@ -29,7 +29,7 @@ static void destroy(void)
 
 static struct cpi_event make_event(uint32_t entity, const char *text)
 {
-    struct cpi_event event = {.entity = entity};
+    struct cpi_event event = {.entity = (uint16_t)entity};
     bool out_of_memory = false;
     ck_assert(cpi_id_parse(entities[entity].id_type, text, strlen(text), &event.id, &out_of_memory));
     return event;

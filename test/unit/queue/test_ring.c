@@ -25,7 +25,7 @@ static struct pair create(uint32_t capacity)
 
 static struct cpi_event numbered(uint64_t number)
 {
-    return (struct cpi_event){.id.number = (int64_t)number, .entity = (uint32_t)(number * 7)};
+    return (struct cpi_event){.id.number = (int64_t)number, .entity = (uint16_t)(number * 7)};
 }
 
 static uint32_t least(uint32_t a, uint32_t b)

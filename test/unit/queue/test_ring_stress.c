@@ -49,7 +49,7 @@ struct race {
 
 static struct cpi_event numbered(int64_t number)
 {
-    return (struct cpi_event){.id.number = number, .entity = (uint32_t)number * 2654435761u};
+    return (struct cpi_event){.id.number = number, .entity = (uint16_t)((uint32_t)number * 2654435761u >> 16)};
 }
 
 static int64_t events_of(const struct course *course)

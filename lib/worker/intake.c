@@ -1,0 +1,196 @@
+#include "worker/intake.h"
+
+#include "base/clock.h"
+
+enum {
+    DRAIN_CHUNK = 256,
+    DRAIN_CHUNKS_PER_CYCLE = 64, /* so that a flood of events cannot delay the batch */
+    CROWD_LEAVES = 32,           /* one part in so many of the room is for live ids alone */
+    OWED_FOR_MS = 5000           /* what was dropped of a crowd that goes on is read again this often */
+};
+
+void cpi_intake_init(struct cpi_intake *intake, const struct cpi_env *env, uint32_t index, struct cpi_idset *set)
+{
+    *intake = (struct cpi_intake){
+        .env = env, .lane = &env->lanes.items[index], .set = set, .index = index, .capacity = env->lanes.capacity};
+}
+
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint32_t count(const struct cpi_intake *intake, enum cpi_queue queue)
+{
+    return cpi_idset_count(intake->set, queue);
+}
+
+/* ---- bounds ---- */
+
+static uint32_t bulk_limit(const struct cpi_intake *intake)
+{
+    return least(intake->env->config->batch, intake->capacity / 4);
+}
+
+/* Of live and crowd together. They are all taken, since coalescing bounds memory while a server is away. */
+static uint32_t live_limit(const struct cpi_intake *intake)
+{
+    return intake->capacity - bulk_limit(intake) - least(count(intake, CPI_PARKED), intake->capacity / 2);
+}
+
+static uint32_t room_for(const struct cpi_intake *intake, enum cpi_ring_kind kind)
+{
+    uint32_t limit = kind == CPI_RING_LIVE ? live_limit(intake) : bulk_limit(intake);
+    uint32_t filled =
+        kind == CPI_RING_LIVE ? count(intake, CPI_LIVE) + count(intake, CPI_CROWD) : count(intake, CPI_BULK);
+    return filled < limit ? limit - filled : 0;
+}
+
+static bool is_crowded(const struct cpi_intake *intake)
+{
+    return room_for(intake, CPI_RING_LIVE) <= live_limit(intake) / CROWD_LEAVES;
+}
+
+/* ---- draining ---- */
+
+/* Rings are drained between two batches, so no batch is under way. A barrier that is still open belongs to a resync
+ * that was given up. */
+static void take_question(struct cpi_intake *intake, const struct cpi_event *event, enum cpi_ring_kind kind)
+{
+    if (event->entity == CPI_BARRIER) {
+        intake->barriers[kind] = event->id.number;
+        cpi_idset_set_barrier(intake->set, kind);
+    } else {
+        intake->barriers[kind] = 0;
+        cpi_lane_acknowledge(intake->lane, kind, event->id.number);
+    }
+}
+
+static void free_id(struct cpi_intake *intake, struct cpi_event *event)
+{
+    cpi_id_fini(intake->env->config->entities[event->entity].id_type, &event->id);
+}
+
+static void crowd_out(struct cpi_intake *intake, struct cpi_event *event)
+{
+    free_id(intake, event);
+    if (intake->crowded_out == 0) {
+        intake->crowded_out_ms = cpi_now_ms();
+        cpi_stats_add(intake->env->stats, CPI_STAT_OVERFLOWS, 1);
+        cpi_log_limited(&intake->env->log, &intake->crowding, CP_LOG_WARN,
+                        "worker %u: max_pending exceeded: dropping ids that one session announces by the thousand; a "
+                        "resync follows",
+                        intake->index);
+    }
+    intake->crowded_out++;
+}
+
+static enum cpi_queue queue_for(const struct cpi_event *event, enum cpi_ring_kind kind)
+{
+    if (kind == CPI_RING_BULK) {
+        return CPI_BULK;
+    }
+    return event->in_crowd ? CPI_CROWD : CPI_LIVE;
+}
+
+static void add(struct cpi_intake *intake, struct cpi_event *event, enum cpi_ring_kind kind)
+{
+    switch (cpi_idset_add(intake->set, event, queue_for(event, kind))) {
+    case CPI_ADDED:
+        break;
+    case CPI_COALESCED:
+        cpi_stats_add(intake->env->stats, CPI_STAT_COALESCED, 1);
+        break;
+    case CPI_NO_MEMORY:
+        free_id(intake, event);
+        cpi_stats_add(intake->env->stats, CPI_STAT_OVERFLOWS, 1);
+        cpi_log(&intake->env->log, CP_LOG_ERROR, "worker %u: out of memory for an id; a resync will find it",
+                intake->index);
+        cpi_requests_resync(intake->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
+        break;
+    }
+}
+
+static void take(struct cpi_intake *intake, struct cpi_event *event, enum cpi_ring_kind kind)
+{
+    if (!cpi_event_is_id(event)) {
+        take_question(intake, event, kind);
+    } else if (event->in_crowd && is_crowded(intake) &&
+               cpi_idset_find(intake->set, event->entity, &event->id) == 0) { /* one that is there needs no room */
+        crowd_out(intake, event);
+    } else {
+        add(intake, event, kind);
+    }
+}
+
+static uint32_t drain_chunk(struct cpi_intake *intake, enum cpi_ring_kind kind, uint32_t room)
+{
+    struct cpi_event events[DRAIN_CHUNK];
+    uint32_t n = cpi_lane_get(intake->lane, kind, events, least(room, DRAIN_CHUNK));
+    for (uint32_t i = 0; i < n; i++) {
+        take(intake, &events[i], kind);
+    }
+    return n;
+}
+
+void cpi_intake_drain(struct cpi_intake *intake)
+{
+    for (int kind = 0; kind < CPI_RINGS; kind++) {
+        for (int chunk = 0; chunk < DRAIN_CHUNKS_PER_CYCLE; chunk++) {
+            uint32_t room = room_for(intake, (enum cpi_ring_kind)kind);
+            if (room == 0 || drain_chunk(intake, (enum cpi_ring_kind)kind, room) == 0) {
+                break;
+            }
+        }
+    }
+}
+
+bool cpi_intake_can_drain(const struct cpi_intake *intake)
+{
+    for (int kind = 0; kind < CPI_RINGS; kind++) {
+        if (room_for(intake, (enum cpi_ring_kind)kind) > 0 && cpi_ring_count(intake->lane->rings[kind]) > 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- reporting ---- */
+
+uint32_t cpi_intake_waiting(const struct cpi_intake *intake)
+{
+    return cpi_idset_total(intake->set) - count(intake, CPI_PARKED);
+}
+
+static void acknowledge_barriers(struct cpi_intake *intake)
+{
+    for (int kind = 0; kind < CPI_RINGS; kind++) {
+        if (intake->barriers[kind] != 0 && cpi_idset_barrier_left(intake->set, (unsigned)kind) == 0) {
+            cpi_lane_acknowledge(intake->lane, (enum cpi_ring_kind)kind, intake->barriers[kind]);
+            intake->barriers[kind] = 0;
+        }
+    }
+}
+
+/* As soon as the crowd has gone, and while it stays now and then. */
+static void pay_crowded_out(struct cpi_intake *intake)
+{
+    if (intake->crowded_out > 0 &&
+        (count(intake, CPI_CROWD) < intake->capacity / 2 || cpi_now_ms() - intake->crowded_out_ms >= OWED_FOR_MS)) {
+        intake->crowded_out = 0;
+        cpi_requests_resync(intake->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
+    }
+}
+
+void cpi_intake_report(struct cpi_intake *intake)
+{
+    pay_crowded_out(intake);
+    acknowledge_barriers(intake);
+    uint32_t pending = cpi_idset_total(intake->set);
+    uint32_t failing = count(intake, CPI_PARKED);
+    cpi_stats_add(intake->env->stats, CPI_STAT_PENDING, (int64_t)pending - intake->reported_pending);
+    cpi_stats_add(intake->env->stats, CPI_STAT_FAILING, (int64_t)failing - intake->reported_failing);
+    intake->reported_pending = pending;
+    intake->reported_failing = failing;
+    cpi_lane_set_queued(intake->lane, pending);
+}
