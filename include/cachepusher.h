@@ -275,6 +275,7 @@ typedef struct cp_stats {
     /* Since the start: */
     uint64_t unreadable; /* ids in notifications and listings that cannot be ids of their entity */
     uint64_t strangers;  /* looks, one a second, at which another role held the lock of the lease */
+    uint64_t doubled;    /* documents of a fetch function beyond the first for an id, which alone is stored */
 } cp_stats;
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */

@@ -86,6 +86,8 @@ static const struct row rows[] = {
         "Ids in notifications and listings that cannot be ids of their entity"),
     [CPI_STAT_STRANGERS] = COUNTER(strangers, NULL, "cachepusher_lease_strangers_total",
         "Looks, one a second, at which another role held the lock of the lease"),
+    [CPI_STAT_DOUBLED] = COUNTER(doubled, NULL, "cachepusher_doubled_documents_total",
+        "Documents of a fetch function beyond the first for an id, which alone is stored"),
     CAUSE(CP_CAUSE_START, "start"),
     CAUSE(CP_CAUSE_LISTENER, "listener"),
     CAUSE(CP_CAUSE_TRUNCATE, "truncate"),

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -40,12 +41,16 @@ void cpi_events_fini(struct cpi_events *events, const struct cpi_entity *entitie
     *events = (struct cpi_events){0};
 }
 
+/* What stands for a byte that is not UTF-8 while a payload is parsed: U+FFFF, a noncharacter. */
+#define NO_UTF8 "\xEF\xBF\xBF"
+
 /* One payload under way. */
 struct parse {
     const struct cpi_entity *entity;
     uint32_t index;
     struct cpi_events *events;
     struct cpi_unread *unread;
+    bool is_mended; /* it has NO_UTF8 where it was not UTF-8 */
 };
 
 static void note_first(struct parse *parse, const char *text, size_t length)
@@ -118,8 +123,19 @@ static bool add_id(struct parse *parse, const char *text, size_t length)
     return true;
 }
 
+/* Whether a double may stand for several numbers of an id's range. */
+static bool is_inexact(const json_t *element)
+{
+    double value = fabs(json_real_value(element)); /* 0 for what is no real */
+    return value >= 0x1p53 && value < 0x1p63;
+}
+
 static bool add_element(struct parse *parse, const json_t *element)
 {
+    if (parse->is_mended && json_is_string(element) && strstr(json_string_value(element), NO_UTF8) != NULL) {
+        note_refused(parse, json_string_value(element), json_string_length(element));
+        return true;
+    }
     if (json_is_string(element)) {
         return add_id(parse, json_string_value(element), json_string_length(element));
     }
@@ -132,7 +148,7 @@ static bool add_element(struct parse *parse, const json_t *element)
     if (text == NULL) {
         return false;
     }
-    bool is_scalar = json_is_number(element) && !cpi_id_is_text(parse->entity->id_type);
+    bool is_scalar = json_is_number(element) && !is_inexact(element) && !cpi_id_is_text(parse->entity->id_type);
     bool fine = true;
     if (is_scalar) {
         fine = add_id(parse, text, strlen(text));
@@ -144,11 +160,47 @@ static bool add_element(struct parse *parse, const json_t *element)
     return fine;
 }
 
+/* The same with NO_UTF8 for each byte that is not UTF-8, so that it spoils only its own element. NULL: out of memory.
+ */
+static char *mend_utf8(const char *payload, size_t length)
+{
+    char *mended = malloc(3 * length + 1);
+    size_t to = 0;
+    size_t n;
+    for (size_t at = 0; at < length && mended != NULL; at += n) {
+        for (n = 1; n <= 4 && at + n <= length && !cpi_utf8_valid(payload + at, n); n++) {
+        }
+        bool is_valid = n <= 4 && at + n <= length;
+        n = is_valid ? n : 1;
+        memcpy(mended + to, is_valid ? payload + at : NO_UTF8, is_valid ? n : strlen(NO_UTF8));
+        to += is_valid ? n : strlen(NO_UTF8);
+    }
+    if (mended != NULL) {
+        mended[to] = '\0';
+    }
+    return mended;
+}
+
+static json_t *load_array(struct parse *parse, const char *payload, json_error_t *error)
+{
+    json_t *array = json_loads(payload, JSON_ALLOW_NUL, error);
+    if (array == NULL && json_error_code(error) == json_error_numeric_overflow) { /* one beyond 64 bits is no id */
+        array = json_loads(payload, JSON_ALLOW_NUL | JSON_DECODE_INT_AS_REAL, error);
+    }
+    if (array == NULL && json_error_code(error) == json_error_invalid_utf8) {
+        char *mended = mend_utf8(payload, strlen(payload));
+        array = mended != NULL ? json_loads(mended, JSON_ALLOW_NUL, error) : NULL;
+        parse->is_mended = mended != NULL;
+        free(mended);
+    }
+    return array;
+}
+
 /* False: out of memory, or no JSON array, in which case *is_array is false. */
 static bool add_array(struct parse *parse, const char *payload, bool *is_array)
 {
     json_error_t error;
-    json_t *array = json_loads(payload, JSON_ALLOW_NUL, &error);
+    json_t *array = load_array(parse, payload, &error);
     if (array == NULL) {
         /* jansson gives neither a reason nor a code if its first allocation fails. */
         *is_array = error.text[0] == '\0' || json_error_code(&error) == json_error_out_of_memory;

@@ -21,7 +21,7 @@ enum {
 
 /* ---- the array parameter: the format of array_recv() ---- */
 
-enum { ARRAY_HEADER = 5 * 4 };
+enum { ARRAY_HEADER = 5 * 4, ARGUMENT_BYTES = 256 };
 
 static bool reserve(struct cpi_id_array *array, size_t more)
 {
@@ -127,25 +127,31 @@ static void statement_name(uint32_t index, char name[32])
     snprintf(name, 32, "cachepusher_fetch_%u", index);
 }
 
-static char *fetch_sql(const struct cpi_entity *entity, const char *document_cast)
+/* argument: what the ids are cast to for a function that takes another type than theirs; empty: they need no cast. */
+struct casts {
+    const char *document;
+    const char *argument;
+};
+
+static char *fetch_sql(const struct cpi_entity *entity, struct casts casts)
 {
     const char *type = cpi_id_sql_type(entity->id_type);
     const char *wire = cpi_id_wire_type(entity->id_type);
     char *sql = NULL;
     int length = entity->fetch_many
                      ? asprintf(&sql,
-                                "select f.id::%s, f.document%s from %s($1::%s[]::%s[]) as f(id, document)"
+                                "select f.id::%s, f.document%s from %s($1::%s[]::%s[]%s) as f(id, document)"
                                 " where f.id is not null",
-                                wire, document_cast, entity->fetch, wire, type)
-                     : asprintf(&sql, "select u.id::%s, %s(u.id)%s from pg_catalog.unnest($1::%s[]::%s[]) as u(id)",
-                                wire, entity->fetch, document_cast, wire, type);
+                                wire, casts.document, entity->fetch, wire, type, casts.argument)
+                     : asprintf(&sql, "select u.id::%s, %s(u.id%s)%s from pg_catalog.unnest($1::%s[]::%s[]) as u(id)",
+                                wire, entity->fetch, casts.argument, casts.document, wire, type);
     return length < 0 ? NULL : sql;
 }
 
-static cp_code prepare(struct cpi_pg *pg, const char *name, const struct cpi_entity *entity, const char *document_cast,
+static cp_code prepare(struct cpi_pg *pg, const char *name, const struct cpi_entity *entity, struct casts casts,
                        cp_error *err)
 {
-    char *sql = fetch_sql(entity, document_cast);
+    char *sql = fetch_sql(entity, casts);
     if (sql == NULL) {
         return cpi_pg_no_memory(pg, err);
     }
@@ -159,13 +165,51 @@ static cp_code prepare(struct cpi_pg *pg, const char *name, const struct cpi_ent
     return code;
 }
 
+/* "::smallint", or empty: what the only function of that name takes. Postgres finds no function of smallint, or of
+ * citext, for an argument that is integer or text. */
+static void learn_argument(struct cpi_pg *pg, const struct cpi_entity *entity, char cast[ARGUMENT_BYTES])
+{
+    cp_error ignored;
+    struct cpi_pg_parameter parameter = {.value = entity->fetch};
+    struct cpi_rows *rows =
+        cpi_pg_query(pg,
+                     "select '::' operator(pg_catalog.||) pg_catalog.format_type(p.proargtypes[0], null)"
+                     " from pg_catalog.pg_proc as p where p.pronargs operator(pg_catalog.>=) 1 and"
+                     " p.oid operator(pg_catalog.=) pg_catalog.to_regproc($1::pg_catalog.text)::pg_catalog.oid",
+                     &parameter, 1, false, &ignored);
+    cast[0] = '\0';
+    if (rows != NULL && cpi_rows_count(rows) == 1 && cpi_rows_length(rows, 0, 0) < ARGUMENT_BYTES) {
+        strcpy(cast, cpi_rows_value(rows, 0, 0));
+    }
+    cpi_rows_free(rows);
+}
+
+/* Prepares the unnamed statement, and tells which cast of the ids that has taken. */
+static cp_code prepare_somehow(struct cpi_pg *pg, const struct cpi_entity *entity, char cast[ARGUMENT_BYTES],
+                               cp_error *err)
+{
+    cp_error ignored;
+    cast[0] = '\0';
+    cp_code code = prepare(pg, "", entity, (struct casts){"", cast}, err);
+    if (code == CP_OK || !cpi_pg_is_open(pg) || pg->failure != CPI_FAILURE_STATEMENT) {
+        return code;
+    }
+    learn_argument(pg, entity, cast);
+    if (cpi_pg_is_open(pg) && cast[0] != '\0' && prepare(pg, "", entity, (struct casts){"", cast}, &ignored) == CP_OK) {
+        return CP_OK;
+    }
+    pg->failure = cpi_pg_is_open(pg) ? CPI_FAILURE_STATEMENT : CPI_FAILURE_CONNECTION;
+    return code; /* the first reason is the one to tell */
+}
+
 cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err)
 {
     char name[32];
+    char cast[ARGUMENT_BYTES];
     statement_name(index, name);
 
     cpi_oid type = 0;
-    cp_code code = prepare(pg, "", entity, "", err);
+    cp_code code = prepare_somehow(pg, entity, cast, err);
     if (code == CP_OK) {
         code = cpi_pg_column_type(pg, "", 1, &type, err);
     }
@@ -176,9 +220,9 @@ cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, ui
     case JSON_OID:
     case TEXT_OID:
     case VARCHAR_OID:
-        return prepare(pg, name, entity, "", err);
+        return prepare(pg, name, entity, (struct casts){"", cast}, err);
     case JSONB_OID: /* its binary format begins with a version byte */
-        return prepare(pg, name, entity, "::pg_catalog.text", err);
+        return prepare(pg, name, entity, (struct casts){"::pg_catalog.text", cast}, err);
     default:
         pg->failure = CPI_FAILURE_STATEMENT;
         return cpi_error(err, CP_ERR_POSTGRES, false,

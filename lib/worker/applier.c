@@ -213,6 +213,7 @@ static void note_doubled(void *context, uint32_t position)
     struct cpi_applier *applier = context;
     const struct cpi_entity *entity = applier_entity_of(applier, applier->group_entity);
     char digits[CPI_ID_NUMBER_BYTES];
+    applier_count(applier, CPI_STAT_DOUBLED, 1);
     cpi_log_limited(&applier->env->log, &applier->doubling, CP_LOG_WARN,
                     "%s %s: fetch function %s gives more than one document; the first is stored", entity->name,
                     cpi_id_text(entity->id_type, &applier->ids[position], digits), entity->fetch);
@@ -302,6 +303,7 @@ static bool open_postgres(struct cpi_applier *applier, cp_error *err)
         !applier->is_doubted) {
         return true;
     }
+    bool was_lost = applier->pg_connected && !cpi_reader_is_open(applier->reader);
     applier->term = cpi_lease_term(applier->env->lease);
     applier->generation = generation;
     applier->opened_ms = cpi_now_ms();
@@ -309,7 +311,7 @@ static bool open_postgres(struct cpi_applier *applier, cp_error *err)
     if (cpi_reader_open(applier->reader, err) != CPI_FAILURE_NONE) {
         return false;
     }
-    applier_count(applier, CPI_STAT_RECONNECTS, applier->pg_connected);
+    applier_count(applier, CPI_STAT_RECONNECTS, was_lost);
     applier->pg_connected = true;
     return true;
 }
