@@ -8,6 +8,7 @@
 #include "postgres/pg.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 static cp_code check_procedure(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err)
 {
@@ -20,6 +21,27 @@ static cp_code check_procedure(struct cpi_pg *pg, const struct cpi_entity *entit
     }
     cpi_rows_free(result);
     return CP_OK;
+}
+
+/* Postgres converts all of a result, or of a notification, or nothing: a text that has no equivalent in UTF-8 (five
+ * bytes of WIN1252, for instance) fails the page that it is in. */
+static void warn_of_encoding(const struct cpi_env *env, struct cpi_pg *pg)
+{
+    cp_error ignored;
+    struct cpi_rows *rows =
+        cpi_pg_query(pg, "select pg_catalog.current_setting('server_encoding')", NULL, 0, false, &ignored);
+    const char *encoding = rows != NULL && cpi_rows_count(rows) == 1 ? cpi_rows_value(rows, 0, 0) : "UTF8";
+    bool is_exact = strcmp(encoding, "UTF8") == 0 || strcmp(encoding, "SQL_ASCII") == 0;
+    for (uint32_t e = 0; e < env->config->entity_count && !is_exact; e++) {
+        if (env->config->entities[e].id_type == CPI_ID_TEXT) {
+            cpi_log(&env->log, CP_LOG_WARN,
+                    "start: the database's encoding is %.32s: a text id of entity \"%s\" that UTF-8 cannot spell would "
+                    "keep "
+                    "its neighbours from being listed",
+                    encoding, env->config->entities[e].name);
+        }
+    }
+    cpi_rows_free(rows);
 }
 
 static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
@@ -45,6 +67,9 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
         if (code == CP_OK && config->warmup == CPI_WARMUP_TOUCH) {
             code = check_procedure(&pg, entity, err);
         }
+    }
+    if (code == CP_OK) {
+        warn_of_encoding(env, &pg);
     }
     cpi_pg_close(&pg);
     return code;

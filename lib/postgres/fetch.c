@@ -1,97 +1,21 @@
 #include "postgres/fetch.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 
-#include <arpa/inet.h>
 #include <endian.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* From Postgres' pg_type.dat; these never change. */
+enum { JSON_OID = 114, TEXT_OID = 25, VARCHAR_OID = 1043, JSONB_OID = 3802 };
+
 enum {
-    JSON_OID = 114,
-    INT8_OID = 20,
-    TEXT_OID = 25,
-    INT8_ARRAY_OID = 1016,
-    TEXT_ARRAY_OID = 1009,
-    VARCHAR_OID = 1043,
-    JSONB_OID = 3802
+    ARGUMENT_BYTES = 256,
+    SLOW_MS = 10, /* a statement takes two or three, unless documents are large or its plan is bad */
+    PLANNED_FOR_MS = 1000
 };
-
-/* ---- the array parameter: the format of array_recv() ---- */
-
-enum { ARRAY_HEADER = 5 * 4, ARGUMENT_BYTES = 256 };
-
-static bool reserve(struct cpi_id_array *array, size_t more)
-{
-    if (array->length + more <= array->capacity) {
-        return true;
-    }
-    size_t capacity = 2 * (array->length + more);
-    char *bytes = realloc(array->bytes, capacity);
-    if (bytes == NULL) {
-        return false;
-    }
-    array->bytes = bytes;
-    array->capacity = capacity;
-    return true;
-}
-
-static void put_u32(char *at, uint32_t value)
-{
-    uint32_t network = htonl(value);
-    memcpy(at, &network, sizeof network);
-}
-
-bool cpi_id_array_clear(struct cpi_id_array *array, enum cpi_id_type type)
-{
-    array->length = 0;
-    array->count = 0;
-    array->text = cpi_id_is_text(type);
-    if (!reserve(array, ARRAY_HEADER)) {
-        return false;
-    }
-    array->length = ARRAY_HEADER;
-    return true;
-}
-
-bool cpi_id_array_add(struct cpi_id_array *array, const union cpi_id *id)
-{
-    uint64_t number = 0;
-    size_t length = sizeof number;
-    if (array->text) {
-        length = strlen(id->text);
-    } else {
-        number = htobe64((uint64_t)id->number);
-    }
-    if (!reserve(array, 4 + length)) {
-        return false;
-    }
-    put_u32(array->bytes + array->length, (uint32_t)length);
-    memcpy(array->bytes + array->length + 4, array->text ? id->text : (const char *)&number, length);
-    array->length += 4 + length;
-    array->count++;
-    return true;
-}
-
-struct cpi_pg_parameter cpi_id_array_parameter(struct cpi_id_array *array)
-{
-    /* dimensions, has nulls, element type, then of the one dimension: length and lower bound. add() has made room. */
-    put_u32(array->bytes, 1);
-    put_u32(array->bytes + 4, 0);
-    put_u32(array->bytes + 8, array->text ? TEXT_OID : INT8_OID);
-    put_u32(array->bytes + 12, array->count);
-    put_u32(array->bytes + 16, 1);
-    return (struct cpi_pg_parameter){
-        .type = array->text ? TEXT_ARRAY_OID : INT8_ARRAY_OID, .value = array->bytes, .length = array->length};
-}
-
-void cpi_id_array_fini(struct cpi_id_array *array)
-{
-    free(array->bytes);
-    *array = (struct cpi_id_array){0};
-}
 
 const char *cpi_id_wire_type(enum cpi_id_type type)
 {
@@ -257,10 +181,24 @@ cp_code cpi_fetch_check(struct cpi_pg *pg, const struct cpi_entity *entity, uint
 
 /* ---- what a reader works through ---- */
 
+/* Else the statement of a few ids is planned anew each time, at three times the cost of running it: its array is
+ * thought to be worth it. Postgres 12 and later. */
+static cp_code plan_once(struct cpi_pg *pg, cp_error *err)
+{
+    struct cpi_rows *rows = cpi_pg_query(
+        pg,
+        "select pg_catalog.set_config(s.name, 'force_generic_plan', false) from (values ('plan_cache_mode')) as s(name)"
+        " where pg_catalog.current_setting(s.name, true) is not null",
+        NULL, 0, false, err);
+    cpi_rows_free(rows);
+    return rows != NULL ? CP_OK : CP_ERR_POSTGRES;
+}
+
 static enum cpi_failure fetch_open(void *connection, cp_error *err)
 {
     struct cpi_fetch *fetch = connection;
-    return cpi_pg_open(&fetch->pg, err) == CP_OK ? CPI_FAILURE_NONE : fetch->pg.failure;
+    bool opened = cpi_pg_open(&fetch->pg, err) == CP_OK && plan_once(&fetch->pg, err) == CP_OK;
+    return opened ? CPI_FAILURE_NONE : fetch->pg.failure;
 }
 
 static bool fetch_is_open(const void *connection)
@@ -287,9 +225,27 @@ static enum cpi_failure fetch_prepare(void *connection, uint32_t entity, cp_erro
                                                                                          : fetch->pg.failure;
 }
 
+/* The plan of a table that was empty reads all of it, and is kept until the table is analysed. */
+static bool plan_again(struct cpi_fetch *fetch, cp_error *err)
+{
+    int64_t now_ms = cpi_now_ms();
+    if (!fetch->is_slow || now_ms - fetch->planned_ms < PLANNED_FOR_MS) {
+        return true;
+    }
+    fetch->is_slow = false;
+    fetch->planned_ms = now_ms;
+    struct cpi_rows *rows = cpi_pg_query(&fetch->pg, "discard plans", NULL, 0, false, err);
+    cpi_rows_free(rows);
+    return rows != NULL;
+}
+
 static enum cpi_failure fetch_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, cp_error *err)
 {
     struct cpi_fetch *fetch = connection;
+    if (!plan_again(fetch, err)) {
+        return fetch->pg.failure;
+    }
+    fetch->began_ms = cpi_now_ms();
     bool fits = cpi_id_array_clear(&fetch->ids, fetch->entities[entity].id_type);
     for (uint32_t i = 0; i < n && fits; i++) {
         fits = cpi_id_array_add(&fetch->ids, &ids[i]);
@@ -335,6 +291,7 @@ static enum cpi_failure fetch_next(void *connection, uint32_t entity, struct cpi
     }
     *has_row = rows != NULL;
     if (rows == NULL) {
+        fetch->is_slow = fetch->is_slow || cpi_now_ms() - fetch->began_ms >= SLOW_MS;
         return CPI_FAILURE_NONE;
     }
     /* An id that cannot be read would leave another without a row, which is a deletion. */

@@ -7,23 +7,8 @@
 #ifndef CPI_FETCH_H
 #define CPI_FETCH_H
 
+#include "postgres/id_array.h"
 #include "postgres/reader.h"
-
-/* A binary array parameter under construction; its memory is used again from one statement to the next. Zero is a valid
- * empty one. */
-struct cpi_id_array {
-    char *bytes;
-    size_t capacity;
-    size_t length;
-    uint32_t count;
-    bool text;
-};
-
-/* Starts an array for an entity's ids. False, like add: out of memory. */
-bool cpi_id_array_clear(struct cpi_id_array *array, enum cpi_id_type type);
-bool cpi_id_array_add(struct cpi_id_array *array, const union cpi_id *id);
-struct cpi_pg_parameter cpi_id_array_parameter(struct cpi_id_array *array);
-void cpi_id_array_fini(struct cpi_id_array *array);
 
 /* Names in SQL, qualified, since anybody may have made a type of the same name: how ids of the type travel, both ways
  * (int8 or text), and the type itself. */
@@ -49,6 +34,9 @@ struct cpi_fetch {
     struct cpi_rows **held; /* rows that have been handed out, one each */
     uint32_t held_count;
     uint32_t held_capacity;
+    int64_t began_ms;   /* the statement under way, or the last one */
+    int64_t planned_ms; /* when plans were last thrown away */
+    bool is_slow;       /* a statement has been, since then */
 };
 
 /* For cpi_reader_create(), with a struct cpi_fetch as the connection. */

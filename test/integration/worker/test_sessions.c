@@ -169,6 +169,33 @@ START_TEST(row_level_security_is_refused)
 }
 END_TEST
 
+/* ---- plans ---- */
+
+/* The plan for two rows reads all of the table, and Postgres keeps it until the table is analysed. */
+START_TEST(a_plan_from_when_a_table_was_small_is_given_up)
+{
+    enum { ROWS = 60000 };
+    struct fixture *f = fixture_open();
+    sql(f, "alter table customer set (autovacuum_enabled = off)");
+    sql(f, "insert into customer (id_customer, name) values (1, 'Ada'), (2, 'Ben')");
+    sql(f, "vacuum analyze customer");
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("threads", "1"));
+    for (int i = 0; i < 10; i++) {
+        unsigned long long before = stats_of(syncer).stored;
+        sql(f, "select pg_notify('customer_updated', '1')");
+        WAIT_UNTIL(stats_of(syncer).stored > before);
+    }
+    sql(f, "select pg_stat_reset_single_table_counters('customer_pkey'::regclass)");
+    sqlf(f, "insert into customer (id_customer, name) select i, 'many' from generate_series(3, %d) i", ROWS);
+    WAIT_UNTIL(count_keys(f) == ROWS);
+    sql(f, "select pg_notify('customer_updated', '1')");
+    WAIT_UNTIL(sql_number(f, "select idx_scan from pg_stat_user_indexes where indexrelname = 'customer_pkey'") > 0);
+    stop_syncer(f, syncer);
+    sql(f, "alter table customer reset (autovacuum_enabled)");
+    fixture_close(f);
+}
+END_TEST
+
 Suite *sessions_suite(void)
 {
     Suite *suite = suite_create("sessions");
@@ -178,6 +205,7 @@ Suite *sessions_suite(void)
     tcase_add_test(tcase, search_path_was_wrong_for_a_while);
     tcase_add_test(tcase, serializable_and_deferrable_by_default);
     tcase_add_test(tcase, row_level_security_is_refused);
+    tcase_add_test(tcase, a_plan_from_when_a_table_was_small_is_given_up);
     suite_add_tcase(suite, tcase);
     return suite;
 }
