@@ -3,9 +3,9 @@
  * answers the marks between them.
  *
  * No id keeps another one out for long. Bulk ids are taken only as needed for a batch, which slows the resync thread
- * down instead; parked ids have at most half of the set; and where the ids that wait leave little room, those of a crowd
- * are dropped, counted, and owed a resync. So a session that announces millions of ids costs
- * others a few milliseconds, and the database no more than a resync now and then.
+ * down instead; parked ids have at most half of the set; and where the ids that wait leave little room, those of a
+ * crowd are dropped, counted, and owed a resync. So a session that announces millions of ids costs others a few
+ * milliseconds, and the database no more than a resync now and then.
  *
  * Belongs to the worker's thread.
  */

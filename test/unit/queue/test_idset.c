@@ -366,8 +366,7 @@ static void model_add(struct model *model, int key, enum cpi_queue queue)
     if (known->queue == ABSENT) {
         *known = (struct known){.queue = (int)queue, .rank = ++model->last_rank};
         want = CPI_ADDED;
-    } else if ((queue == CPI_LIVE && known->queue != CPI_LIVE) ||
-               (queue == CPI_CROWD && known->queue == CPI_PARKED)) {
+    } else if ((queue == CPI_LIVE && known->queue != CPI_LIVE) || (queue == CPI_CROWD && known->queue == CPI_PARKED)) {
         known->queue = (int)queue;
         known->rank = ++model->last_rank;
     }
