@@ -197,6 +197,8 @@ static cp_code plan_once(struct cpi_pg *pg, cp_error *err)
 static enum cpi_failure fetch_open(void *connection, cp_error *err)
 {
     struct cpi_fetch *fetch = connection;
+    fetch->timeout_ms = fetch->timeout_ms == 0 ? fetch->pg.statement_timeout_ms : fetch->timeout_ms;
+    fetch->pg.statement_timeout_ms = fetch->timeout_ms;
     bool opened = cpi_pg_open(&fetch->pg, err) == CP_OK && plan_once(&fetch->pg, err) == CP_OK;
     return opened ? CPI_FAILURE_NONE : fetch->pg.failure;
 }
@@ -239,10 +241,32 @@ static bool plan_again(struct cpi_fetch *fetch, cp_error *err)
     return rows != NULL;
 }
 
+static void fetch_limit(void *connection, int timeout_ms)
+{
+    struct cpi_fetch *fetch = connection;
+    fetch->limit_ms = timeout_ms;
+}
+
+/* The session's timeout becomes what it is to be. */
+static bool keep_time(struct cpi_fetch *fetch, cp_error *err)
+{
+    bool is_less = fetch->limit_ms > 0 && fetch->limit_ms < fetch->timeout_ms;
+    int wanted_ms = is_less ? fetch->limit_ms : fetch->timeout_ms;
+    if (wanted_ms == fetch->pg.statement_timeout_ms) {
+        return true;
+    }
+    char sql[64];
+    snprintf(sql, sizeof sql, "set statement_timeout = %d", wanted_ms);
+    struct cpi_rows *rows = cpi_pg_query(&fetch->pg, sql, NULL, 0, false, err);
+    cpi_rows_free(rows);
+    fetch->pg.statement_timeout_ms = rows != NULL ? wanted_ms : fetch->pg.statement_timeout_ms;
+    return rows != NULL;
+}
+
 static enum cpi_failure fetch_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, cp_error *err)
 {
     struct cpi_fetch *fetch = connection;
-    if (!plan_again(fetch, err)) {
+    if (!plan_again(fetch, err) || !keep_time(fetch, err)) {
         return fetch->pg.failure;
     }
     fetch->began_ms = cpi_now_ms();
@@ -326,6 +350,7 @@ const struct cpi_reader_ops cpi_fetch_ops = {.open = fetch_open,
                                              .is_open = fetch_is_open,
                                              .close = fetch_close,
                                              .watch = fetch_watch,
+                                             .limit = fetch_limit,
                                              .prepare = fetch_prepare,
                                              .run = fetch_run,
                                              .next = fetch_next,

@@ -34,6 +34,8 @@ struct cpi_fetch {
     struct cpi_rows **held; /* rows that have been handed out, one each */
     uint32_t held_count;
     uint32_t held_capacity;
+    int timeout_ms;     /* of a statement, as configured; 0: not connected yet */
+    int limit_ms;       /* what it may take now, if that is less; 0: it is not */
     int64_t began_ms;   /* the statement under way, or the last one */
     int64_t planned_ms; /* when plans were last thrown away */
     bool is_slow;       /* a statement has been, since then */

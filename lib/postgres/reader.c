@@ -10,7 +10,9 @@ enum {
      * into a file, and later changes wait longer. */
     STATEMENT_BYTES = 8 * 1024 * 1024,
     /* Of the first batch, while nothing is known of their size. */
-    FIRST_BATCH = 32
+    FIRST_BATCH = 32,
+    /* Of a statement that looks for what made another one fail, where time is short. */
+    SEARCH_TIMEOUT_MS = 250
 };
 
 /* An id and where it stands in the list. */
@@ -26,6 +28,7 @@ struct cpi_reader {
     size_t entity_count;
     size_t portion_bytes; /* documents of at least so many bytes are handed on */
     bool *prepared;       /* by entity: its statement, on this connection */
+    int timeout_ms;       /* of a statement; 0: the connection's */
     size_t usual_bytes;   /* of a document: up at once, down slowly */
     bool has_size;        /* some have been read */
 
@@ -52,7 +55,8 @@ struct request {
     uint32_t entity;
     const union cpi_id *ids;
     const struct cpi_reader_sink *sink;
-    int64_t until_ms;
+    int64_t search_ms; /* how long to look for what makes a statement fail */
+    int64_t until_ms;  /* the end of that; 0: none has failed yet */
 };
 
 /* ---- matching rows to ids ---- */
@@ -178,12 +182,12 @@ static uint32_t keep_missing(const struct cpi_reader *reader, uint32_t *position
     return missing;
 }
 
-static enum cpi_failure read_list(struct cpi_reader *reader, const struct request *request, uint32_t *positions,
-                                  uint32_t n, cp_error *err);
+static enum cpi_failure read_list(struct cpi_reader *reader, struct request *request, uint32_t *positions, uint32_t n,
+                                  cp_error *err);
 
 /* The statement has succeeded: what has got no row has no document, unless an equal id has got one. That is read again,
  * since the row has been handed on. */
-static enum cpi_failure report_missing(struct cpi_reader *reader, const struct request *request, uint32_t *positions,
+static enum cpi_failure report_missing(struct cpi_reader *reader, struct request *request, uint32_t *positions,
                                        uint32_t n, cp_error *err)
 {
     static const struct cpi_document none = {.bytes = NULL};
@@ -237,7 +241,7 @@ static enum cpi_failure take_rows(struct cpi_reader *reader, const struct reques
 }
 
 /* One statement for n ids, and its documents to the sink. */
-static enum cpi_failure read_at_once(struct cpi_reader *reader, const struct request *request, uint32_t *positions,
+static enum cpi_failure read_at_once(struct cpi_reader *reader, struct request *request, uint32_t *positions,
                                      uint32_t n, cp_error *err)
 {
     for (uint32_t i = 0; i < n; i++) {
@@ -269,8 +273,8 @@ static enum cpi_failure read_at_once(struct cpi_reader *reader, const struct req
 }
 
 /* Reads those of a list that have no row yet. */
-static enum cpi_failure read_list(struct cpi_reader *reader, const struct request *request, uint32_t *positions,
-                                  uint32_t n, cp_error *err)
+static enum cpi_failure read_list(struct cpi_reader *reader, struct request *request, uint32_t *positions, uint32_t n,
+                                  cp_error *err)
 {
     enum cpi_failure failure = read_at_once(reader, request, positions, n, err);
     if (failure != CPI_FAILURE_STATEMENT) {
@@ -283,11 +287,18 @@ static enum cpi_failure read_list(struct cpi_reader *reader, const struct reques
         }
         return CPI_FAILURE_NONE;
     }
+    if (request->until_ms == 0) {
+        bool has_end = request->search_ms != CPI_READER_NO_LIMIT;
+        request->until_ms = has_end ? cpi_now_ms() + request->search_ms : CPI_READER_NO_LIMIT;
+    }
+    if (reader->timeout_ms > SEARCH_TIMEOUT_MS) {
+        reader->ops->limit(reader->connection, SEARCH_TIMEOUT_MS);
+    }
     failure = read_list(reader, request, positions, n / 2, err);
     if (failure != CPI_FAILURE_NONE) {
         return failure;
     }
-    if (request->until_ms != CPI_READER_NO_LIMIT && cpi_now_ms() > request->until_ms) {
+    if (cpi_now_ms() >= request->until_ms) {
         request->sink->untried(request->sink->context, positions + n / 2, n - n / 2);
         return CPI_FAILURE_NONE;
     }
@@ -295,7 +306,7 @@ static enum cpi_failure read_list(struct cpi_reader *reader, const struct reques
 }
 
 enum cpi_failure cpi_reader_read(struct cpi_reader *reader, uint32_t entity, const union cpi_id *ids, uint32_t n,
-                                 const struct cpi_reader_sink *sink, int64_t until_ms, cp_error *err)
+                                 const struct cpi_reader_sink *sink, int64_t search_ms, cp_error *err)
 {
     if (n == 0) {
         return CPI_FAILURE_NONE;
@@ -311,8 +322,14 @@ enum cpi_failure cpi_reader_read(struct cpi_reader *reader, uint32_t entity, con
         reader->positions[i] = i;
         reader->found[i] = false;
     }
-    const struct request request = {.entity = entity, .ids = ids, .sink = sink, .until_ms = until_ms};
+    struct request request = {.entity = entity, .ids = ids, .sink = sink, .search_ms = search_ms};
+    reader->ops->limit(reader->connection, reader->timeout_ms);
     return read_list(reader, &request, reader->positions, n, err);
+}
+
+void cpi_reader_set_timeout(struct cpi_reader *reader, int timeout_ms)
+{
+    reader->timeout_ms = timeout_ms;
 }
 
 uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most)

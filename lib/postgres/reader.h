@@ -32,6 +32,8 @@ struct cpi_reader_ops {
     void (*close)(void *connection);
     /* Called every little while during a wait; see cpi_pg. */
     void (*watch)(void *connection, bool (*watch)(void *context), void *context);
+    /* How long a statement may take from now on: milliseconds; 0: as long as the connection lets it. */
+    void (*limit)(void *connection, int timeout_ms);
     /* Makes the statement of an entity: once for each connection and entity, before run. */
     enum cpi_failure (*prepare)(void *connection, uint32_t entity, cp_error *err);
     /* Begins to run it for n ids. */
@@ -58,7 +60,7 @@ struct cpi_reader_sink {
     void (*doubled)(void *context, uint32_t position);
     /* The statement fails whenever this id is in it, and fails for it alone. */
     void (*failed)(void *context, uint32_t position, const cp_error *why);
-    /* Time was up before these had been tried by themselves. May be NULL if until_ms is CPI_READER_NO_LIMIT. */
+    /* Time was up before these had been tried by themselves. May be NULL if search_ms is CPI_READER_NO_LIMIT. */
     void (*untried)(void *context, const uint32_t *positions, uint32_t n);
 };
 
@@ -83,12 +85,16 @@ void cpi_reader_close(struct cpi_reader *reader);
 /* Called every little while during a wait; false gives up the connection. */
 void cpi_reader_watch(struct cpi_reader *reader, bool (*watch)(void *context), void *context);
 
+/* How long a statement may take, milliseconds, at most what the connection lets it; those that look for the ids that
+ * made one fail, less. 0, as at first: what the connection lets it. */
+void cpi_reader_set_timeout(struct cpi_reader *reader, int timeout_ms);
+
 /* How many ids to read at once: `most`, or fewer while documents are large, or of unknown size. */
 uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most);
 
 /* Reads the documents of n ids of one entity; the connection has to be open. A statement that fails by itself is tried
- * again with half of its ids, until each culprit is alone and the others are served. Once it is later than until_ms
- * what has not been tried yet is reported as such; at least one id is found or served before.
+ * again with half of its ids, until each culprit is alone and the others are served. Once that has taken search_ms what
+ * has not been tried yet is reported as such; at least one id is found or served before.
  *
  * Equal ids may stand in the list, and each gets the document. A row that was not asked for, or a second one of the
  * same id, is ignored; an id without a row has no document.
@@ -96,6 +102,6 @@ uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most);
  * CPI_FAILURE_NONE: every id has been reported. STATEMENT: the entity's statement cannot even be prepared, and no id
  * has been reported. SINK: the sink ended it. CONNECTION, MEMORY: some may have been reported. err is never NULL. */
 enum cpi_failure cpi_reader_read(struct cpi_reader *reader, uint32_t entity, const union cpi_id *ids, uint32_t n,
-                                 const struct cpi_reader_sink *sink, int64_t until_ms, cp_error *err);
+                                 const struct cpi_reader_sink *sink, int64_t search_ms, cp_error *err);
 
 #endif

@@ -253,6 +253,18 @@ static void link_member(struct cpi_idset *set, uint32_t handle, enum cpi_queue t
     queue->count++;
 }
 
+static void link_first(struct cpi_idset *set, uint32_t handle, enum cpi_queue to)
+{
+    struct member *member = &set->members[handle];
+    struct queue *queue = &set->queues[to];
+    member->queue = to;
+    member->previous = NONE;
+    member->next = queue->first;
+    *(member->next != NONE ? &set->members[member->next].previous : &queue->last) = handle;
+    queue->first = handle;
+    queue->count++;
+}
+
 static void leave_barriers(struct cpi_idset *set, struct member *member)
 {
     for (unsigned f = 0; f < CPI_IDSET_BARRIERS; f++) {
@@ -264,6 +276,20 @@ static void leave_barriers(struct cpi_idset *set, struct member *member)
     member->barriers = 0;
 }
 
+static enum cpi_added arrive_again(struct cpi_idset *set, uint32_t handle, enum cpi_queue queue)
+{
+    enum cpi_queue now = cpi_idset_queue(set, handle);
+    if (now == CPI_PARKED && queue != CPI_BULK) {
+        unlink_member(set, handle);
+        link_first(set, handle, CPI_PARKED);
+        return CPI_RECALLED;
+    }
+    if (queue == CPI_LIVE && now != CPI_LIVE && now != CPI_PARKED) {
+        cpi_idset_move(set, handle, CPI_LIVE);
+    }
+    return CPI_COALESCED;
+}
+
 enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *event, enum cpi_queue queue)
 {
     cpi_owner_check(&set->owner);
@@ -273,11 +299,7 @@ enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *even
     if (set->table[place] != NONE) {
         union cpi_id duplicate = event->id;
         cpi_id_fini(type_of(set, event->entity), &duplicate);
-        enum cpi_queue now = cpi_idset_queue(set, set->table[place]);
-        if ((queue == CPI_LIVE && now != CPI_LIVE) || (queue == CPI_CROWD && now == CPI_PARKED)) {
-            cpi_idset_move(set, set->table[place], queue);
-        }
-        return CPI_COALESCED;
+        return arrive_again(set, set->table[place], queue);
     }
 
     uint32_t handle = set->free;

@@ -110,39 +110,62 @@ static void forget(struct cpi_live_feed *feed, struct kept *kept)
     cpi_idset_compact(kept->set);
 }
 
+static uint32_t room_of(const struct cpi_live_feed *feed, uint32_t index)
+{
+    uint32_t queued = cpi_lane_queued(&feed->lanes->items[index]);
+    return queued < feed->lanes->capacity ? feed->lanes->capacity - queued : 0;
+}
+
+/* Makes room for an event where one of a crowd can go instead; an id that is kept already needs none. */
+static bool make_room(struct kept *kept, const struct cpi_event *event, uint32_t room, enum cpi_fed *fed)
+{
+    uint32_t handle = 0;
+    if (cpi_idset_total(kept->set) < room || cpi_idset_find(kept->set, event->entity, &event->id) != 0) {
+        return true;
+    }
+    if (event->in_crowd || cpi_idset_peek(kept->set, CPI_CROWD, &handle, 1) == 0) {
+        return false;
+    }
+    cpi_idset_remove(kept->set, handle);
+    *fed = CPI_FED_LESS;
+    return true;
+}
+
 /* Keeps the staged events from the given one on. */
-static bool keep(struct cpi_live_feed *feed, uint32_t index, size_t from)
+static enum cpi_fed keep(struct cpi_live_feed *feed, uint32_t index, size_t from)
 {
     struct kept *kept = &feed->kept[index];
     struct cpi_events *staged = &kept->staged;
-    uint32_t capacity = feed->lanes->capacity;
-    uint32_t queued = cpi_lane_queued(&feed->lanes->items[index]);
-    uint32_t room = queued < capacity ? capacity - queued : 0;
-    bool fits = true;
-    for (size_t i = from; i < staged->count && fits; i++) {
-        /* An id that is kept already needs no room. */
-        const struct cpi_event *event = &staged->items[i];
-        bool may_add = cpi_idset_total(kept->set) < room || cpi_idset_find(kept->set, event->entity, &event->id) != 0;
+    uint32_t room = room_of(feed, index);
+    enum cpi_fed fed = CPI_FED;
+    for (size_t i = from; i < staged->count && fed != CPI_FED_LOST; i++) {
+        struct cpi_event *event = &staged->items[i];
+        bool may_add = make_room(kept, event, room, &fed);
+        if (!may_add && event->in_crowd) {
+            cpi_id_fini(feed->lanes->entities[event->entity].id_type, &event->id);
+            fed = CPI_FED_LESS;
+            continue;
+        }
         enum cpi_added added =
             may_add ? cpi_idset_add(kept->set, event, event->in_crowd ? CPI_CROWD : CPI_LIVE) : CPI_NO_MEMORY;
         if (added == CPI_NO_MEMORY) {
             cpi_events_truncate(staged, i, feed->lanes->entities);
-            fits = false;
+            fed = CPI_FED_LOST;
         }
         cpi_stats_add(feed->lanes->stats, CPI_STAT_COALESCED, added == CPI_COALESCED);
     }
     staged->count = 0; /* the ring and the set own their ids */
-    if (!fits) {
+    if (fed == CPI_FED_LOST) {
         forget(feed, kept);
     }
-    return fits;
+    return fed;
 }
 
-static bool put_lane(struct cpi_live_feed *feed, uint32_t index)
+static enum cpi_fed put_lane(struct cpi_live_feed *feed, uint32_t index)
 {
     struct kept *kept = &feed->kept[index];
     if (kept->staged.count == 0) {
-        return true;
+        return CPI_FED;
     }
     struct cpi_lane *lane = &feed->lanes->items[index];
     /* New events may overtake ids that are kept: order between different ids does not matter, and all events of one id
@@ -154,24 +177,25 @@ static bool put_lane(struct cpi_live_feed *feed, uint32_t index)
     return keep(feed, index, n);
 }
 
-bool cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *events)
+enum cpi_fed cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *events)
 {
     const struct cpi_lanes *lanes = feed->lanes;
-    bool fits = true;
+    enum cpi_fed fed = CPI_FED;
     for (size_t i = 0; i < events->count; i++) {
         struct cpi_event *event = &events->items[i];
         uint32_t lane = cpi_lane_of(lanes, event);
         if (!cpi_events_add(&feed->kept[lane].staged, event)) {
             cpi_id_fini(lanes->entities[event->entity].id_type, &event->id);
             cpi_stats_add(feed->lanes->stats, CPI_STAT_OVERFLOWS, 1);
-            fits = false;
+            fed = CPI_FED_LOST;
         }
     }
     events->count = 0;
     for (uint32_t i = 0; i < lanes->count; i++) {
-        fits = put_lane(feed, i) && fits;
+        enum cpi_fed lane = put_lane(feed, i);
+        fed = lane > fed ? lane : fed;
     }
-    return fits;
+    return fed;
 }
 
 void cpi_live_feed_barrier(struct cpi_live_feed *feed, int64_t number)

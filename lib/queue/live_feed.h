@@ -16,10 +16,15 @@ struct cpi_live_feed;
 struct cpi_live_feed *cpi_live_feed_create(const struct cpi_lanes *lanes);
 void cpi_live_feed_destroy(struct cpi_live_feed *feed);
 
-/* Routes the events to their lanes and wakes the workers. Takes over all of them; events is empty afterwards. False:
- * more ids than the bound allows, or out of memory. Then a lane's set has been dropped, and the caller has to request a
- * resync. */
-bool cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *events);
+enum cpi_fed {
+    CPI_FED,
+    CPI_FED_LESS, /* more ids than the bound allows: some of a crowd have been dropped */
+    CPI_FED_LOST  /* too many even so, or out of memory: a lane's set has been dropped */
+};
+
+/* Routes the events to their lanes and wakes the workers. Takes over all of them; events is empty afterwards. Unless
+ * all are fed the caller has to request a resync. */
+enum cpi_fed cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *events);
 
 /* Puts a barrier with this number into every lane, behind everything put so far. A newer one replaces an older one that
  * is not in a ring yet. */

@@ -10,7 +10,8 @@ static const struct {
     cp_cause cause;
 } kinds[CPI_ASKED] = {[CPI_ASKED_EVERYTHING] = {1000, 9, CP_CAUSE_TRUNCATE},
                       [CPI_ASKED_AGAIN] = {1000, 9, CP_CAUSE_REQUEST},
-                      [CPI_ASKED_UNREADABLE] = {10000, 0, CP_CAUSE_UNREADABLE}};
+                      [CPI_ASKED_UNREADABLE] = {10000, 0, CP_CAUSE_UNREADABLE},
+                      [CPI_ASKED_CROWDED] = {5000, 0, CP_CAUSE_OVERFLOW}};
 
 struct cpi_asked_entity {
     int64_t next_ms[CPI_ASKED]; /* if all had come at their intervals */

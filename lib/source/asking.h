@@ -11,6 +11,7 @@ enum cpi_asked {
     CPI_ASKED_EVERYTHING, /* "*" */
     CPI_ASKED_AGAIN,      /* "**" */
     CPI_ASKED_UNREADABLE, /* an event that could not be read */
+    CPI_ASKED_CROWDED,    /* ids of a crowd were dropped */
     CPI_ASKED
 };
 

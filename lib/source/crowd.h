@@ -5,6 +5,10 @@
  * session's one row wait. What a session announces beyond its share of a tenth of a second is of a crowd; the workers
  * take it in turn with everything else, at full speed when there is nothing else.
  *
+ * The table is small, and the busiest sessions are always in it: a session that is not takes the place of the one that
+ * has announced least, and its count (the Space-Saving algorithm of Metwally and others, 2005). So no session is taken
+ * for quieter than it is, and one that is quiet for busier only while more sessions are busy than there are places.
+ *
  * Belongs to the listener's thread. Sessions are told apart by their server process, as notifications name it.
  */
 #ifndef CPI_CROWD_H
@@ -17,16 +21,15 @@
 enum {
     CPI_CROWD_WINDOW_MS = 100,
     CPI_CROWD_SHARE = 512, /* ids in one window */
-    CPI_CROWD_SESSIONS = 256
+    CPI_CROWD_SESSIONS = 16
 };
 
-/* Zero is a valid empty one. Two sessions that fall on the same place take it from each other: each begins anew, and is
- * told as a crowd later or not at all. */
+/* Zero is a valid empty one. */
 struct cpi_crowds {
+    int64_t window;
     struct {
         int session;
-        int64_t window;
-        size_t count; /* ids announced in it */
+        size_t count; /* ids announced in the window */
     } places[CPI_CROWD_SESSIONS];
 };
 

@@ -56,7 +56,16 @@ static void route(struct cpi_listener *listener, struct cpi_events *events)
         return;
     }
     cpi_stats_add(listener->env->stats, CPI_STAT_EVENTS, (int64_t)events->count);
-    if (!cpi_live_feed_put(listener->live_feed, events)) {
+    enum cpi_fed fed = cpi_live_feed_put(listener->live_feed, events);
+    if (fed == CPI_FED_LESS) {
+        cpi_stats_add(listener->env->stats, CPI_STAT_OVERFLOWS, 1);
+        cpi_log_limited(
+            &listener->env->log, &listener->overflowing, CP_LOG_WARN,
+            "max_pending exceeded: dropping ids that one session announces by the thousand; a resync follows");
+        for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
+            cpi_asking_note(&listener->asking, e, CPI_ASKED_CROWDED);
+        }
+    } else if (fed == CPI_FED_LOST) {
         cpi_log_limited(&listener->env->log, &listener->overflowing, CP_LOG_WARN,
                         "max_pending exceeded: dropping queued ids, requesting a resync");
         ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);

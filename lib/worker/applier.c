@@ -10,7 +10,7 @@
 
 enum {
     /* How long the search for the ids that fail may keep those of other entities, and newer ones, waiting. */
-    SEARCH_MS = 1000,
+    SEARCH_MS = 3000,
     /* After this many connections in a row that were lost over one single id it is parked, too. */
     LOSSES_IN_A_ROW = 3
 };
@@ -249,7 +249,7 @@ static bool read_group(struct cpi_applier *applier, uint32_t n, cp_error *err)
                                          .failed = park_culprit,
                                          .untried = put_off};
     enum cpi_failure failure =
-        cpi_reader_read(applier->reader, applier->group_entity, applier->ids, n, &sink, cpi_now_ms() + SEARCH_MS, err);
+        cpi_reader_read(applier->reader, applier->group_entity, applier->ids, n, &sink, SEARCH_MS, err);
     if (failure != CPI_FAILURE_STATEMENT) {
         return failure == CPI_FAILURE_NONE;
     }
@@ -363,8 +363,9 @@ static void learn_from_success(struct cpi_applier *applier)
     applier->losses = 0;
 }
 
-bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err)
+bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, int timeout_ms, cp_error *err)
 {
+    cpi_reader_set_timeout(applier->reader, timeout_ms);
     /* Redis first: a document that cannot be stored need not be read. */
     if (!open_target(applier, err) || !open_postgres(applier, err) || !applier_is_admitted(applier, err)) {
         return false;

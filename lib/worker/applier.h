@@ -17,10 +17,11 @@ struct cpi_applier;
 /* All arguments have to outlive the applier. NULL: out of memory. */
 struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_servers *servers, struct cpi_idset *set);
 
-/* Works on n members of the set, config->batch at most. True: continue with the next. False: a server is away or
+/* Works on n members of the set, config->batch at most; a statement may take timeout_ms, or what is configured if that
+ * is less. True: continue with the next. False: a server is away or
  * everything fails; wait before the next try, err says why. A single id that fails is parked, which alone does not call
  * for waiting. */
-bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, cp_error *err);
+bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, int timeout_ms, cp_error *err);
 
 /* How many ids to work on at once: config->batch, or fewer while documents are large, since a batch is held in memory
  * twice. */

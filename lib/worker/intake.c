@@ -98,6 +98,10 @@ static void add(struct cpi_intake *intake, struct cpi_event *event, enum cpi_rin
     switch (cpi_idset_add(intake->set, event, queue_for(event, kind))) {
     case CPI_ADDED:
         break;
+    case CPI_RECALLED:
+        intake->recalled = true;
+        cpi_stats_add(intake->env->stats, CPI_STAT_COALESCED, 1);
+        break;
     case CPI_COALESCED:
         cpi_stats_add(intake->env->stats, CPI_STAT_COALESCED, 1);
         break;

@@ -20,6 +20,10 @@ enum {
     /* While live ids come, they wait for at most this many others, which take a few milliseconds. */
     OTHERS_BESIDE_LIVE = 64,
     LIVE_FOR_MS = 100, /* after the last live ids */
+    /* How long others may wait for one document that does not come. It is set aside then, and gets more time each time
+     * that all of those set aside have been tried, up to what is configured. */
+    BATCH_TIMEOUT_MS = 5000,
+    PARKED_TIMEOUT_MS = 1000,
     /* Parked ids are tried one by one, the whole queue in turn, for a tenth of the time: each is tried within ten times
      * what trying all of them takes, and PARKED_RETRY_CAP_MS, however many they are. */
     PARKED_FOR_MS = 20,
@@ -50,6 +54,8 @@ struct cpi_worker {
     int64_t retry_at_ms;
     struct cpi_backoff parked_backoff; /* ids that fail by themselves */
     int64_t parked_at_ms;
+    int64_t parked_rest_ms; /* not before this, even if one of them has changed */
+    int parked_timeout_ms;
     uint32_t parked_left; /* of the turn under way, to be tried yet */
     bool away;            /* an outage has been logged */
     bool refused;         /* and that somebody has to do something about it */
@@ -97,11 +103,11 @@ static void note_success(struct cpi_worker *worker)
 
 /* ---- the cycle ---- */
 
-static void work_on(struct cpi_worker *worker, uint32_t n)
+static void work_on(struct cpi_worker *worker, uint32_t n, int timeout_ms)
 {
     cp_error err = {0};
     uint32_t before = cpi_idset_total(worker->set);
-    if (cpi_applier_work(worker->applier, worker->batch, n, &err)) {
+    if (cpi_applier_work(worker->applier, worker->batch, n, timeout_ms, &err)) {
         note_success(worker);
         return;
     }
@@ -160,10 +166,16 @@ static uint32_t try_parked(struct cpi_worker *worker, int64_t until_ms)
     uint32_t n = 0;
     while (n < worker->parked_left && cpi_now_ms() >= worker->retry_at_ms && (n == 0 || cpi_now_ms() < until_ms) &&
            cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, 1) == 1) {
-        work_on(worker, 1);
+        work_on(worker, 1, worker->parked_timeout_ms);
         n++;
     }
     return n;
+}
+
+static int64_t parked_due_ms(const struct cpi_worker *worker)
+{
+    bool is_sooner = worker->intake.recalled && worker->parked_rest_ms < worker->parked_at_ms;
+    return is_sooner ? worker->parked_rest_ms : worker->parked_at_ms;
 }
 
 /* Retries some of the parked ids when it is time. */
@@ -171,9 +183,10 @@ static void retry_parked(struct cpi_worker *worker, int for_ms)
 {
     uint32_t before = cpi_idset_total(worker->set);
     int64_t began_ms = cpi_now_ms();
-    if (cpi_idset_count(worker->set, CPI_PARKED) == 0 || began_ms < worker->parked_at_ms) {
+    if (cpi_idset_count(worker->set, CPI_PARKED) == 0 || began_ms < parked_due_ms(worker)) {
         return;
     }
+    worker->intake.recalled = false;
     worker->parked_left = worker->parked_left == 0 ? cpi_idset_count(worker->set, CPI_PARKED) : worker->parked_left;
     worker->parked_left = least(worker->parked_left, cpi_idset_count(worker->set, CPI_PARKED));
     worker->parked_left -= try_parked(worker, began_ms + for_ms);
@@ -181,13 +194,22 @@ static void retry_parked(struct cpi_worker *worker, int for_ms)
         cpi_backoff_reset(&worker->parked_backoff);
         worker->parked_at_ms = 0;
         worker->parked_left = 0;
+        worker->parked_timeout_ms = PARKED_TIMEOUT_MS;
         unpark_some(worker);
         pay_debt(worker, true);
         return;
     }
     int64_t now_ms = cpi_now_ms();
-    worker->parked_at_ms = now_ms + (worker->parked_left == 0 ? cpi_backoff_next(&worker->parked_backoff)
-                                                              : PARKED_REST * (now_ms - began_ms) + 1);
+    bool others_wait = cpi_intake_waiting(&worker->intake) > 0 || !cpi_lane_is_empty(worker->lane);
+    bool rests = others_wait || worker->parked_left > 0;
+    worker->parked_rest_ms = now_ms + (rests ? PARKED_REST * (now_ms - began_ms) : 0) + 1;
+    worker->parked_at_ms = worker->parked_rest_ms;
+    if (worker->parked_left == 0) {
+        worker->parked_at_ms += cpi_backoff_next(&worker->parked_backoff);
+        worker->parked_timeout_ms = 2 * worker->parked_timeout_ms < worker->env->config->fetch_timeout_ms
+                                        ? 2 * worker->parked_timeout_ms
+                                        : worker->env->config->fetch_timeout_ms;
+    }
 }
 
 /* Crowd and bulk in turn, whatever either holds. */
@@ -229,8 +251,8 @@ static int idle_ms(const struct cpi_worker *worker)
     if ((!waiting && !parked) || is_standing_by(worker)) {
         return -1;
     }
-    int64_t at_ms = waiting ? worker->retry_at_ms
-                            : (worker->parked_at_ms > worker->retry_at_ms ? worker->parked_at_ms : worker->retry_at_ms);
+    int64_t parked_ms = parked_due_ms(worker);
+    int64_t at_ms = waiting || parked_ms < worker->retry_at_ms ? worker->retry_at_ms : parked_ms;
     return cpi_left_ms(at_ms);
 }
 
@@ -268,7 +290,7 @@ void cpi_worker_cycle(struct cpi_worker *worker)
     }
     uint32_t n = choose_batch(worker);
     if (n > 0) {
-        work_on(worker, n);
+        work_on(worker, n, BATCH_TIMEOUT_MS);
     }
     retry_parked(worker, n > 0 ? PARKED_BESIDE_MS : PARKED_FOR_MS);
     bound_parked(worker);
@@ -307,6 +329,7 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
     worker->index = index;
     worker->capacity = env->lanes.capacity;
     worker->other = CPI_BULK;
+    worker->parked_timeout_ms = PARKED_TIMEOUT_MS;
     cpi_backoff_init(&worker->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed + 16 + index);
     cpi_backoff_init(&worker->parked_backoff, RETRY_BASE_MS, PARKED_RETRY_CAP_MS, env->seed + 128 + index);
     worker->set = cpi_idset_create(config->entities);

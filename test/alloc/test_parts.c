@@ -313,11 +313,11 @@ static bool feed_all(struct cpi_live_feed *feed, unsigned ids, unsigned *arrived
         while (!cpi_events_add(&events, &event)) { /* failing may be its own allocation */
         }
         if (events.count == 1000) {
-            kept_all = cpi_live_feed_put(feed, &events) && kept_all;
+            kept_all = cpi_live_feed_put(feed, &events) == CPI_FED && kept_all;
             ck_assert_uint_eq(events.count, 0);
         }
     }
-    kept_all = cpi_live_feed_put(feed, &events) && kept_all;
+    kept_all = cpi_live_feed_put(feed, &events) == CPI_FED && kept_all;
     cpi_events_fini(&events, entities);
     bool empty;
     do {

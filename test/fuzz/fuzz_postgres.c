@@ -332,7 +332,7 @@ static void check(const struct cpi_pg *pg, cp_code code, const cp_error *err)
 }
 
 /* Every id is reported once, if reading succeeds, and none twice. */
-static void read_documents(struct run *run, int64_t until_ms)
+static void read_documents(struct run *run, int64_t search_ms)
 {
     const struct cpi_reader_sink sink = {.context = run,
                                          .documents = take_documents,
@@ -345,7 +345,7 @@ static void read_documents(struct run *run, int64_t until_ms)
     }
     memset(run->reported, 0, sizeof run->reported);
     cp_error err;
-    enum cpi_failure failure = cpi_reader_read(run->reader, run->entity, ids, IDS, &sink, until_ms, &err);
+    enum cpi_failure failure = cpi_reader_read(run->reader, run->entity, ids, IDS, &sink, search_ms, &err);
     check_failure(&run->fetch.pg, failure, &err);
     for (size_t i = 0; i < IDS; i++) {
         REQUIRE(failure != CPI_FAILURE_NONE || run->reported[i] == 1);

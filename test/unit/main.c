@@ -17,6 +17,7 @@ static const struct {
     {"backoff", backoff_suite},
     {"bell", bell_suite},
     {"config", config_suite},
+    {"crowd", crowd_suite},
     {"error", error_suite},
     {"event", event_suite},
     {"fence", fence_suite},

@@ -13,6 +13,7 @@ Suite *backoff_suite(void);
 Suite *bell_suite(void);
 Suite *config_suite(void);
 Suite *error_suite(void);
+Suite *crowd_suite(void);
 Suite *event_suite(void);
 Suite *fence_suite(void);
 Suite *id_suite(void);

@@ -54,6 +54,30 @@ START_TEST(null_means_no_key)
 }
 END_TEST
 
+/* One that does not come is set aside before the configured half minute, and costs the others little from then on. */
+START_TEST(one_that_hangs_holds_few_up)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f);
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("threads", "1"));
+    define_customer_get(
+        f, "if id = 7 and exists (select from customer c where c.id_customer = 7 and c.name = 'hangs') then"
+           " perform pg_sleep(60); end if;");
+    sql(f, "update customer set name = case when id_customer = 7 then 'hangs' else 'changed' end");
+    expect_stale(f, "id_customer = 7");
+    REQUIRE_INT(count_logged(f, "customer 7: Postgres: canceling statement due to statement timeout"), ==, 1);
+    for (int i = 0; i < 20; i++) { /* with one that hangs and changes all the time */
+        sqlf(f, "update customer set name = 'again %d' where id_customer = 8", i);
+        sql(f, "update customer set name = 'hangs' where id_customer = 7");
+    }
+    expect_stale(f, "id_customer = 7");
+    sql(f, "update customer set name = 'well' where id_customer = 7");
+    expect_customers(f);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 /* With errors of every class: what a server in trouble says can as well be the function's own word about one row. */
 START_TEST(some_fail_and_the_others_are_served)
 {
@@ -196,6 +220,7 @@ Suite *failing_suite(void)
     TCase *tcase = tcase_create("fetches");
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, null_means_no_key);
+    tcase_add_test(tcase, one_that_hangs_holds_few_up);
     tcase_add_test(tcase, some_fail_and_the_others_are_served);
     tcase_add_test(tcase, failing_documents_stay);
     tcase_add_test(tcase, many_fail);

@@ -58,6 +58,12 @@ static void fake_watch(void *connection, bool (*watch)(void *context), void *con
     (void)context;
 }
 
+static void fake_limit(void *connection, int timeout_ms)
+{
+    (void)connection;
+    (void)timeout_ms;
+}
+
 static enum cpi_failure fake_prepare(void *connection, uint32_t entity, cp_error *err)
 {
     struct fake_postgres *postgres = connection;
@@ -129,6 +135,7 @@ const struct cpi_reader_ops fake_postgres_ops = {.open = fake_open,
                                                  .is_open = fake_is_open,
                                                  .close = fake_close,
                                                  .watch = fake_watch,
+                                                 .limit = fake_limit,
                                                  .prepare = fake_prepare,
                                                  .run = fake_run,
                                                  .next = fake_next,

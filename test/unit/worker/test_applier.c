@@ -44,7 +44,7 @@ static bool work_on(enum cpi_queue queue)
     uint32_t handles[FAKE_BATCH];
     uint32_t n = cpi_idset_peek(set, queue, handles, cpi_applier_batch(applier));
     ck_assert_uint_gt(n, 0);
-    return cpi_applier_work(applier, handles, n, &err);
+    return cpi_applier_work(applier, handles, n, 1000, &err);
 }
 
 static bool work(void)
