@@ -120,10 +120,16 @@ static uint32_t room_of(const struct cpi_live_feed *feed, uint32_t index)
 static bool make_room(struct kept *kept, const struct cpi_event *event, uint32_t room, enum cpi_fed *fed)
 {
     uint32_t handle = 0;
-    if (cpi_idset_total(kept->set) < room || cpi_idset_find(kept->set, event->entity, &event->id) != 0) {
+    if (cpi_idset_total(kept->set) < room) {
         return true;
     }
-    if (event->in_crowd || cpi_idset_peek(kept->set, CPI_CROWD, &handle, 1) == 0) {
+    if (event->in_crowd) {
+        return false;
+    }
+    if (cpi_idset_find(kept->set, event->entity, &event->id) != 0) {
+        return true;
+    }
+    if (cpi_idset_peek(kept->set, CPI_CROWD, &handle, 1) == 0) {
         return false;
     }
     cpi_idset_remove(kept->set, handle);

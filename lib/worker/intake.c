@@ -119,8 +119,7 @@ static void take(struct cpi_intake *intake, struct cpi_event *event, enum cpi_ri
 {
     if (!cpi_event_is_id(event)) {
         take_question(intake, event, kind);
-    } else if (event->in_crowd && is_crowded(intake) &&
-               cpi_idset_find(intake->set, event->entity, &event->id) == 0) { /* one that is there needs no room */
+    } else if (event->in_crowd && is_crowded(intake)) {
         crowd_out(intake, event);
     } else {
         add(intake, event, kind);
