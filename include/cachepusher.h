@@ -136,7 +136,8 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *                         columns, partitions, materialized views, enums, policies, settings of the role) and to resync
  *                         what hangs on it; 0: never; 0 to 3,600,000. Default: 5,000
  *     connect_timeout_ms  for one attempt to connect; 100 to 600,000. Default: 5,000
- *     fetch_timeout_ms    for one statement of a worker, or one page of a listing; 100 to 86,400,000. Default: 30,000
+ *     fetch_timeout_ms    for one statement that reads a document by itself, or one page of a listing; a worker's
+ *                         batches have 5 s; 100 to 86,400,000. Default: 30,000
  *     redis_timeout_ms    for Redis to take and answer one batch; 100 to 600,000. Default: 5,000
  *     audit_per_second    documents compared with Redis in the background each second, to find what no trigger has
  *                         announced; 0: none; in a file also "audit": {"per_second": N}; 0 to 100,000. Default: 0
