@@ -272,6 +272,13 @@ static enum cpi_failure read_at_once(struct cpi_reader *reader, struct request *
     return failure;
 }
 
+/* Only whoever has all the time gives it to an id that is alone: to be served, it need not share it with others. */
+static void limit_search(struct cpi_reader *reader, uint32_t n)
+{
+    bool is_patient = reader->timeout_ms == 0 && n == 1;
+    reader->ops->limit(reader->connection, is_patient ? 0 : SEARCH_TIMEOUT_MS);
+}
+
 /* Reads those of a list that have no row yet. */
 static enum cpi_failure read_list(struct cpi_reader *reader, struct request *request, uint32_t *positions, uint32_t n,
                                   cp_error *err)
@@ -291,9 +298,7 @@ static enum cpi_failure read_list(struct cpi_reader *reader, struct request *req
         bool has_end = request->search_ms != CPI_READER_NO_LIMIT;
         request->until_ms = has_end ? cpi_now_ms() + request->search_ms : CPI_READER_NO_LIMIT;
     }
-    if (reader->timeout_ms > SEARCH_TIMEOUT_MS) {
-        reader->ops->limit(reader->connection, SEARCH_TIMEOUT_MS);
-    }
+    limit_search(reader, n / 2);
     failure = read_list(reader, request, positions, n / 2, err);
     if (failure != CPI_FAILURE_NONE) {
         return failure;
@@ -302,6 +307,7 @@ static enum cpi_failure read_list(struct cpi_reader *reader, struct request *req
         request->sink->untried(request->sink->context, positions + n / 2, n - n / 2);
         return CPI_FAILURE_NONE;
     }
+    limit_search(reader, n - n / 2);
     return read_list(reader, request, positions + n / 2, n - n / 2, err);
 }
 
