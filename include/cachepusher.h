@@ -275,7 +275,8 @@ typedef struct cp_stats {
     bool listening; /* changes are listened for; false: not the writer, or not connected */
     /* Since the start: */
     uint64_t unreadable; /* ids in notifications and listings that cannot be ids of their entity */
-    uint64_t strangers;  /* looks, one a second, at which another role held the lock of the lease */
+    uint64_t strangers;  /* looks, one a second, at which another role held the lock of the lease, or that
+                          * of the listener */
     uint64_t doubled;    /* documents of a fetch function beyond the first for an id, which alone is stored */
 } cp_stats;
 

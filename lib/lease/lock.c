@@ -9,11 +9,12 @@
 #define KEY_OF(text, seed) "pg_catalog.hashtextextended('cachepusher ' operator(pg_catalog.||) " text ", " seed ")"
 #define KEY(text) KEY_OF(text, "0")
 #define LISTENER_KEY(text) KEY_OF(text, "1")
-#define IS_LOCK_OF(l, key)                                                                                             \
-    l ".locktype operator(pg_catalog.=) 'advisory' and " l ".objsubid operator(pg_catalog.=) 1 and " l ".granted and"  \
+#define NAMES_LOCK(l, key)                                                                                             \
+    l ".locktype operator(pg_catalog.=) 'advisory' and " l ".objsubid operator(pg_catalog.=) 1 and"                    \
       " " l ".database operator(pg_catalog.=) (select oid from pg_catalog.pg_database"                                 \
       " where datname operator(pg_catalog.=) pg_catalog.current_database()) and (" l ".classid::bigint"                \
       " operator(pg_catalog.<<) 32 operator(pg_catalog.|) " l ".objid::bigint) operator(pg_catalog.=) " key
+#define IS_LOCK_OF(l, key) l ".granted and " NAMES_LOCK(l, key)
 #define IS_LOCK(l, text) IS_LOCK_OF(l, KEY(text))
 
 /* The holder's process, whether it is the session of token $2, whether it is silent, a line for people. What another
@@ -81,8 +82,8 @@ cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *to
 }
 
 /* Shared: a former session that cannot be ended now must not keep us from listening. Whether one may be ended is
- * decided beforehand, since a refusal would fail the statement. */
-static const char claim_sql[] = "select pg_catalog.pg_advisory_lock_shared(" LISTENER_KEY(
+ * decided beforehand, since a refusal would fail the statement. Never waited for: any role can hold it, for ever. */
+static const char claim_sql[] = "select pg_catalog.pg_try_advisory_lock_shared(" LISTENER_KEY(
     "$1") "),"
           " pg_catalog.count(pg_catalog.pg_terminate_backend(l.pid))"
           " from (select l.pid from pg_catalog.pg_locks l"
@@ -90,12 +91,42 @@ static const char claim_sql[] = "select pg_catalog.pg_advisory_lock_shared(" LIS
           " where l.pid operator(pg_catalog.<>) pg_catalog.pg_backend_pid()"
           " and pg_catalog.pg_has_role(a.usesysid, 'MEMBER') and " IS_LOCK_OF("l", LISTENER_KEY("$1")) ") as l";
 
-cp_code cpi_lock_claim_listening(struct cpi_pg *pg, const char *name, cp_error *err)
+/* Who keeps others from sharing it. Whoever waits for it does so too. */
+static const char squatter_sql[] =
+    "select l.pid, pg_catalog.concat('Postgres process ', l.pid, ' of role ', a.usename)"
+    " from pg_catalog.pg_locks l join pg_catalog.pg_stat_activity a on a.pid operator(pg_catalog.=) l.pid"
+    " where l.mode operator(pg_catalog.=) 'ExclusiveLock' and a.usename operator(pg_catalog.<>) session_user"
+    " and " NAMES_LOCK("l", LISTENER_KEY("$1")) " limit 1";
+
+static cp_code find_squatter(struct cpi_pg *pg, const char *name, struct cpi_lock_holder *stranger, cp_error *err)
 {
     struct cpi_pg_parameter parameter = {.value = name};
-    struct cpi_rows *claimed = cpi_pg_query(pg, claim_sql, &parameter, 1, false, err);
-    cpi_rows_free(claimed);
-    return claimed != NULL ? CP_OK : CP_ERR_POSTGRES;
+    struct cpi_rows *rows = cpi_pg_query(pg, squatter_sql, &parameter, 1, false, err);
+    if (rows == NULL) {
+        return CP_ERR_POSTGRES;
+    }
+    stranger->exists = cpi_rows_count(rows) > 0;
+    if (stranger->exists) {
+        snprintf(stranger->pid, sizeof stranger->pid, "%s", cpi_rows_value(rows, 0, 0));
+        snprintf(stranger->line, sizeof stranger->line, "%s", cpi_rows_value(rows, 0, 1));
+    }
+    cpi_rows_free(rows);
+    return stranger->exists ? CP_OK
+                            : cpi_error(err, CP_ERR_POSTGRES, true,
+                                        "the lock of those that listen is held by another session of our role");
+}
+
+cp_code cpi_lock_claim_listening(struct cpi_pg *pg, const char *name, struct cpi_lock_holder *stranger, cp_error *err)
+{
+    struct cpi_pg_parameter parameter = {.value = name};
+    *stranger = (struct cpi_lock_holder){.exists = false};
+    struct cpi_rows *rows = cpi_pg_query(pg, claim_sql, &parameter, 1, false, err);
+    if (rows == NULL) {
+        return CP_ERR_POSTGRES;
+    }
+    bool claimed = cpi_rows_is_true(rows, 0);
+    cpi_rows_free(rows);
+    return claimed ? CP_OK : find_squatter(pg, name, stranger, err);
 }
 
 cp_code cpi_lock_end_session(struct cpi_pg *pg, const char *pid, cp_error *err)

@@ -31,8 +31,9 @@ cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *to
 
 /* Marks pg's session as the one that listens, and ends every other session of the name that does: one whose client is
  * gone or frozen would keep Postgres' notification queue from being emptied, until the application's commits fail. To
- * be called by whoever holds the lease. Where another role's session is not ours to end it stays. */
-cp_code cpi_lock_claim_listening(struct cpi_pg *pg, const char *name, cp_error *err);
+ * be called by whoever holds the lease. Where another role's session is not ours to end it stays. If another role keeps
+ * us from marking it, that is no failure: *stranger then exists, with its pid and line. */
+cp_code cpi_lock_claim_listening(struct cpi_pg *pg, const char *name, struct cpi_lock_holder *stranger, cp_error *err);
 
 /* Ends a session by its process' id. */
 cp_code cpi_lock_end_session(struct cpi_pg *pg, const char *pid, cp_error *err);

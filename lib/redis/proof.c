@@ -184,8 +184,8 @@ static cp_code prove_marker(struct proof *proof, const char *marker, cp_error *e
             return cpi_error(err, why.code, true, "%s", why.message);
         }
         warn(proof,
-             "without the marker, FLUSHALL, evictions and older data may go unnoticed (ACL SETUSER NAME +incr "
-             "~cachepusher:marker:*)",
+             "without the marker, FLUSHALL, evictions and older data may go unnoticed (ACL SETUSER NAME +set "
+             "+incr +del ~cachepusher:marker:*)",
              &why);
     }
     return CP_OK;

@@ -82,6 +82,11 @@ static cp_code parse_unix(struct cpi_redis_address *address, const char *path, c
     if (*path == '\0') {
         return address_reject(err, "the path of the socket is missing");
     }
+    /* A path is shown in messages. Whoever writes it like a URI means a password, which must not be. */
+    if (strpbrk(path, "@?") != NULL || strstr(path, "//") != NULL) {
+        return address_reject(err, "the path of a socket has an @, a ? or //; a password can be given in a redis:// "
+                                   "URI only");
+    }
     if (strlen(path) >= sizeof((struct sockaddr_un *)NULL)->sun_path) {
         return address_reject(err, "the path of the socket is longer than a socket's path may be");
     }

@@ -388,12 +388,16 @@ void cpi_resync_join(struct cpi_resync *resync)
     cpi_thread_join(&resync->thread);
 }
 
+/* A stop during the first warm-up owes only what was received: everything else it does again at the next start. */
 bool cpi_resync_is_incomplete(const struct cpi_resync *resync)
 {
-    struct cpi_requests *requests = resync->env->requests;
-    return (resync->taken & (1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE | 1u << CP_CAUSE_UNREADABLE)) != 0 ||
-           cpi_requests_has(requests, CP_CAUSE_OVERFLOW) || cpi_requests_has(requests, CP_CAUSE_TRUNCATE) ||
-           cpi_requests_has(requests, CP_CAUSE_UNREADABLE);
+    unsigned received = 1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE | 1u << CP_CAUSE_UNREADABLE;
+    unsigned counted = resync->ready ? ~(1u << CP_CAUSE_START) : received;
+    unsigned owed = resync->taken;
+    for (int cause = 0; cause < CP_CAUSES; cause++) {
+        owed |= cpi_requests_has(resync->env->requests, (cp_cause)cause) ? 1u << cause : 0;
+    }
+    return (owed & counted) != 0;
 }
 
 void cpi_resync_destroy(struct cpi_resync *resync)

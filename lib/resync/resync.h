@@ -28,8 +28,8 @@ void cpi_resync_wake(struct cpi_resync *resync);
 
 void cpi_resync_join(struct cpi_resync *resync);
 
-/* After the threads have ended: whether a resync was requested in place of received events (a "*", or ids that had to
- * be dropped) and has not been completed. */
+/* After the threads have ended: whether a resync was requested and has not been completed. Before the first one has,
+ * only those count that stand for received events (a "*", or ids that had to be dropped). */
 bool cpi_resync_is_incomplete(const struct cpi_resync *resync);
 
 void cpi_resync_destroy(struct cpi_resync *resync);

@@ -146,12 +146,28 @@ static void notify_close(struct cpi_source *source)
     notify->barrier = 0;
 }
 
+/* The lock only tells our sessions from each other: whoever takes it must not make us deaf. */
+static cp_code claim_listening(struct notify *notify, cp_error *err)
+{
+    const struct cpi_env *env = notify->env;
+    struct cpi_lock_holder stranger;
+    cp_code code = cpi_lock_claim_listening(&notify->pg, cpi_config_name(env->config), &stranger, err);
+    if (code == CP_OK && stranger.exists) {
+        cpi_stats_add(env->stats, CPI_STAT_STRANGERS, 1);
+        cpi_log(&env->log, CP_LOG_ERROR,
+                "listener: its lock is held or waited for by %s, which is not our role: listening without it "
+                "(select pg_terminate_backend(%s))",
+                stranger.line, stranger.pid);
+    }
+    return code;
+}
+
 /* What is listened to has to be the database that the lease is held in: an address may lead elsewhere than before. */
 static cp_code notify_open(struct cpi_source *source, cp_error *err)
 {
     struct notify *notify = notify_of(source);
     cp_code code = cpi_pg_open(&notify->pg, err);
-    code = code == CP_OK ? cpi_lock_claim_listening(&notify->pg, cpi_config_name(notify->env->config), err) : code;
+    code = code == CP_OK ? claim_listening(notify, err) : code;
     code = code == CP_OK ? cpi_subscribe(&notify->pg, notify->env, err) : code;
     code = code == CP_OK ? cpi_lease_confirm(notify->env->lease, &notify->pg, err) : code;
     if (code != CP_OK) {

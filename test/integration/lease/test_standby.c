@@ -495,6 +495,32 @@ START_TEST(a_stranger_that_holds_the_lock_is_named)
 }
 END_TEST
 
+/* The daemon's role is an ordinary one, that may not end the stranger's session. */
+START_TEST(a_stranger_that_holds_the_listeners_lock_makes_nobody_deaf)
+{
+    struct fixture *f = fixture_open();
+    insert_customers(f);
+    sqlf(f, "drop role if exists %s_stranger; create role %s_stranger login", f->database, f->database);
+    sql(f, "grant select on customer, address to cp_password");
+    char text[700];
+    snprintf(text, sizeof text, "%s user=%s_stranger", f->dsn, f->database);
+    PGconn *stranger = connect_postgres(text);
+    REQUIRE(PQstatus(stranger) == CONNECTION_OK);
+    snprintf(text, sizeof text, "select pg_advisory_lock(hashtextextended('cachepusher %s', 1))", f->prefix);
+    sql_on(stranger, text);
+    snprintf(text, sizeof text, "%s user=cp_password password=secret", f->dsn);
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("postgres", text));
+    REQUIRE_INT(count_logged(f, "listening without it"), >, 0);
+    REQUIRE_INT(stats_of(syncer).strangers, >, 0);
+    sql(f, "update customer set name = 'heard'");
+    expect_customers(f);
+    stop_syncer(f, syncer);
+    PQfinish(stranger);
+    sqlf(f, "drop role %s_stranger", f->database);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(a_standby_can_be_refused)
 {
     struct fixture *f = fixture_open();
@@ -540,6 +566,7 @@ Suite *standby_suite(void)
     tcase_add_test(tcase, an_idle_owner_keeps_the_lease);
     tcase_add_test(tcase, a_frozen_session_of_the_lease_is_inherited);
     tcase_add_test(tcase, a_stranger_that_holds_the_lock_is_named);
+    tcase_add_test(tcase, a_stranger_that_holds_the_listeners_lock_makes_nobody_deaf);
     tcase_add_test(tcase, a_standby_can_be_refused);
     suite_add_tcase(suite, tcase);
     return suite;

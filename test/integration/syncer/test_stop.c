@@ -204,6 +204,25 @@ START_TEST(stopped_before_a_resync_has_ended)
 }
 END_TEST
 
+/* Whatever a resync was requested for, CP_OK would say that nothing is left to be done. */
+START_TEST(stopped_before_a_requested_resync_has_ended)
+{
+    struct fixture *f = fixture_open();
+    PGconn *holder = connect_again(f);
+    insert_customers(f);
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    sql_on(holder, "begin; lock table customer in access exclusive mode"); /* it cannot be listed */
+    REQUIRE_INT(terminate_backends(f, "cachepusher listener"), ==, 1);
+    WAIT_UNTIL(count_logged(f, "resync: listener connected again") == 1);
+    cp_error err = {0};
+    REQUIRE_INT(cp_syncer_stop(syncer, 1000, &err), ==, CP_ERR_TIMEOUT);
+    REQUIRE_CONTAINS(err.message, "resync");
+    destroy_syncer(f, syncer);
+    disconnect(f, holder);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(stopped_twice_or_not_at_all)
 {
     struct fixture *f = fixture_open();
@@ -268,6 +287,7 @@ Suite *stop_suite(void)
     tcase_add_test(tcase, the_grace_passes);
     tcase_add_test(tcase, stopped_before_it_is_ready);
     tcase_add_test(tcase, stopped_before_a_resync_has_ended);
+    tcase_add_test(tcase, stopped_before_a_requested_resync_has_ended);
     tcase_add_test(tcase, stopped_twice_or_not_at_all);
     tcase_add_test(tcase, stopped_from_several_threads);
     suite_add_tcase(suite, tcase);

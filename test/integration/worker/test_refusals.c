@@ -135,6 +135,7 @@ START_TEST(the_marker_is_forbidden)
     let_in(&forbidden);
     insert_customers(f);
     cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("redis", forbidden.redis));
+    REQUIRE_INT(count_logged(f, "+set +incr +del ~cachepusher:marker:*"), >, 0);
     require_customers(f);
 
     for (uint64_t round = 1; round <= 2; round++) {

@@ -28,7 +28,7 @@ static const struct sample samples[] = {
     {"redis://:p@ss:word@h", "h:6379", NULL, "p@ss:word", 0},
     {"redis://:@h", "h:6379", NULL, NULL, 0},
     {"unix:/run/redis.sock", "unix:/run/redis.sock", NULL, NULL, 0},
-    {"unix:redis:@1.sock", "unix:redis:@1.sock", NULL, NULL, 0},
+    {"unix:redis:1.sock", "unix:redis:1.sock", NULL, NULL, 0},
 };
 
 static void assert_same(const char *actual, const char *expected)
@@ -82,6 +82,10 @@ static const struct {
     {"[::1%]", "not an IPv6 address"},
     {"[0000:0000:0000:0000:0000:0000:0000:0000:0000:0000]", "not an IPv6 address"},
     {"unix:", "path of the socket is missing"},
+    {"unix:ann:hunter2@/run/redis.sock", "an @, a ? or //"},
+    {"unix://:hunter2@/run/redis.sock", "an @, a ? or //"},
+    {"unix:///run/hunter2", "an @, a ? or //"},
+    {"unix:/run/redis.sock?password=hunter2", "an @, a ? or //"},
     {"unix:/"
      "012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789012"
      "3456789"
