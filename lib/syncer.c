@@ -334,8 +334,7 @@ cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
     pthread_mutex_unlock(&syncer->lifecycle);
 
     if (unsettled == 0 && resync_incomplete) {
-        return cpi_error(err, CP_ERR_TIMEOUT, false,
-                         "a resync was cut short; the next warm-up takes its place");
+        return cpi_error(err, CP_ERR_TIMEOUT, false, "a resync was cut short; the next warm-up takes its place");
     }
     if (unsettled == 0) {
         return CP_OK;

@@ -90,7 +90,9 @@ static const struct cpi_setting settings[] = {
     {.kind = CPI_SETTING_TIME,
      .offset = AT(fetch_timeout_ms),
      SETTING("fetch_timeout_ms", CP_SETTING_NUMBER, .min = 100, .max = 86400000, .initial = "30000", .value = "MS",
-             .unit = "milliseconds", .help = "for one statement that reads a document by itself, or one page of a listing; a worker's batches have 5 s")},
+             .unit = "milliseconds",
+             .help = "for one statement that reads a document by itself, or one page of a listing; a worker's batches "
+                     "have 5 s")},
     {.kind = CPI_SETTING_TIME,
      .offset = AT(redis_timeout_ms),
      SETTING("redis_timeout_ms", CP_SETTING_NUMBER, .min = 100, .max = 600000, .initial = "5000", .value = "MS",

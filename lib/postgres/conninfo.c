@@ -19,10 +19,17 @@ static bool is_ambiguous(const char *value)
     return at != NULL && (strchr(at + 1, '@') != NULL || memchr(rest, '/', (size_t)(at - rest)) != NULL);
 }
 
-/* Whether a list is of numbers, or of nothing. */
+/* Whether a list is of ports, or of nothing. */
 static bool are_ports(const char *ports)
 {
-    return ports == NULL || ports[strspn(ports, "0123456789,")] == '\0';
+    while (ports != NULL && *ports != '\0') {
+        size_t digits = strspn(ports, "0123456789");
+        if (digits > 5 || (digits > 0 && strtol(ports, NULL, 10) > 65535) || strchr(",", ports[digits]) == NULL) {
+            return false;
+        }
+        ports += digits + (ports[digits] == ',');
+    }
+    return true;
 }
 
 static const char *option_of(const PQconninfoOption *options, const char *keyword)
@@ -76,7 +83,7 @@ cp_code cpi_conninfo_check(const char *value, cp_error *err)
     }
     if (!numbered) {
         return cpi_error(err, CP_ERR_CONFIG, false,
-                         "postgres: the port is not a number (is \"@HOST\" missing behind the password? Expected "
+                         "postgres: the port is not one (is \"@HOST\" missing behind the password? Expected "
                          "\"postgresql://USER:PASSWORD@HOST:PORT/DATABASE\")");
     }
     return CP_OK;

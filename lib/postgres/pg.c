@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "postgres/conninfo.h"
 #include "postgres/hosts.h"
+#include "postgres/message.h"
 
 #include <libpq-fe.h>
 
@@ -162,14 +163,9 @@ static bool calls_for_reconnect(const struct cpi_pg *pg, const PGresult *result)
 static cp_code statement_failed(struct cpi_pg *pg, const PGresult *result, cp_error *err)
 {
     const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *hint = PQresultErrorField(result, PG_DIAG_MESSAGE_HINT);
-    if (message != NULL && strstr(message, "row-level security") != NULL) {
-        hint = "the daemon's role would not see all rows: give it BYPASSRLS, or make the function security definer";
-    }
     bool trouble = calls_for_reconnect(pg, result);
-    cpi_error(err, CP_ERR_POSTGRES, trouble, "Postgres: %s%s%s%s",
-              message != NULL ? message : PQresultErrorMessage(result), hint != NULL ? " (" : "",
-              hint != NULL ? hint : "", hint != NULL ? ")" : "");
+    cpi_message_of_server(message != NULL ? message : PQresultErrorMessage(result),
+                          PQresultErrorField(result, PG_DIAG_MESSAGE_HINT), trouble, err);
     pg->failure = CPI_FAILURE_STATEMENT;
     return trouble ? give_up(pg) : CP_ERR_POSTGRES;
 }

@@ -368,6 +368,16 @@ static cp_code take_over(struct cpi_redis *redis, cp_error *err)
     return CP_OK;
 }
 
+/* A right that is missing is named with what gives it. */
+static void advise(cp_error *err)
+{
+    size_t length = strlen(err->message);
+    if (strstr(err->message, "NOPERM") != NULL) {
+        snprintf(err->message + length, sizeof err->message - length,
+                 " (ACL SETUSER NAME +ping +select +client|id +client|setname +client|kill)");
+    }
+}
+
 cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
 {
     cpi_redis_close(redis);
@@ -380,6 +390,7 @@ cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
     if (authenticate(redis, err) != CP_OK || take_over(redis, err) != CP_OK ||
         cpi_redis_check_primary(redis, err) != CP_OK || greet(redis, 3, set_name, err) != CP_OK) {
         cpi_redis_close(redis);
+        advise(err);
         return CP_ERR_REDIS;
     }
     return CP_OK;

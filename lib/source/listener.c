@@ -10,6 +10,7 @@
 #include "source/relay.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,13 +33,15 @@ struct cpi_listener {
     struct cpi_relay relay;
     struct cpi_backoff backoff;
     int64_t retry_at_ms;
-    uint64_t term;     /* of the lease, when the source was opened */
-    int64_t barrier;   /* handed to the live feed and not yet confirmed; 0: none */
-    bool has_backlog;  /* the live feed holds something, perhaps: its next flush tells */
-    bool is_listening; /* the source is open */
-    bool has_listened; /* once at least */
-    bool has_flushed;  /* or need not */
-    bool away;         /* an outage has been logged */
+    uint64_t term;                               /* of the lease, when the source was opened */
+    int64_t barrier;                             /* handed to the live feed and not yet confirmed; 0: none */
+    bool has_backlog;                            /* the live feed holds something, perhaps: its next flush tells */
+    bool is_listening;                           /* the source is open */
+    bool has_listened;                           /* once at least */
+    bool has_flushed;                            /* or need not */
+    bool away;                                   /* an outage has been logged */
+    char why[sizeof((cp_error *)NULL)->message]; /* its reason, as last logged; another one is logged, too */
+    struct cpi_log_limit losing;
     struct cpi_log_limit overflowing;
     struct cpi_asking asking;
 };
@@ -147,7 +150,11 @@ static void listener_note_failure(struct cpi_listener *listener, const cp_error 
     listener->retry_at_ms = cpi_now_ms() + cpi_backoff_next(&listener->backoff);
     cpi_stats_add(env->stats, CPI_STAT_RETRIES, 1);
     if (cpi_stop_phase(env->stop) == CPI_RUNNING) {
-        cpi_log(&env->log, listener->away ? CP_LOG_DEBUG : CP_LOG_WARN, "listener: %s; connecting again", why->message);
+        bool is_news = !listener->away || strcmp(listener->why, why->message) != 0;
+        if (is_news) {
+            cpi_log_limited(&env->log, &listener->losing, CP_LOG_WARN, "listener: %s; connecting again", why->message);
+        }
+        snprintf(listener->why, sizeof listener->why, "%s", why->message);
         listener->away = true;
     }
 }

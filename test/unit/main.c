@@ -28,6 +28,7 @@ static const struct {
     {"keyspace", keyspace_suite},
     {"lane", lane_suite},
     {"lease", lease_suite},
+    {"message", message_suite},
     {"orphans", orphans_suite},
     {"reader", reader_suite},
     {"random", random_suite},

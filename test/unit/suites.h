@@ -23,6 +23,7 @@ Suite *key_suite(void);
 Suite *keyspace_suite(void);
 Suite *lane_suite(void);
 Suite *lease_suite(void);
+Suite *message_suite(void);
 Suite *orphans_suite(void);
 Suite *reader_suite(void);
 Suite *random_suite(void);

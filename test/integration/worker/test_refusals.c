@@ -183,6 +183,27 @@ START_TEST(the_marker_is_forbidden_and_one_entity_read)
 }
 END_TEST
 
+/* What a connection needs before anything else is named with what gives it. */
+START_TEST(a_connection_is_not_allowed_what_it_needs)
+{
+    static const char *const rights[] = {"ping", "client|id", "client|setname", "client|list", "client|kill"};
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
+        struct fixture *f = fixture_open();
+        own_redis_start(f);
+        become_admin(f);
+        redis_run(f, "ACL SETUSER default -%s", rights[i]);
+        cp_syncer *syncer = make_syncer(f, NULL, NO_SETTINGS);
+        cp_error err = {0};
+        REQUIRE_INT(cp_syncer_start(syncer, &err), ==, CP_ERR_REDIS);
+        char cure[32];
+        snprintf(cure, sizeof cure, "+%s", rights[i]);
+        REQUIRE(strstr(err.message, "ACL SETUSER NAME") != NULL && strstr(err.message, cure) != NULL);
+        destroy_syncer(f, syncer);
+        fixture_close(f);
+    }
+}
+END_TEST
+
 Suite *refusals_suite(void)
 {
     Suite *suite = suite_create("refusals");
@@ -191,6 +212,7 @@ Suite *refusals_suite(void)
     tcase_add_test(tcase, one_document_is_too_large);
     tcase_add_test(tcase, keys_of_one_entity_are_forbidden);
     tcase_add_test(tcase, the_marker_is_forbidden);
+    tcase_add_test(tcase, a_connection_is_not_allowed_what_it_needs);
     tcase_add_test(tcase, the_marker_is_forbidden_and_one_entity_read);
     suite_add_tcase(suite, tcase);
     return suite;

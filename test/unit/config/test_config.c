@@ -164,6 +164,8 @@ static const struct {
     {"postgres", "hunter2", "postgres: not a libpq connection string"},
     {"postgres", "password=hunter2 hunter2", "postgres: not a libpq connection string"},
     {"postgres", "hunter2=1", "postgres: not a libpq connection string"},
+    {"postgres", "postgresql://ann:123456/shop", "postgres: the port is not one"},
+    {"postgres", "postgresql://ann:70000/shop", "postgres: the port is not one"},
     {"postgres", "postgresql://ann:hunter2@[::1/shop", "postgres: not a libpq connection string"},
     {"redis", "redis://hunter2@h", "redis: a colon is missing before the password"},
     {"redis", "h:hunter2", "redis: the port is not a number"},
