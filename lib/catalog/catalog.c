@@ -205,25 +205,38 @@ static bool renew(struct cpi_catalog *catalog, cp_error *err)
 }
 
 /* An entity whose documents can be read again may have been changed in what was not known meanwhile. */
+static void learn_entity(struct cpi_catalog *catalog, uint32_t e)
+{
+    struct watched *watched = &catalog->entities[e];
+    const struct cpi_entity *entity = &catalog->env->config->entities[e];
+    bool complete = false;
+    cp_error err = {0};
+    bool learned =
+        cpi_learn(&catalog->pg, entity, e, &catalog->things, &watched->things, &complete, &err) == CP_OK && complete;
+    if (learned && watched->failing) {
+        note_entity(watched, entity->fetch, "documents can be read again");
+    } else if (!learned && !watched->failing && cpi_stop_phase(catalog->env->stop) == CPI_RUNNING) {
+        cpi_log(&catalog->env->log, CP_LOG_WARN,
+                "%s: its documents could not be read to find what they hang on (%s); until they can, some changes of "
+                "functions and tables may go unnoticed",
+                entity->name, err.message);
+    }
+    watched->failing = !learned;
+    watched->learn = false;
+}
+
+/* What one entity does to the session is no reason to leave the others out. */
 static bool learn(struct cpi_catalog *catalog, bool all, cp_error *err)
 {
     for (uint32_t e = 0; e < catalog->env->config->entity_count; e++) {
-        struct watched *watched = &catalog->entities[e];
-        bool complete = false;
-        if (!all && !watched->learn && !watched->failing) {
-            continue;
-        }
-        if (cpi_learn(&catalog->pg, &catalog->env->config->entities[e], e, &catalog->things, &watched->things,
-                      &complete, err) != CP_OK) {
+        if (!cpi_pg_is_open(&catalog->pg) && cpi_pg_open(&catalog->pg, err) != CP_OK) {
             return false;
         }
-        if (complete && watched->failing) {
-            note_entity(watched, catalog->env->config->entities[e].fetch, "documents can be read again");
+        if (all || catalog->entities[e].learn || catalog->entities[e].failing) {
+            learn_entity(catalog, e);
         }
-        watched->failing = !complete;
-        watched->learn = false;
     }
-    return true;
+    return cpi_pg_is_open(&catalog->pg) || cpi_pg_open(&catalog->pg, err) == CP_OK;
 }
 
 static bool needs_learning(const struct cpi_catalog *catalog)

@@ -139,18 +139,32 @@ static bool ask_catalog(struct cpi_pg *pg, const struct cpi_entity *entity, stru
     return taken;
 }
 
+/* A fetch function that writes fails with 25006 here. That is no sign of a server that has been demoted, which a
+ * session that has run prepared statements would take it for and end. */
+static bool try_documents(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids, cp_error *err)
+{
+    bool proven = pg->proven;
+    pg->proven = false;
+    bool read = find_ids(pg, entity, ids, err) && explain(pg, entity, err) && read_documents(pg, entity, ids, err);
+    pg->proven = proven && cpi_pg_is_open(pg);
+    return read;
+}
+
 cp_code cpi_learn(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, struct cpi_id_array *ids,
                   struct cpi_things *things, bool *complete, cp_error *err)
 {
     static const char begin[] = "begin isolation level read committed read only";
+    *complete = false;
     if (!run_fixed(pg, begin, err)) {
         return CP_ERR_POSTGRES;
     }
-    *complete = find_ids(pg, entity, ids, err) && explain(pg, entity, err) && read_documents(pg, entity, ids, err);
+    *complete = try_documents(pg, entity, ids, err);
+    cp_error unread = *err;
     bool asked = cpi_pg_is_open(pg) && (*complete || (run_fixed(pg, "rollback", err) && run_fixed(pg, begin, err))) &&
                  ask_catalog(pg, entity, ids, things, err);
     if (asked) {
         add_own(things, index);
+        *err = unread;
     }
     return cpi_pg_is_open(pg) && run_fixed(pg, "rollback", err) && asked ? CP_OK : CP_ERR_POSTGRES;
 }

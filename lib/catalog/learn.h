@@ -21,7 +21,7 @@ bool cpi_things_has(const struct cpi_things *things, int64_t thing);
 void cpi_things_fini(struct cpi_things *things);
 
 /* Replaces *things, on success only. *complete: documents and the listing could be read; else it is only what the
- * catalogue knows. `ids` is the caller's, for its memory. Belongs to one thread. */
+ * catalogue knows, and err says why. `ids` is the caller's, for its memory. Belongs to one thread. */
 cp_code cpi_learn(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, struct cpi_id_array *ids,
                   struct cpi_things *things, bool *complete, cp_error *err);
 

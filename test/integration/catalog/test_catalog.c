@@ -149,6 +149,37 @@ START_TEST(policies_and_settings_change)
 }
 END_TEST
 
+static const char two_entities[] =
+    "{\"entities\": [{\"name\": \"w\", \"key\": \"{prefix}:w:{id}\", \"channels\": [\"w\"],"
+    " \"fetch\": \"w_get\", \"list\": \"select id from b\"},"
+    " {\"name\": \"b\", \"key\": \"{prefix}:b:{id}\", \"channels\": [\"b\"], \"fetch\": \"b_get\","
+    " \"list\": \"select id from b\"}]}";
+
+/* The first entity's function writes, which the try to learn what it reads may not. */
+START_TEST(an_entity_that_cannot_be_tried)
+{
+    static const struct kind both[] = {{":w:", "", "select id::text, json_build_object('w', id)::text from public.b"},
+                                       {":b:", "", "select id::text, public.b_get(id)::text from public.b"}};
+    struct fixture *f = fixture_open();
+    sql(f,
+        "create table b (id int primary key); insert into b select generate_series(1, 20); create table seen (id int);"
+        "create table raw (x int); insert into raw values (1); create materialized view mv as select x from raw;"
+        "create function w_get(i int) returns json language plpgsql as $$ begin insert into public.seen values (i);"
+        " return json_build_object('w', i); end $$;"
+        "create function b_get(i int) returns json language sql stable as $$ select json_build_object('b', i) $$");
+    cp_syncer *syncer = run_syncer(f, two_entities, SETTINGS("catalog_check_ms", "100"));
+    expect_equal(f, both, 2);
+    sql(f, "create or replace function b_get(i int) returns json language plpgsql stable as"
+           " $$ begin return json_build_object('b', i, 'mv', (select sum(x) from mv)); end $$");
+    expect_equal(f, both, 2);
+    sql(f, "insert into raw values (2); refresh materialized view mv");
+    expect_equal(f, both, 2);
+    REQUIRE_INT(count_logged(f, "w: its documents could not be read to find what they hang on"), ==, 1);
+    REQUIRE_INT(count_logged(f, "catalogue: "), ==, 0);
+    finish(f, syncer);
+}
+END_TEST
+
 Suite *catalog_suite(void)
 {
     Suite *suite = suite_create("catalog");
@@ -160,6 +191,7 @@ Suite *catalog_suite(void)
     tcase_add_test(tcase, the_connection_is_lost_meanwhile);
     tcase_add_test(tcase, triggers_are_amiss);
     tcase_add_test(tcase, policies_and_settings_change);
+    tcase_add_test(tcase, an_entity_that_cannot_be_tried);
     suite_add_tcase(suite, tcase);
     return suite;
 }
