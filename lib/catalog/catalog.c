@@ -4,6 +4,7 @@
 #include "base/thread.h"
 #include "catalog/catalog_sql.h"
 #include "catalog/learn.h"
+#include "catalog/watched_tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,11 @@ enum {
 
 struct watched {
     struct cpi_things things;
-    bool failing; /* its documents could not be read when last tried */
-    bool changed; /* since the last request of a resync */
-    bool learn;   /* what it hangs on has to be learned again */
+    bool failing;   /* its documents could not be read when last tried */
+    unsigned pause; /* how many looks from one such try to the next, */
+    unsigned wait;  /* and until the next */
+    bool changed;   /* since the last request of a resync */
+    bool learn;     /* what it hangs on has to be learned again */
     unsigned changes;
     char why[WHY_BYTES]; /* the first of these */
 };
@@ -33,6 +36,7 @@ struct cpi_catalog {
     struct cpi_rows *rows; /* the last look; NULL: none yet */
     struct cpi_id_array things;
     struct cpi_id_array names;
+    struct cpi_watched_tables tables;
     char session[40];      /* fingerprint of what new sessions are like; "": none yet */
     bool sessions_changed; /* seen by the last look */
     unsigned looks;
@@ -91,13 +95,19 @@ static void compare_row(struct cpi_catalog *catalog, const struct cpi_rows *rows
                         cpi_catalog_aspects[column]);
         }
     }
-    if (!cpi_rows_is_null(rows, old, CPI_LOOK_TRIGGERS) && cpi_rows_is_null(now, row, CPI_LOOK_TRIGGERS)) {
-        cpi_log(&catalog->env->log, CP_LOG_WARN,
-                "table %s: its triggers are gone, so that changes go unnoticed; cachepusher.watch() makes them anew",
-                cpi_rows_value(now, row, CPI_LOOK_NAME));
-    }
     if (!same(rows, old, now, row, CPI_LOOK_AMISS)) {
         note_amiss(catalog, now, row);
+    }
+}
+
+static void note_watched(struct cpi_catalog *catalog, const struct cpi_rows *now, int row)
+{
+    const char *name = cpi_rows_value(now, row, CPI_LOOK_NAME);
+    if (!cpi_rows_is_null(now, row, CPI_LOOK_WATCHED) &&
+        cpi_watched_tables_note(&catalog->tables, name, atoi(cpi_rows_value(now, row, CPI_LOOK_WATCHED)))) {
+        cpi_log(&catalog->env->log, CP_LOG_WARN,
+                "table %s: its triggers are gone, so that changes go unnoticed; cachepusher.watch() makes them anew",
+                name);
     }
 }
 
@@ -117,6 +127,7 @@ static void compare_looks(struct cpi_catalog *catalog, const struct cpi_rows *no
         } else {
             note_amiss(catalog, now, row);
         }
+        note_watched(catalog, now, row);
     }
     for (; old < cpi_rows_count(rows); old++) {
         note_change(catalog, thing_at(rows, old), cpi_rows_value(rows, old, CPI_LOOK_NAME), "dropped");
@@ -155,13 +166,23 @@ static bool look_at_sessions(struct cpi_catalog *catalog, const struct cpi_rows 
     return rows != NULL;
 }
 
+static bool prepare(struct cpi_pg *pg, cp_error *err)
+{
+    char *sql = NULL;
+    if (asprintf(&sql, "%s%s", cpi_catalog_look_at_relations_sql, cpi_catalog_look_at_others_sql) < 0) {
+        return cpi_pg_no_memory(pg, err) == CP_OK;
+    }
+    bool prepared = cpi_pg_prepare(pg, look_statement, sql, err) == CP_OK;
+    free(sql);
+    return prepared;
+}
+
 static struct cpi_rows *ask(struct cpi_catalog *catalog, cp_error *err)
 {
     struct cpi_pg *pg = &catalog->pg;
     struct cpi_rows *path = cpi_pg_query(pg, cpi_catalog_pin_sql, NULL, 0, false, err);
     struct cpi_rows *now = NULL;
-    if (cpi_rows_count(path) == 1 && look_at_sessions(catalog, path, err) &&
-        (pg->proven || cpi_pg_prepare(pg, look_statement, cpi_catalog_look_sql, err) == CP_OK)) {
+    if (cpi_rows_count(path) == 1 && look_at_sessions(catalog, path, err) && (pg->proven || prepare(pg, err))) {
         struct cpi_pg_parameter parameters[] = {cpi_id_array_parameter(&catalog->things),
                                                 cpi_id_array_parameter(&catalog->names),
                                                 {.value = cpi_rows_value(path, 0, 1)}};
@@ -222,7 +243,15 @@ static void learn_entity(struct cpi_catalog *catalog, uint32_t e)
                 entity->name, err.message);
     }
     watched->failing = !learned;
+    watched->pause = learned ? 0 : watched->pause < LEARN_EVERY_LOOKS / 2 ? 2 * watched->pause + 1 : LEARN_EVERY_LOOKS;
+    watched->wait = watched->pause;
     watched->learn = false;
+}
+
+/* One that fails for good, say because its function writes, costs a try now and then. */
+static bool is_due(const struct watched *watched)
+{
+    return watched->learn || (watched->failing && watched->wait == 0);
 }
 
 /* What one entity does to the session is no reason to leave the others out. */
@@ -232,7 +261,7 @@ static bool learn(struct cpi_catalog *catalog, bool all, cp_error *err)
         if (!cpi_pg_is_open(&catalog->pg) && cpi_pg_open(&catalog->pg, err) != CP_OK) {
             return false;
         }
-        if (all || catalog->entities[e].learn || catalog->entities[e].failing) {
+        if (all || is_due(&catalog->entities[e])) {
             learn_entity(catalog, e);
         }
     }
@@ -243,7 +272,7 @@ static bool needs_learning(const struct cpi_catalog *catalog)
 {
     bool needed = catalog->looks % LEARN_EVERY_LOOKS == 0;
     for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
-        needed = needed || catalog->entities[e].learn || catalog->entities[e].failing;
+        needed = needed || is_due(&catalog->entities[e]);
     }
     return needed;
 }
@@ -259,6 +288,9 @@ static bool look_and_learn(struct cpi_catalog *catalog, cp_error *err)
     }
     if (catalog->sessions_changed && !renew(catalog, err)) {
         return false;
+    }
+    for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
+        catalog->entities[e].wait -= catalog->entities[e].wait > 0;
     }
     bool all = catalog->looks % LEARN_EVERY_LOOKS == 0;
     if (needs_learning(catalog) && (!learn(catalog, all, err) || !look(catalog, err))) {
@@ -382,6 +414,7 @@ void cpi_catalog_destroy(struct cpi_catalog *catalog)
     cpi_rows_free(catalog->rows);
     cpi_id_array_fini(&catalog->things);
     cpi_id_array_fini(&catalog->names);
+    cpi_watched_tables_fini(&catalog->tables);
     free(catalog->entities);
     free(catalog);
 }

@@ -19,25 +19,35 @@ const char cpi_catalog_pin_sql[] =
 /* A column that was given its own type again with USING has another xmin and nothing else; so has a generated one's new
  * expression. A definition that is replaced by the same one counts as none: so are functions deployed.
  *
+ * watch() makes a function for each column, and on a table a trigger of it for each of four kinds of statement, which
+ * are bits of tgtype; where a partitioned table has triggers for each row, they are its partitions', but for TRUNCATE.
+ *
  * "contents": a materialized view's file, which REFRESH replaces, and its counters, for REFRESH CONCURRENTLY. */
 /* clang-format off */
-const char cpi_catalog_look_sql[] =
+const char cpi_catalog_look_at_relations_sql[] =
     "with things as (select (v >> 32)::int as class, (v & 4294967295)::oid as oid from unnest($1::int8[]) v),"
     " functions as (select p.oid, p.proname, p.pronamespace,"
     "   md5(" WITHOUT_PLACES("(to_jsonb(p) - array['proacl', 'proowner', 'procost', 'prorows'])::text") ") as print from pg_proc p"
     "   where p.oid in (select oid from things where class = 2)"
-    "      or p.proname = any (select (parse_ident(f))[cardinality(parse_ident(f))]::name from unnest($2::text[]) f))"
+    "      or p.proname = any (select (parse_ident(f))[cardinality(parse_ident(f))]::name from unnest($2::text[]) f)),"
+    " made as (select t.tgrelid, count(*) as functions, bool_or(t.disabled) as disabled, bool_or(t.for_rows) as for_rows,"
+    "   bool_or(t.kinds <> 60 and not (t.kinds = 32 and position('for each row' in t.prosrc) > 0)) as missing,"
+    "   bool_or(position('made by cachepusher.watch()' in t.prosrc) = 0) as strange"
+    "   from (select t.tgrelid, p.prosrc, bit_or(t.tgtype::int) & 60 as kinds, bool_or(t.tgtype & 1 = 1) as for_rows,"
+    "     bool_or(t.tgenabled in ('D', 'R')) as disabled from pg_trigger t join pg_proc p on p.oid = t.tgfoid"
+    "     where t.tgrelid in (select oid from things where class = 1) and starts_with(t.tgname::text, 'cachepusher_')"
+    "     group by t.tgrelid, p.oid, p.prosrc) t group by t.tgrelid)"
     " select 1::int8 << 32 | c.oid::int8 as thing, c.oid::regclass::text, case"
-    "   when exists (select from pg_trigger t where t.tgrelid = c.oid and t.tgenabled in ('D', 'R')"
-    "     and starts_with(t.tgname::text, 'cachepusher_')) then 'a trigger that announces its changes is disabled'"
+    "   when made.disabled then 'a trigger that announces its changes is disabled'"
+    "   when made.missing then 'a trigger that announces its changes is missing'"
+    "   when made.strange then 'the function of its triggers is not as cachepusher.watch() made it'"
     "   when exists (select from pg_inherits i join pg_trigger t on t.tgrelid = i.inhparent where i.inhrelid = c.oid"
     "     and starts_with(t.tgname::text, 'cachepusher_') and not exists (select from pg_trigger own"
     "     where own.tgrelid = c.oid and own.tgname = t.tgname)) then 'it lacks the triggers of the table it is part of'"
-    "   when exists (select from pg_subscription_rel s join pg_trigger t on t.tgrelid = s.srrelid where s.srrelid = c.oid"
-    "     and starts_with(t.tgname::text, 'cachepusher_') and not exists (select from pg_trigger own"
-    "     where own.tgrelid = c.oid and starts_with(own.tgname::text, 'cachepusher_') and own.tgtype & 1 = 1))"
+    "   when made.functions > 0 and not made.for_rows and exists (select from pg_subscription_rel s where s.srrelid = c.oid)"
     "     then 'a subscription writes to it, which fires triggers for each row only, and it has none'"
     "   end,"
+    "  case when c.relkind in ('r', 'p') and not c.relispartition then coalesce(made.functions, 0) end,"
     "  (select md5(string_agg(" WITHOUT_PLACES("r.ev_action::text") ", ',' order by r.oid)) from pg_rewrite r where r.ev_class = c.oid),"
     "  (select md5(string_agg(concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.xmin, (select d.xmin::text"
     "     from pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum"
@@ -49,16 +59,18 @@ const char cpi_catalog_look_sql[] =
     "  case when c.relkind = 'm' then c.relfilenode::text end,"
     "  case when c.relkind = 'm' then concat_ws(' ', pg_stat_get_tuples_inserted(c.oid),"
     "   pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid)) end,"
-    "  (select md5(string_agg(concat_ws(' ', t.tgname, t.tgenabled, t.tgfoid, t.tgargs), ',' order by t.tgname))"
-    "   from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal),"
+    "  (select md5(string_agg(concat_ws(' ', t.tgname, t.tgenabled, t.tgfoid, t.tgargs, md5(p.prosrc)), ','"
+    "   order by t.tgname)) from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = c.oid and not t.tgisinternal),"
     "  null"
-    " from pg_class c where c.oid in (select oid from things where class = 1)"
+    " from pg_class c left join made on made.tgrelid = c.oid where c.oid in (select oid from things where class = 1)";
+
+const char cpi_catalog_look_at_others_sql[] =
     " union all"
-    " select 2::int8 << 32 | f.oid::int8, f.oid::regprocedure::text, null, f.print, null, null, null, null,"
+    " select 2::int8 << 32 | f.oid::int8, f.oid::regprocedure::text, null, null, f.print, null, null, null, null,"
     "  null, null, null"
     " from functions f where f.oid in (select oid from things where class = 2)"
     " union all"
-    " select 3::int8 << 32 | e.n - 1, e.name, null, (select md5(string_agg(concat_ws(' ', f.oid, f.print), ','"
+    " select 3::int8 << 32 | e.n - 1, e.name, null, null, (select md5(string_agg(concat_ws(' ', f.oid, f.print), ','"
     "   order by f.oid))"
     " from functions f join pg_namespace s on s.oid = f.pronamespace"
     "   where f.proname = e.parts[cardinality(e.parts)]::name"
@@ -67,7 +79,7 @@ const char cpi_catalog_look_sql[] =
     "  null, null, null, null, null, null, null"
     " from (select n, name, parse_ident(name) as parts from unnest($2::text[]) with ordinality u(name, n)) e"
     " union all"
-    " select 4::int8 << 32 | t.oid::int8, format_type(t.oid, null), null, null, null, null, null, null, null, null,"
+    " select 4::int8 << 32 | t.oid::int8, format_type(t.oid, null), null, null, null, null, null, null, null, null, null,"
     "  (select md5(string_agg(l.enumlabel::text, ',' order by l.enumsortorder)) from pg_enum l where l.enumtypid = t.oid)"
     " from pg_type t where t.oid in (select oid from things where class = 4)"
     " order by 1";

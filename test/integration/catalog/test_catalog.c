@@ -132,6 +132,38 @@ START_TEST(triggers_are_amiss)
 }
 END_TEST
 
+START_TEST(a_trigger_is_missing)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f);
+    sql(f, "drop trigger cachepusher_update_id on c");
+    WAIT_UNTIL(count_logged(f, "table public.c: a trigger that announces its changes is missing") == 1);
+    sql(f, "create or replace function cachepusher_pay__c() returns trigger language plpgsql as"
+           " $$ begin return null; end $$");
+    WAIT_UNTIL(
+        count_logged(f, "table public.pay: the function of its triggers is not as cachepusher.watch() made it") == 1);
+    sql(f, "select cachepusher.watch('c', 'id', 'c'); select cachepusher.watch('c', 't', 'other')");
+    sql(f, "alter table c add more int default 5");
+    WAIT_UNTIL(count_logged(f, "(public.c: columns") == 1);
+    REQUIRE_INT(count_logged(f, "table public.c: its triggers are gone"), ==, 0);
+    sql(f, "drop function cachepusher_c__t cascade");
+    WAIT_UNTIL(count_logged(f, "table public.c: its triggers are gone") == 1);
+    finish(f, syncer);
+}
+END_TEST
+
+START_TEST(a_watched_table_is_made_again)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f);
+    sql(f, "begin; create table fresh (like pay including all); drop table pay; alter table fresh rename to pay;"
+           " insert into pay select i, 1, 7 from generate_series(1, 20) i; commit");
+    WAIT_UNTIL(count_logged(f, "table public.pay: its triggers are gone") == 1);
+    expect_equal(f, kinds, 1);
+    finish(f, syncer);
+}
+END_TEST
+
 START_TEST(policies_and_settings_change)
 {
     struct fixture *f = fixture_open();
@@ -191,6 +223,8 @@ Suite *catalog_suite(void)
     tcase_add_test(tcase, the_connection_is_lost_meanwhile);
     tcase_add_test(tcase, triggers_are_amiss);
     tcase_add_test(tcase, policies_and_settings_change);
+    tcase_add_test(tcase, a_trigger_is_missing);
+    tcase_add_test(tcase, a_watched_table_is_made_again);
     tcase_add_test(tcase, an_entity_that_cannot_be_tried);
     suite_add_tcase(suite, tcase);
     return suite;
