@@ -57,7 +57,6 @@ static void note_entity(struct watched *watched, const char *name, const char *w
         snprintf(watched->why, sizeof watched->why, "%s: %s", name, what);
     }
     watched->changed = true;
-    watched->learn = true;
 }
 
 static void note_change(struct cpi_catalog *catalog, int64_t thing, const char *name, const char *what)
@@ -66,6 +65,7 @@ static void note_change(struct cpi_catalog *catalog, int64_t thing, const char *
         struct watched *watched = &catalog->entities[e];
         if (cpi_things_has(&watched->things, thing)) {
             note_entity(watched, name, what);
+            watched->learn = true;
         }
     }
 }
@@ -89,8 +89,8 @@ static void note_amiss(struct cpi_catalog *catalog, const struct cpi_rows *rows,
 static void compare_row(struct cpi_catalog *catalog, const struct cpi_rows *rows, int old, const struct cpi_rows *now,
                         int row)
 {
-    for (int column = CPI_LOOK_FIRST; column < CPI_LOOK_COLUMNS; column++) {
-        if (!same(rows, old, now, row, column)) {
+    for (int column = CPI_LOOK_NAME; column < CPI_LOOK_COLUMNS; column++) {
+        if (cpi_catalog_aspects[column] != NULL && !same(rows, old, now, row, column)) {
             note_change(catalog, thing_at(now, row), cpi_rows_value(now, row, CPI_LOOK_NAME),
                         cpi_catalog_aspects[column]);
         }
@@ -218,6 +218,7 @@ static bool renew(struct cpi_catalog *catalog, cp_error *err)
 {
     for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
         note_entity(&catalog->entities[e], "settings of the role, the database or the server", "changed");
+        catalog->entities[e].learn = true;
     }
     cpi_requests_renew_sessions(catalog->env->requests, true);
     catalog->session[0] = '\0';
@@ -225,25 +226,50 @@ static bool renew(struct cpi_catalog *catalog, cp_error *err)
     return cpi_pg_open(&catalog->pg, err) == CP_OK && look(catalog, err);
 }
 
-/* An entity whose documents can be read again may have been changed in what was not known meanwhile. */
+/* Where nothing has changed, other documents than those read before may lead to more: what is found to be read may have
+ * been changed unnoticed. It is kept, since the next ones need not lead there. */
+static void take_learned(struct cpi_catalog *catalog, uint32_t e, struct cpi_things *learned)
+{
+    struct watched *watched = &catalog->entities[e];
+    const char *fetch = catalog->env->config->entities[e].fetch;
+    if (watched->failing) {
+        note_entity(watched, fetch, "documents can be read again");
+    }
+    if (watched->learn || watched->failing || watched->things.count == 0) {
+        cpi_things_fini(&watched->things);
+        watched->things = *learned;
+        return;
+    }
+    if (cpi_things_take(&watched->things, learned)) {
+        note_entity(watched, fetch, "reads more than was known");
+    }
+    cpi_things_fini(learned);
+}
+
 static void learn_entity(struct cpi_catalog *catalog, uint32_t e)
 {
     struct watched *watched = &catalog->entities[e];
     const struct cpi_entity *entity = &catalog->env->config->entities[e];
+    struct cpi_things learned = {0};
     bool complete = false;
     cp_error err = {0};
-    bool learned =
-        cpi_learn(&catalog->pg, entity, e, &catalog->things, &watched->things, &complete, &err) == CP_OK && complete;
-    if (learned && watched->failing) {
-        note_entity(watched, entity->fetch, "documents can be read again");
-    } else if (!learned && !watched->failing && cpi_stop_phase(catalog->env->stop) == CPI_RUNNING) {
+    bool asked = cpi_learn(&catalog->pg, entity, e, &catalog->things, &learned, &complete, &err) == CP_OK;
+    if (!(asked && complete) && !watched->failing && cpi_stop_phase(catalog->env->stop) == CPI_RUNNING) {
         cpi_log(&catalog->env->log, CP_LOG_WARN,
                 "%s: its documents could not be read to find what they hang on (%s); until they can, some changes of "
                 "functions and tables may go unnoticed",
                 entity->name, err.message);
     }
-    watched->failing = !learned;
-    watched->pause = learned ? 0 : watched->pause < LEARN_EVERY_LOOKS / 2 ? 2 * watched->pause + 1 : LEARN_EVERY_LOOKS;
+    if (asked && complete) {
+        take_learned(catalog, e, &learned);
+    } else {
+        cpi_things_take(&watched->things, &learned);
+        cpi_things_fini(&learned);
+    }
+    watched->failing = !(asked && complete);
+    watched->pause = !watched->failing                        ? 0
+                     : watched->pause < LEARN_EVERY_LOOKS / 2 ? 2 * watched->pause + 1
+                                                              : LEARN_EVERY_LOOKS;
     watched->wait = watched->pause;
     watched->learn = false;
 }

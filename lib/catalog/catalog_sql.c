@@ -1,13 +1,15 @@
 #include "catalog/catalog_sql.h"
 
-const char *const cpi_catalog_aspects[CPI_LOOK_COLUMNS] = {[CPI_LOOK_FIRST] = "definition",
+const char *const cpi_catalog_aspects[CPI_LOOK_COLUMNS] = {[CPI_LOOK_NAME] = "name",
+                                                           [CPI_LOOK_FIRST] = "definition",
                                                            "columns",
                                                            "partitions",
                                                            "row-level security",
                                                            "contents",
                                                            "contents",
                                                            "triggers",
-                                                           "labels"};
+                                                           "labels",
+                                                           "namesakes in search_path"};
 
 const char cpi_catalog_pin_sql[] =
     "select pg_catalog.current_setting('search_path'), pg_catalog.current_schemas(true)::pg_catalog.text,"
@@ -22,14 +24,20 @@ const char cpi_catalog_pin_sql[] =
  * watch() makes a function for each column, and on a table a trigger of it for each of four kinds of statement, which
  * are bits of tgtype; where a partitioned table has triggers for each row, they are its partitions', but for TRUNCATE.
  *
+ * What is called by its name alone is another thing once something of that name comes earlier in search_path, or a
+ * function with better fitting arguments anywhere in it: "namesakes".
+ *
  * "contents": a materialized view's file, which REFRESH replaces, and its counters, for REFRESH CONCURRENTLY. */
 /* clang-format off */
 const char cpi_catalog_look_at_relations_sql[] =
-    "with things as (select (v >> 32)::int as class, (v & 4294967295)::oid as oid from unnest($1::int8[]) v),"
+    "with path as (select s.oid, array_position($3::name[], s.nspname) as place from pg_namespace s"
+    "   where s.nspname = any ($3::name[])),"
+    " things as (select (v >> 32)::int as class, (v & 4294967295)::oid as oid from unnest($1::int8[]) v),"
     " functions as (select p.oid, p.proname, p.pronamespace,"
     "   md5(" WITHOUT_PLACES("(to_jsonb(p) - array['proacl', 'proowner', 'procost', 'prorows'])::text") ") as print from pg_proc p"
     "   where p.oid in (select oid from things where class = 2)"
-    "      or p.proname = any (select (parse_ident(f))[cardinality(parse_ident(f))]::name from unnest($2::text[]) f)),"
+    "      or p.proname = any (select (parse_ident(f))[cardinality(parse_ident(f))]::name from unnest($2::text[]) f)"
+    "      or p.proname = any (select k.proname from pg_proc k where k.oid in (select oid from things where class = 2))),"
     " made as (select t.tgrelid, count(*) as functions, bool_or(t.disabled) as disabled, bool_or(t.for_rows) as for_rows,"
     "   bool_or(t.kinds <> 60 and not (t.kinds = 32 and position('for each row' in t.prosrc) > 0)) as missing,"
     "   bool_or(position('made by cachepusher.watch()' in t.prosrc) = 0) as strange"
@@ -61,13 +69,16 @@ const char cpi_catalog_look_at_relations_sql[] =
     "   pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid)) end,"
     "  (select md5(string_agg(concat_ws(' ', t.tgname, t.tgenabled, t.tgfoid, t.tgargs, md5(p.prosrc)), ','"
     "   order by t.tgname)) from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = c.oid and not t.tgisinternal),"
-    "  null"
+    "  null,"
+    "  case when not c.relispartition then (select k.oid::text from path join pg_class k on k.relnamespace = path.oid"
+    "   and k.relname = c.relname order by path.place limit 1) end"
     " from pg_class c left join made on made.tgrelid = c.oid where c.oid in (select oid from things where class = 1)";
 
 const char cpi_catalog_look_at_others_sql[] =
     " union all"
     " select 2::int8 << 32 | f.oid::int8, f.oid::regprocedure::text, null, null, f.print, null, null, null, null,"
-    "  null, null, null"
+    "  null, null, null, (select md5(string_agg(k.oid::text, ',' order by k.oid)) from functions k"
+    "   where k.proname = f.proname and k.pronamespace in (select oid from path))"
     " from functions f where f.oid in (select oid from things where class = 2)"
     " union all"
     " select 3::int8 << 32 | e.n - 1, e.name, null, null, (select md5(string_agg(concat_ws(' ', f.oid, f.print), ','"
@@ -76,11 +87,11 @@ const char cpi_catalog_look_at_others_sql[] =
     "   where f.proname = e.parts[cardinality(e.parts)]::name"
     "     and (case when cardinality(e.parts) > 1 then s.nspname = e.parts[1]::name"
     "          else s.nspname = any ($3::name[]) end)),"
-    "  null, null, null, null, null, null, null"
+    "  null, null, null, null, null, null, null, null"
     " from (select n, name, parse_ident(name) as parts from unnest($2::text[]) with ordinality u(name, n)) e"
     " union all"
     " select 4::int8 << 32 | t.oid::int8, format_type(t.oid, null), null, null, null, null, null, null, null, null, null,"
-    "  (select md5(string_agg(l.enumlabel::text, ',' order by l.enumsortorder)) from pg_enum l where l.enumtypid = t.oid)"
+    "  (select md5(string_agg(l.enumlabel::text, ',' order by l.enumsortorder)) from pg_enum l where l.enumtypid = t.oid), null"
     " from pg_type t where t.oid in (select oid from things where class = 4)"
     " order by 1";
 /* clang-format on */

@@ -19,6 +19,23 @@ bool cpi_things_has(const struct cpi_things *things, int64_t thing)
            bsearch(&thing, things->items, things->count, sizeof *things->items, compare_things) != NULL;
 }
 
+bool cpi_things_take(struct cpi_things *things, const struct cpi_things *more)
+{
+    int64_t *items = realloc(things->items, (things->count + more->count + 1) * sizeof *items);
+    size_t count = things->count;
+    if (items == NULL) {
+        return false;
+    }
+    things->items = items;
+    for (size_t i = 0; i < more->count; i++) {
+        if (!cpi_things_has(&(struct cpi_things){.items = items, .count = count}, more->items[i])) {
+            items[things->count++] = more->items[i];
+        }
+    }
+    qsort(items, things->count, sizeof *items, compare_things);
+    return things->count > count;
+}
+
 void cpi_things_fini(struct cpi_things *things)
 {
     free(things->items);

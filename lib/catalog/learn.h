@@ -18,6 +18,9 @@ struct cpi_things {
 };
 
 bool cpi_things_has(const struct cpi_things *things, int64_t thing);
+
+/* Adds those of *more that are not there. Whether there were any. */
+bool cpi_things_take(struct cpi_things *things, const struct cpi_things *more);
 void cpi_things_fini(struct cpi_things *things);
 
 /* Replaces *things, on success only. *complete: documents and the listing could be read; else it is only what the

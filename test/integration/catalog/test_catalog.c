@@ -164,6 +164,36 @@ START_TEST(a_watched_table_is_made_again)
 }
 END_TEST
 
+START_TEST(tables_are_swapped)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *syncer = follow(f);
+    sql(f, "begin; create table pay_new (like pay including all); insert into pay_new select i, 1, 7 from"
+           " generate_series(1, 20) i; alter table pay rename to pay_old; alter table pay_new rename to pay; commit");
+    expect_equal(f, kinds, 1);
+    WAIT_UNTIL(count_logged(f, "table public.pay: its triggers are gone") == 1);
+    finish(f, syncer);
+}
+END_TEST
+
+/* What is called by its name alone is what comes first in the search_path. */
+START_TEST(something_comes_first)
+{
+    struct fixture *f = fixture_open();
+    sql(f, "create schema app");
+    sqlf(f, "alter database %s set search_path = app, public", f->database);
+    sql(f, "set search_path = public");
+    cp_syncer *syncer = follow(f);
+    sql(f, "set search_path = app, public");
+    sql(f, "create function app.helper(text) returns text language sql stable as $$ select 'shadow ' || $1 $$");
+    expect_equal(f, kinds, 1);
+    sql(f, "create table app.extra (c int, v text); create table app.pay (c int, m int, n int);"
+           "insert into app.pay select id, 1, 1000 from public.c");
+    expect_equal(f, kinds, 1);
+    finish(f, syncer);
+}
+END_TEST
+
 START_TEST(policies_and_settings_change)
 {
     struct fixture *f = fixture_open();
@@ -225,6 +255,8 @@ Suite *catalog_suite(void)
     tcase_add_test(tcase, policies_and_settings_change);
     tcase_add_test(tcase, a_trigger_is_missing);
     tcase_add_test(tcase, a_watched_table_is_made_again);
+    tcase_add_test(tcase, tables_are_swapped);
+    tcase_add_test(tcase, something_comes_first);
     tcase_add_test(tcase, an_entity_that_cannot_be_tried);
     suite_add_tcase(suite, tcase);
     return suite;
