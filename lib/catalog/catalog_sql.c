@@ -34,7 +34,8 @@ const char cpi_catalog_look_at_relations_sql[] =
     "   where s.nspname = any ($3::name[])),"
     " things as (select (v >> 32)::int as class, (v & 4294967295)::oid as oid from unnest($1::int8[]) v),"
     " functions as (select p.oid, p.proname, p.pronamespace,"
-    "   md5(" WITHOUT_PLACES("(to_jsonb(p) - array['proacl', 'proowner', 'procost', 'prorows'])::text") ") as print from pg_proc p"
+    "   md5(" WITHOUT_PLACES("(to_jsonb(p) - array['proacl', 'proowner', 'procost', 'prorows'])::text")
+    "   || coalesce((select to_jsonb(a)::text from pg_aggregate a where a.aggfnoid = p.oid), '')) as print from pg_proc p"
     "   where p.oid in (select oid from things where class = 2)"
     "      or p.proname = any (select (parse_ident(f))[cardinality(parse_ident(f))]::name from unnest($2::text[]) f)"
     "      or p.proname = any (select k.proname from pg_proc k where k.oid in (select oid from things where class = 2))),"
@@ -93,6 +94,11 @@ const char cpi_catalog_look_at_others_sql[] =
     " select 4::int8 << 32 | t.oid::int8, format_type(t.oid, null), null, null, null, null, null, null, null, null, null,"
     "  (select md5(string_agg(l.enumlabel::text, ',' order by l.enumsortorder)) from pg_enum l where l.enumtypid = t.oid), null"
     " from pg_type t where t.oid in (select oid from things where class = 4)"
+    " union all"
+    " select 5::int8 << 32 | o.oid::int8, o.oid::regoperator::text, null, null, o.oprcode::oid::text, null, null, null,"
+    "  null, null, null, null, (select md5(string_agg(k.oid::text, ',' order by k.oid)) from pg_operator k"
+    "   where k.oprname = o.oprname and k.oprnamespace in (select oid from path))"
+    " from pg_operator o where o.oid in (select oid from things where class = 5)"
     " order by 1";
 /* clang-format on */
 
@@ -111,60 +117,57 @@ const char cpi_catalog_session_sql[] =
     "   select string_agg(m.oid::text, ',' order by m.oid) from m)))"
     " from pg_roles r where r.rolname = session_user";
 
-/* A function whose name is a word of another's source may be called by it, as far as anybody knows. */
-#define CALLED_BY_WORDS_OF(source)                                                                                     \
-    "select 2, q.oid from (select distinct w[1] as word from regexp_matches(" source                                   \
-    ", '[[:alpha:]_][[:alnum:]_$]*', 'g') w) words join pg_proc q on q.proname in (words.word::name,"                  \
-    " lower(words.word)::name) where q.oid >= 16384"
+/* What is named by a word of a function's source may be used by it, as far as anybody knows. So may an operator whose
+ * name is anywhere in it; those of extensions written in C (12: internal, 13: C) only change with the extension. */
+/* clang-format off */
+#define WORDS_OF(source) \
+    "(select distinct w[1] as word from regexp_matches(" source ", '[[:alpha:]_][[:alnum:]_$]*', 'g') w) words"
+#define USED_BY(source) \
+    "select 2, q.oid from " WORDS_OF(source) " join pg_proc q on q.proname in (words.word::name, lower(words.word)::name)" \
+    "  where q.oid >= 16384" \
+    " union all select 5, o.oid from operators o where position(o.oprname::text in " source ") > 0"
+
+/* Classes of pg_depend's objects are ours. */
+#define CLASS_OF_DEPENDENCY \
+    "case d.refclassid when 'pg_class'::regclass::oid then 1 when 'pg_proc'::regclass::oid then 2" \
+    " when 'pg_operator'::regclass::oid then 5 end"
+#define KNOWN_DEPENDENCY \
+    "d.refclassid in ('pg_proc'::regclass::oid, 'pg_class'::regclass::oid, 'pg_operator'::regclass::oid)"
 
 const char cpi_catalog_learn_sql[] =
-    "with recursive hang(class, oid) as ("
+    "with recursive operators as materialized (select o.oid, o.oprname from pg_operator o join pg_proc p on p.oid = o.oprcode"
+    "  where o.oid >= 16384 and p.prolang not in (12, 13)),"
+    " hang(class, oid) as ("
     "(select 1, l.relation from pg_locks l where l.pid = pg_backend_pid() and l.locktype = 'relation'"
-    "  and l.database = (select oid from pg_database where datname = current_database()) and l.relation >= "
-    "16384"
+    "  and l.database = (select oid from pg_database where datname = current_database()) and l.relation >= 16384"
     " union"
     " select 1, t.tgrelid from pg_trigger t, unnest($2::text[]) channel where not t.tgisinternal"
     "  and position(convert_to(channel, getdatabaseencoding()) || '\\x00'::bytea in t.tgargs) > 0"
-    " union " CALLED_BY_WORDS_OF("$1::text") ") union "
-                                             "select n.* from hang h cross join lateral ("
-                                             "(" CALLED_BY_WORDS_OF(
-                                                 "(select p.prosrc from pg_proc p where h.class = 2 and p.oid = "
-                                                 "h.oid)") ")"
-                                                           " union all"
-                                                           " select case when d.refclassid = 'pg_proc'::regclass "
-                                                           "then 2 else 1 end, d.refobjid from pg_depend d"
-                                                           "  where h.class = 2 and d.classid = 'pg_proc'::regclass "
-                                                           "and d.objid = h.oid"
-                                                           "    and d.refclassid in ('pg_proc'::regclass, "
-                                                           "'pg_class'::regclass)"
-                                                           " union all"
-                                                           " select case when d.refclassid = 'pg_proc'::regclass "
-                                                           "then 2 else 1 end, d.refobjid"
-                                                           "  from pg_rewrite r join pg_depend d on d.classid = "
-                                                           "'pg_rewrite'::regclass and d.objid = r.oid"
-                                                           "  where h.class = 1 and r.ev_class = h.oid and "
-                                                           "d.refclassid in ('pg_proc'::regclass, "
-                                                           "'pg_class'::regclass)"
-                                                           " union all select 1, i.inhrelid from pg_inherits i where "
-                                                           "h.class = 1 and i.inhparent = h.oid"
-                                                           " union all select 1, i.inhparent from pg_inherits i "
-                                                           "where h.class = 1 and i.inhrelid = h.oid"
-                                                           " union all select 4, a.atttypid from pg_attribute a "
-                                                           "where h.class = 1 and a.attrelid = h.oid and a.attnum > 0"
-                                                           "  and not a.attisdropped and a.atttypid >= 16384"
-                                                           " union all select x.class, x.oid from pg_type t cross "
-                                                           "join lateral"
-                                                           "  (values (4, t.typelem), (4, t.typbasetype), (1, "
-                                                           "t.typrelid)) x(class, oid)"
-                                                           "  where h.class = 4 and t.oid = h.oid and x.oid >= 16384"
-                                                           ") n)"
-                                                           " select h.class::int8 << 32 | h.oid::int8 from hang h "
-                                                           "where h.oid >= 16384 and case h.class"
-                                                           "  when 1 then exists (select from pg_class c where c.oid "
-                                                           "= h.oid and c.relkind in ('r', 'p', 'm', 'v', 'c', 'f')"
-                                                           "   and c.relpersistence <> 't')"
-                                                           "  when 2 then exists (select from pg_proc p where p.oid "
-                                                           "= h.oid)"
-                                                           "  else exists (select from pg_type t where t.oid = h.oid "
-                                                           "and t.typtype = 'e') end"
-                                                           " order by 1";
+    " union (" USED_BY("$1::text") "))"
+    " union select n.* from hang h cross join lateral ("
+    "(" USED_BY("(select p.prosrc from pg_proc p where h.class = 2 and p.oid = h.oid)") ")"
+    " union all select " CLASS_OF_DEPENDENCY ", d.refobjid from pg_depend d where h.class = 2"
+    "  and d.classid = 'pg_proc'::regclass::oid and d.objid = h.oid and " KNOWN_DEPENDENCY
+    " union all select 2, f.oid from pg_aggregate a, unnest(array[a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggmtransfn,"
+    "  a.aggminvtransfn, a.aggmfinalfn]::oid[]) f(oid) where h.class = 2 and a.aggfnoid = h.oid and f.oid >= 16384"
+    " union all select 2, o.oprcode::oid from pg_operator o where h.class = 5 and o.oid = h.oid"
+    " union all select " CLASS_OF_DEPENDENCY ", d.refobjid from pg_rewrite r join pg_depend d"
+    "  on d.classid = 'pg_rewrite'::regclass::oid and d.objid = r.oid"
+    "  where h.class = 1 and r.ev_class = h.oid and " KNOWN_DEPENDENCY
+    " union all select 1, i.inhrelid from pg_inherits i where h.class = 1 and i.inhparent = h.oid"
+    " union all select 1, i.inhparent from pg_inherits i where h.class = 1 and i.inhrelid = h.oid"
+    " union all select 4, a.atttypid from pg_attribute a where h.class = 1 and a.attrelid = h.oid and a.attnum > 0"
+    "  and not a.attisdropped and a.atttypid >= 16384"
+    " union all select x.class, x.oid from pg_type t cross join lateral"
+    "  (values (4, t.typelem), (4, t.typbasetype), (1, t.typrelid)) x(class, oid)"
+    "  where h.class = 4 and t.oid = h.oid and x.oid >= 16384"
+    " union all select 2, x.castfunc from pg_cast x where h.class = 4 and x.castsource = h.oid and x.castfunc >= 16384"
+    ") n)"
+    " select h.class::int8 << 32 | h.oid::int8 from hang h where h.oid >= 16384 and case h.class"
+    "  when 1 then exists (select from pg_class c where c.oid = h.oid and c.relkind in ('r', 'p', 'm', 'v', 'c', 'f')"
+    "   and c.relpersistence <> 't')"
+    "  when 2 then exists (select from pg_proc p where p.oid = h.oid)"
+    "  when 5 then true"
+    "  else exists (select from pg_type t where t.oid = h.oid and t.typtype = 'e') end"
+    " order by 1";
+/* clang-format on */

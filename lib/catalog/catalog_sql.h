@@ -11,7 +11,8 @@ enum cpi_thing_class {
     CPI_THING_RELATION = 1, /* table, partition, view, materialized view, composite type */
     CPI_THING_FUNCTION = 2,
     CPI_THING_ENTRY = 3, /* all functions called as an entity's fetch function is; for the oid the entity's number */
-    CPI_THING_ENUM = 4
+    CPI_THING_ENUM = 4,
+    CPI_THING_OPERATOR = 5
 };
 
 /* Columns of a look: the thing, its name for people, what is amiss with its triggers (null: nothing), how

@@ -211,6 +211,40 @@ START_TEST(policies_and_settings_change)
 }
 END_TEST
 
+START_TEST(aggregates_and_operators_change)
+{
+    struct fixture *f = fixture_open();
+    sql(f, "create table c (id int primary key, v int); insert into c select i, i from generate_series(1, 20) i;"
+           "create view c_listed as select id from c;"
+           "create function s1(int, int) returns int language sql as 'select $1 + $2';"
+           "create function s2(int, int) returns int language sql as 'select $1 + $2 * 10';"
+           "create function plus(int, int) returns int language sql as 'select $1 + $2';"
+           "create function times(int, int) returns int language sql as 'select $1 * $2';"
+           "create aggregate total(int) (sfunc = s1, stype = int, initcond = '0');"
+           "create operator <+> (leftarg = int, rightarg = int, function = plus);"
+           "create operator <*> (leftarg = int, rightarg = int, function = times);"
+           "create view w as select id, v <*> 2 as w from c;"
+           "create function c_get(id int) returns json language sql stable as $$ select json_build_object("
+           "'total', (select total(v) from c x where x.id = c.id), 'sum', v <+> 5, 'w', (select w from w where w.id = "
+           "c.id))"
+           " from c where c.id = $1 $$");
+    cp_syncer *syncer = run_syncer(f, entities, SETTINGS("catalog_check_ms", "100"));
+    expect_equal(f, kinds, 1);
+    sql(f, "create or replace aggregate total(int) (sfunc = s2, stype = int, initcond = '0')");
+    expect_equal(f, kinds, 1);
+    sql(f, "create or replace function s2(int, int) returns int language sql as 'select $1 + $2 * 100'");
+    expect_equal(f, kinds, 1);
+    sql(f, "create or replace function plus(int, int) returns int language sql as 'select $1 + $2 * 1000'");
+    expect_equal(f, kinds, 1);
+    sql(f, "create or replace function times(int, int) returns int language sql as 'select $1 * $2 * 1000'");
+    expect_equal(f, kinds, 1);
+    sql(f, "begin; drop operator <+>(int, int); create operator <+> (leftarg = int, rightarg = int, function = s1); "
+           "commit");
+    expect_equal(f, kinds, 1);
+    finish(f, syncer);
+}
+END_TEST
+
 static const char two_entities[] =
     "{\"entities\": [{\"name\": \"w\", \"key\": \"{prefix}:w:{id}\", \"channels\": [\"w\"],"
     " \"fetch\": \"w_get\", \"list\": \"select id from b\"},"
@@ -257,6 +291,7 @@ Suite *catalog_suite(void)
     tcase_add_test(tcase, a_watched_table_is_made_again);
     tcase_add_test(tcase, tables_are_swapped);
     tcase_add_test(tcase, something_comes_first);
+    tcase_add_test(tcase, aggregates_and_operators_change);
     tcase_add_test(tcase, an_entity_that_cannot_be_tried);
     suite_add_tcase(suite, tcase);
     return suite;
