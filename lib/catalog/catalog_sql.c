@@ -9,7 +9,8 @@ const char *const cpi_catalog_aspects[CPI_LOOK_COLUMNS] = {[CPI_LOOK_NAME] = "na
                                                            "contents",
                                                            "triggers",
                                                            "labels",
-                                                           "namesakes in search_path"};
+                                                           "namesakes in search_path",
+                                                           "settings"};
 
 const char cpi_catalog_pin_sql[] =
     "select pg_catalog.current_setting('search_path'), pg_catalog.current_schemas(true)::pg_catalog.text,"
@@ -27,13 +28,16 @@ const char cpi_catalog_pin_sql[] =
  * What is called by its name alone is another thing once something of that name comes earlier in search_path, or a
  * function with better fitting arguments anywhere in it: "namesakes".
  *
+ * "settings": those of the application's own, with a dot in their names, are in no view and can only be asked for by
+ * name.
+ *
  * "contents": a materialized view's file, which REFRESH replaces, and its counters, for REFRESH CONCURRENTLY. */
 /* clang-format off */
 const char cpi_catalog_look_at_relations_sql[] =
     "with path as (select s.oid, array_position($3::name[], s.nspname) as place from pg_namespace s"
     "   where s.nspname = any ($3::name[])),"
     " things as (select (v >> 32)::int as class, (v & 4294967295)::oid as oid from unnest($1::int8[]) v),"
-    " functions as (select p.oid, p.proname, p.pronamespace,"
+    " functions as (select p.oid, p.proname, p.pronamespace, p.prosrc,"
     "   md5(" WITHOUT_PLACES("(to_jsonb(p) - array['proacl', 'proowner', 'procost', 'prorows'])::text")
     "   || coalesce((select to_jsonb(a)::text from pg_aggregate a where a.aggfnoid = p.oid), '')) as print from pg_proc p"
     "   where p.oid in (select oid from things where class = 2)"
@@ -72,14 +76,17 @@ const char cpi_catalog_look_at_relations_sql[] =
     "   order by t.tgname)) from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = c.oid and not t.tgisinternal),"
     "  null,"
     "  case when not c.relispartition then (select k.oid::text from path join pg_class k on k.relnamespace = path.oid"
-    "   and k.relname = c.relname order by path.place limit 1) end"
+    "   and k.relname = c.relname order by path.place limit 1) end, null"
     " from pg_class c left join made on made.tgrelid = c.oid where c.oid in (select oid from things where class = 1)";
 
 const char cpi_catalog_look_at_others_sql[] =
     " union all"
     " select 2::int8 << 32 | f.oid::int8, f.oid::regprocedure::text, null, null, f.print, null, null, null, null,"
     "  null, null, null, (select md5(string_agg(k.oid::text, ',' order by k.oid)) from functions k"
-    "   where k.proname = f.proname and k.pronamespace in (select oid from path))"
+    "   where k.proname = f.proname and k.pronamespace in (select oid from path)),"
+    "  case when position('current_setting' in lower(f.prosrc)) > 0 then (select md5(string_agg(concat_ws('=', s.name,"
+    "   current_setting(s.name, true)), ',' order by s.name)) from (select distinct w[1] as name"
+    "   from regexp_matches(f.prosrc, '''([[:alpha:]_][[:alnum:]_$]*(?:[.][[:alpha:]_][[:alnum:]_$]*)+)''', 'g') w) s) end"
     " from functions f where f.oid in (select oid from things where class = 2)"
     " union all"
     " select 3::int8 << 32 | e.n - 1, e.name, null, null, (select md5(string_agg(concat_ws(' ', f.oid, f.print), ','"
@@ -88,16 +95,16 @@ const char cpi_catalog_look_at_others_sql[] =
     "   where f.proname = e.parts[cardinality(e.parts)]::name"
     "     and (case when cardinality(e.parts) > 1 then s.nspname = e.parts[1]::name"
     "          else s.nspname = any ($3::name[]) end)),"
-    "  null, null, null, null, null, null, null, null"
+    "  null, null, null, null, null, null, null, null, null"
     " from (select n, name, parse_ident(name) as parts from unnest($2::text[]) with ordinality u(name, n)) e"
     " union all"
     " select 4::int8 << 32 | t.oid::int8, format_type(t.oid, null), null, null, null, null, null, null, null, null, null,"
-    "  (select md5(string_agg(l.enumlabel::text, ',' order by l.enumsortorder)) from pg_enum l where l.enumtypid = t.oid), null"
+    "  (select md5(string_agg(l.enumlabel::text, ',' order by l.enumsortorder)) from pg_enum l where l.enumtypid = t.oid), null, null"
     " from pg_type t where t.oid in (select oid from things where class = 4)"
     " union all"
     " select 5::int8 << 32 | o.oid::int8, o.oid::regoperator::text, null, null, o.oprcode::oid::text, null, null, null,"
     "  null, null, null, null, (select md5(string_agg(k.oid::text, ',' order by k.oid)) from pg_operator k"
-    "   where k.oprname = o.oprname and k.oprnamespace in (select oid from path))"
+    "   where k.oprname = o.oprname and k.oprnamespace in (select oid from path)), null"
     " from pg_operator o where o.oid in (select oid from things where class = 5)"
     " order by 1";
 /* clang-format on */

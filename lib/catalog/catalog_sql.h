@@ -24,7 +24,7 @@ enum {
     CPI_LOOK_AMISS,
     CPI_LOOK_WATCHED,
     CPI_LOOK_FIRST,
-    CPI_LOOK_COLUMNS = CPI_LOOK_FIRST + 9
+    CPI_LOOK_COLUMNS = CPI_LOOK_FIRST + 10
 };
 extern const char *const cpi_catalog_aspects[CPI_LOOK_COLUMNS];
 

@@ -245,6 +245,34 @@ START_TEST(aggregates_and_operators_change)
 }
 END_TEST
 
+/* ALTER SYSTEM only takes a setting that the session knows. */
+static void set_for_the_server(struct fixture *f, const char *value)
+{
+    sql(f, "set cp_test.base_url = ''");
+    sqlf(f, "alter system set cp_test.base_url = '%s'", value);
+    sql(f, "reset cp_test.base_url; select pg_reload_conf()");
+    WAIT_UNTIL(sql_number(f, "select count(*) from pg_file_settings where name = 'cp_test.base_url' and applied") == 1);
+}
+
+/* Those of the application's own, which documents are made with. */
+START_TEST(a_setting_of_the_server_changes)
+{
+    struct fixture *f = fixture_open();
+    set_for_the_server(f, "http://old");
+    sql(f, "create table c (id int primary key); insert into c select generate_series(1, 20);"
+           "create view c_listed as select id from c;"
+           "create function c_get(id int) returns json language sql stable as $$ select json_build_object('url',"
+           " current_setting('cp_test.base_url', true) || '/' || id) from c where c.id = $1 $$");
+    cp_syncer *syncer = run_syncer(f, entities, SETTINGS("catalog_check_ms", "100"));
+    expect_document(f, 1, "{\"url\" : \"http://old/1\"}");
+    set_for_the_server(f, "http://new");
+    expect_document(f, 1, "{\"url\" : \"http://new/1\"}");
+    sql(f, "alter system reset cp_test.base_url");
+    sql(f, "select pg_reload_conf()");
+    finish(f, syncer);
+}
+END_TEST
+
 static const char two_entities[] =
     "{\"entities\": [{\"name\": \"w\", \"key\": \"{prefix}:w:{id}\", \"channels\": [\"w\"],"
     " \"fetch\": \"w_get\", \"list\": \"select id from b\"},"
@@ -292,6 +320,7 @@ Suite *catalog_suite(void)
     tcase_add_test(tcase, tables_are_swapped);
     tcase_add_test(tcase, something_comes_first);
     tcase_add_test(tcase, aggregates_and_operators_change);
+    tcase_add_test(tcase, a_setting_of_the_server_changes);
     tcase_add_test(tcase, an_entity_that_cannot_be_tried);
     suite_add_tcase(suite, tcase);
     return suite;
