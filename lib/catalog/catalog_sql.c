@@ -132,6 +132,8 @@ const char cpi_catalog_session_sql[] =
 #define USED_BY(source) \
     "select 2, q.oid from " WORDS_OF(source) " join pg_proc q on q.proname in (words.word::name, lower(words.word)::name)" \
     "  where q.oid >= 16384" \
+    " union all select 1, q.oid from " WORDS_OF(source) " join pg_class q on q.relname in (words.word::name," \
+    "  lower(words.word)::name) where q.oid >= 16384" \
     " union all select 5, o.oid from operators o where position(o.oprname::text in " source ") > 0"
 
 /* Classes of pg_depend's objects are ours. */

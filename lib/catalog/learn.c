@@ -61,12 +61,16 @@ static bool run_fixed(struct cpi_pg *pg, const char *sql, cp_error *err)
     return rows != NULL;
 }
 
-/* A few ids to try; one that no document need have if there are none or if listing takes too long. */
+/* A few ids to try, others each time, since documents can lead to different things; one that no document need have if
+ * there are none or if listing takes too long. */
 static bool find_ids(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids, cp_error *err)
 {
     char *sql = NULL;
-    if (asprintf(&sql, "select listed.id::%s from (%s\n) as listed(id) where listed.id is not null limit 2",
-                 cpi_id_wire_type(entity->id_type), entity->list) < 0 ||
+    if (asprintf(
+            &sql,
+            "select sample.id from (select listed.id::%s as id from (%s\n) as listed(id) where listed.id is not null"
+            " limit 1000) as sample order by pg_catalog.random() limit 2",
+            cpi_id_wire_type(entity->id_type), entity->list) < 0 ||
         !cpi_id_array_clear(ids, entity->id_type)) {
         return cpi_pg_no_memory(pg, err) == CP_OK;
     }

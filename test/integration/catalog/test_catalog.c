@@ -273,6 +273,46 @@ START_TEST(a_setting_of_the_server_changes)
 }
 END_TEST
 
+/* Of 2,000 documents, one reads a materialized view through a function of its own. */
+START_TEST(what_only_a_branch_reads)
+{
+    struct fixture *f = fixture_open();
+    sql(f,
+        "create table c (id int primary key); insert into c select generate_series(1, 2000);"
+        "create view c_listed as select id from c;"
+        "create table raw (x int); insert into raw values (1); create materialized view mv as select sum(x) as s from "
+        "raw;"
+        "create function rare() returns bigint language plpgsql stable as $$ begin return (select s from mv); end $$;"
+        "create function c_get(id int) returns json language plpgsql stable as $$ begin"
+        " if id = 1999 then return json_build_object('s', rare()); end if; return json_build_object('id', id); end $$");
+    cp_syncer *syncer = run_syncer(f, entities, SETTINGS("catalog_check_ms", "100"));
+    expect_equal(f, kinds, 1);
+    sql(f, "insert into raw values (2); refresh materialized view mv");
+    WAIT_UNTIL(count_logged(f, "(public.mv: contents") == 1);
+    expect_equal(f, kinds, 1);
+    finish(f, syncer);
+}
+END_TEST
+
+/* Half of the documents read what no source names; the first ones do not. */
+START_TEST(other_documents_lead_to_more)
+{
+    struct fixture *f = fixture_open();
+    sql(f,
+        "create table c (id int primary key); insert into c select generate_series(1, 20);"
+        "create view c_listed as select id from c;"
+        "create table raw (x int); insert into raw values (1); create materialized view mv as select sum(x) as s from "
+        "raw;"
+        "create function c_get(id int) returns json language plpgsql stable as $$ declare s bigint; begin"
+        " if id > 10 then execute 'select s from m' || 'v' into s; end if; return json_build_object('s', s); end $$");
+    cp_syncer *syncer = run_syncer(f, entities, SETTINGS("catalog_check_ms", "100"));
+    expect_equal(f, kinds, 1);
+    sql(f, "insert into raw values (2); refresh materialized view mv");
+    expect_equal(f, kinds, 1);
+    finish(f, syncer);
+}
+END_TEST
+
 static const char two_entities[] =
     "{\"entities\": [{\"name\": \"w\", \"key\": \"{prefix}:w:{id}\", \"channels\": [\"w\"],"
     " \"fetch\": \"w_get\", \"list\": \"select id from b\"},"
@@ -321,6 +361,8 @@ Suite *catalog_suite(void)
     tcase_add_test(tcase, something_comes_first);
     tcase_add_test(tcase, aggregates_and_operators_change);
     tcase_add_test(tcase, a_setting_of_the_server_changes);
+    tcase_add_test(tcase, what_only_a_branch_reads);
+    tcase_add_test(tcase, other_documents_lead_to_more);
     tcase_add_test(tcase, an_entity_that_cannot_be_tried);
     suite_add_tcase(suite, tcase);
     return suite;
