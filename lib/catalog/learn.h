@@ -3,7 +3,7 @@
  *
  * Postgres knows what a function reads only of one with a parsed body. So some documents are read, in a transaction
  * that can write nothing, and Postgres is asked which relations the transaction has locked. To that comes what the
- * catalogue knows, and what looks like a call in the functions' sources.
+ * catalogue knows, and what the functions' sources seem to name.
  */
 #ifndef CPI_LEARN_H
 #define CPI_LEARN_H
