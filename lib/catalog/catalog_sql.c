@@ -12,9 +12,12 @@ const char *const cpi_catalog_aspects[CPI_LOOK_COLUMNS] = {[CPI_LOOK_NAME] = "na
                                                            "namesakes in search_path",
                                                            "settings"};
 
+/* To plan a look takes longer than to make it; Postgres 11 has no such setting. */
 const char cpi_catalog_pin_sql[] =
     "select pg_catalog.current_setting('search_path'), pg_catalog.current_schemas(true)::pg_catalog.text,"
-    " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)";
+    " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),"
+    " (select pg_catalog.set_config(s.name, 'force_generic_plan', true) from (values ('plan_cache_mode')) as s(name)"
+    "   where pg_catalog.current_setting(s.name, true) is not null)";
 
 /* A parsed query holds where its words stood, which differs between "create" and "create or replace". */
 #define WITHOUT_PLACES(query) "regexp_replace(" query ", ':(location|stmt_location|stmt_len) -?[0-9]+', '', 'g')"
@@ -144,7 +147,7 @@ const char cpi_catalog_session_sql[] =
     "d.refclassid in ('pg_proc'::regclass::oid, 'pg_class'::regclass::oid, 'pg_operator'::regclass::oid)"
 
 const char cpi_catalog_learn_sql[] =
-    "with recursive operators as materialized (select o.oid, o.oprname from pg_operator o join pg_proc p on p.oid = o.oprcode"
+    "with recursive operators as (select o.oid, o.oprname from pg_operator o join pg_proc p on p.oid = o.oprcode"
     "  where o.oid >= 16384 and p.prolang not in (12, 13)),"
     " hang(class, oid) as ("
     "(select 1, l.relation from pg_locks l where l.pid = pg_backend_pid() and l.locktype = 'relation'"
