@@ -18,11 +18,12 @@ enum {
 
 struct watched {
     struct cpi_things things;
-    bool failing;   /* its documents could not be read when last tried */
-    unsigned pause; /* how many looks from one such try to the next, */
-    unsigned wait;  /* and until the next */
-    bool changed;   /* since the last request of a resync */
-    bool learn;     /* what it hangs on has to be learned again */
+    bool failing;      /* its documents could not be read when last tried */
+    bool warned;       /* of that */
+    unsigned pause;    /* how many looks from one such try to the next */
+    unsigned next_try; /* by catalog->looks */
+    bool changed;      /* since the last request of a resync */
+    bool learn;        /* what it hangs on has to be learned again */
     unsigned changes;
     char why[WHY_BYTES]; /* the first of these */
 };
@@ -226,24 +227,37 @@ static bool renew(struct cpi_catalog *catalog, cp_error *err)
     return cpi_pg_open(&catalog->pg, err) == CP_OK && look(catalog, err);
 }
 
-/* Where nothing has changed, other documents than those read before may lead to more: what is found to be read may have
- * been changed unnoticed. It is kept, since the next ones need not lead there. */
+/* Where nothing has changed, other documents than those read before may lead to more, as may those that could not be
+ * read for a while: what is found to be read may have been changed unnoticed. It is kept, since the next ones need not
+ * lead there. */
 static void take_learned(struct cpi_catalog *catalog, uint32_t e, struct cpi_things *learned)
 {
     struct watched *watched = &catalog->entities[e];
-    const char *fetch = catalog->env->config->entities[e].fetch;
-    if (watched->failing) {
-        note_entity(watched, fetch, "documents can be read again");
-    }
-    if (watched->learn || watched->failing || watched->things.count == 0) {
+    if (!watched->failing && (watched->things.count == 0 || watched->learn)) {
         cpi_things_fini(&watched->things);
         watched->things = *learned;
         return;
     }
     if (cpi_things_take(&watched->things, learned)) {
-        note_entity(watched, fetch, "reads more than was known");
+        note_entity(watched, catalog->env->config->entities[e].fetch, "reads more than was known");
     }
     cpi_things_fini(learned);
+}
+
+/* One document among many may fail: what fails twice in a row is told of, once. */
+static void note_failure(struct cpi_catalog *catalog, uint32_t e, const cp_error *err)
+{
+    struct watched *watched = &catalog->entities[e];
+    if (watched->failing && !watched->warned && cpi_stop_phase(catalog->env->stop) == CPI_RUNNING) {
+        cpi_log(&catalog->env->log, CP_LOG_WARN,
+                "%s: its documents could not be read to find what they hang on (%s); until they can, some changes of "
+                "functions and tables may go unnoticed",
+                catalog->env->config->entities[e].name, err->message);
+        watched->warned = true;
+    }
+    watched->failing = true;
+    watched->pause = watched->pause < LEARN_EVERY_LOOKS / 2 ? 2 * watched->pause + 1 : LEARN_EVERY_LOOKS;
+    watched->next_try = catalog->looks + watched->pause;
 }
 
 static void learn_entity(struct cpi_catalog *catalog, uint32_t e)
@@ -254,30 +268,22 @@ static void learn_entity(struct cpi_catalog *catalog, uint32_t e)
     bool complete = false;
     cp_error err = {0};
     bool asked = cpi_learn(&catalog->pg, entity, e, &catalog->things, &learned, &complete, &err) == CP_OK;
-    if (!(asked && complete) && !watched->failing && cpi_stop_phase(catalog->env->stop) == CPI_RUNNING) {
-        cpi_log(&catalog->env->log, CP_LOG_WARN,
-                "%s: its documents could not be read to find what they hang on (%s); until they can, some changes of "
-                "functions and tables may go unnoticed",
-                entity->name, err.message);
-    }
     if (asked && complete) {
         take_learned(catalog, e, &learned);
+        watched->failing = false;
+        watched->pause = 0;
     } else {
         cpi_things_take(&watched->things, &learned);
         cpi_things_fini(&learned);
+        note_failure(catalog, e, &err);
     }
-    watched->failing = !(asked && complete);
-    watched->pause = !watched->failing                        ? 0
-                     : watched->pause < LEARN_EVERY_LOOKS / 2 ? 2 * watched->pause + 1
-                                                              : LEARN_EVERY_LOOKS;
-    watched->wait = watched->pause;
     watched->learn = false;
 }
 
 /* One that fails for good, say because its function writes, costs a try now and then. */
-static bool is_due(const struct watched *watched)
+static bool is_due(const struct watched *watched, unsigned looks)
 {
-    return watched->learn || (watched->failing && watched->wait == 0);
+    return watched->learn || (watched->failing && watched->next_try <= looks);
 }
 
 /* What one entity does to the session is no reason to leave the others out. */
@@ -287,7 +293,7 @@ static bool learn(struct cpi_catalog *catalog, bool all, cp_error *err)
         if (!cpi_pg_is_open(&catalog->pg) && cpi_pg_open(&catalog->pg, err) != CP_OK) {
             return false;
         }
-        if (all || is_due(&catalog->entities[e])) {
+        if (all || is_due(&catalog->entities[e], catalog->looks)) {
             learn_entity(catalog, e);
         }
     }
@@ -298,7 +304,7 @@ static bool needs_learning(const struct cpi_catalog *catalog)
 {
     bool needed = catalog->looks % LEARN_EVERY_LOOKS == 0;
     for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
-        needed = needed || is_due(&catalog->entities[e]);
+        needed = needed || is_due(&catalog->entities[e], catalog->looks);
     }
     return needed;
 }
@@ -314,9 +320,6 @@ static bool look_and_learn(struct cpi_catalog *catalog, cp_error *err)
     }
     if (catalog->sessions_changed && !renew(catalog, err)) {
         return false;
-    }
-    for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
-        catalog->entities[e].wait -= catalog->entities[e].wait > 0;
     }
     bool all = catalog->looks % LEARN_EVERY_LOOKS == 0;
     if (needs_learning(catalog) && (!learn(catalog, all, err) || !look(catalog, err))) {

@@ -56,7 +56,7 @@ const char cpi_catalog_look_at_relations_sql[] =
     " select 1::int8 << 32 | c.oid::int8 as thing, c.oid::regclass::text, case"
     "   when made.disabled then 'a trigger that announces its changes is disabled'"
     "   when made.missing then 'a trigger that announces its changes is missing'"
-    "   when made.strange then 'the function of its triggers is not as cachepusher.watch() made it'"
+    "   when made.strange and not c.relispartition then 'the function of its triggers is not as cachepusher.watch() made it'"
     "   when exists (select from pg_inherits i join pg_trigger t on t.tgrelid = i.inhparent where i.inhrelid = c.oid"
     "     and starts_with(t.tgname::text, 'cachepusher_') and not exists (select from pg_trigger own"
     "     where own.tgrelid = c.oid and own.tgname = t.tgname)) then 'it lacks the triggers of the table it is part of'"

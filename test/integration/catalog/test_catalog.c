@@ -338,7 +338,7 @@ START_TEST(an_entity_that_cannot_be_tried)
     expect_equal(f, both, 2);
     sql(f, "insert into raw values (2); refresh materialized view mv");
     expect_equal(f, both, 2);
-    REQUIRE_INT(count_logged(f, "w: its documents could not be read to find what they hang on"), ==, 1);
+    WAIT_UNTIL(count_logged(f, "w: its documents could not be read to find what they hang on") == 1);
     REQUIRE_INT(count_logged(f, "catalogue: "), ==, 0);
     finish(f, syncer);
 }
