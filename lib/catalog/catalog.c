@@ -4,6 +4,7 @@
 #include "base/thread.h"
 #include "catalog/catalog_sql.h"
 #include "catalog/learn.h"
+#include "catalog/watched_tables.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,9 +18,12 @@ enum {
 
 struct watched {
     struct cpi_things things;
-    bool failing; /* its documents could not be read when last tried */
-    bool changed; /* since the last request of a resync */
-    bool learn;   /* what it hangs on has to be learned again */
+    bool failing;      /* its documents could not be read when last tried */
+    bool warned;       /* of that */
+    unsigned pause;    /* how many looks from one such try to the next */
+    unsigned next_try; /* by catalog->looks */
+    bool changed;      /* since the last request of a resync */
+    bool learn;        /* what it hangs on has to be learned again */
     unsigned changes;
     char why[WHY_BYTES]; /* the first of these */
 };
@@ -33,6 +37,7 @@ struct cpi_catalog {
     struct cpi_rows *rows; /* the last look; NULL: none yet */
     struct cpi_id_array things;
     struct cpi_id_array names;
+    struct cpi_watched_tables tables;
     char session[40];      /* fingerprint of what new sessions are like; "": none yet */
     bool sessions_changed; /* seen by the last look */
     unsigned looks;
@@ -53,7 +58,6 @@ static void note_entity(struct watched *watched, const char *name, const char *w
         snprintf(watched->why, sizeof watched->why, "%s: %s", name, what);
     }
     watched->changed = true;
-    watched->learn = true;
 }
 
 static void note_change(struct cpi_catalog *catalog, int64_t thing, const char *name, const char *what)
@@ -62,6 +66,7 @@ static void note_change(struct cpi_catalog *catalog, int64_t thing, const char *
         struct watched *watched = &catalog->entities[e];
         if (cpi_things_has(&watched->things, thing)) {
             note_entity(watched, name, what);
+            watched->learn = true;
         }
     }
 }
@@ -85,19 +90,25 @@ static void note_amiss(struct cpi_catalog *catalog, const struct cpi_rows *rows,
 static void compare_row(struct cpi_catalog *catalog, const struct cpi_rows *rows, int old, const struct cpi_rows *now,
                         int row)
 {
-    for (int column = CPI_LOOK_FIRST; column < CPI_LOOK_COLUMNS; column++) {
-        if (!same(rows, old, now, row, column)) {
+    for (int column = CPI_LOOK_NAME; column < CPI_LOOK_COLUMNS; column++) {
+        if (cpi_catalog_aspects[column] != NULL && !same(rows, old, now, row, column)) {
             note_change(catalog, thing_at(now, row), cpi_rows_value(now, row, CPI_LOOK_NAME),
                         cpi_catalog_aspects[column]);
         }
     }
-    if (!cpi_rows_is_null(rows, old, CPI_LOOK_TRIGGERS) && cpi_rows_is_null(now, row, CPI_LOOK_TRIGGERS)) {
-        cpi_log(&catalog->env->log, CP_LOG_WARN,
-                "table %s: its triggers are gone, so that changes go unnoticed; cachepusher.watch() makes them anew",
-                cpi_rows_value(now, row, CPI_LOOK_NAME));
-    }
     if (!same(rows, old, now, row, CPI_LOOK_AMISS)) {
         note_amiss(catalog, now, row);
+    }
+}
+
+static void note_watched(struct cpi_catalog *catalog, const struct cpi_rows *now, int row)
+{
+    const char *name = cpi_rows_value(now, row, CPI_LOOK_NAME);
+    if (!cpi_rows_is_null(now, row, CPI_LOOK_WATCHED) &&
+        cpi_watched_tables_note(&catalog->tables, name, atoi(cpi_rows_value(now, row, CPI_LOOK_WATCHED)))) {
+        cpi_log(&catalog->env->log, CP_LOG_WARN,
+                "table %s: its triggers are gone, so that changes go unnoticed; cachepusher.watch() makes them anew",
+                name);
     }
 }
 
@@ -117,6 +128,7 @@ static void compare_looks(struct cpi_catalog *catalog, const struct cpi_rows *no
         } else {
             note_amiss(catalog, now, row);
         }
+        note_watched(catalog, now, row);
     }
     for (; old < cpi_rows_count(rows); old++) {
         note_change(catalog, thing_at(rows, old), cpi_rows_value(rows, old, CPI_LOOK_NAME), "dropped");
@@ -155,13 +167,23 @@ static bool look_at_sessions(struct cpi_catalog *catalog, const struct cpi_rows 
     return rows != NULL;
 }
 
+static bool prepare(struct cpi_pg *pg, cp_error *err)
+{
+    char *sql = NULL;
+    if (asprintf(&sql, "%s%s", cpi_catalog_look_at_relations_sql, cpi_catalog_look_at_others_sql) < 0) {
+        return cpi_pg_no_memory(pg, err) == CP_OK;
+    }
+    bool prepared = cpi_pg_prepare(pg, look_statement, sql, err) == CP_OK;
+    free(sql);
+    return prepared;
+}
+
 static struct cpi_rows *ask(struct cpi_catalog *catalog, cp_error *err)
 {
     struct cpi_pg *pg = &catalog->pg;
     struct cpi_rows *path = cpi_pg_query(pg, cpi_catalog_pin_sql, NULL, 0, false, err);
     struct cpi_rows *now = NULL;
-    if (cpi_rows_count(path) == 1 && look_at_sessions(catalog, path, err) &&
-        (pg->proven || cpi_pg_prepare(pg, look_statement, cpi_catalog_look_sql, err) == CP_OK)) {
+    if (cpi_rows_count(path) == 1 && look_at_sessions(catalog, path, err) && (pg->proven || prepare(pg, err))) {
         struct cpi_pg_parameter parameters[] = {cpi_id_array_parameter(&catalog->things),
                                                 cpi_id_array_parameter(&catalog->names),
                                                 {.value = cpi_rows_value(path, 0, 1)}};
@@ -197,6 +219,7 @@ static bool renew(struct cpi_catalog *catalog, cp_error *err)
 {
     for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
         note_entity(&catalog->entities[e], "settings of the role, the database or the server", "changed");
+        catalog->entities[e].learn = true;
     }
     cpi_requests_renew_sessions(catalog->env->requests, true);
     catalog->session[0] = '\0';
@@ -204,33 +227,84 @@ static bool renew(struct cpi_catalog *catalog, cp_error *err)
     return cpi_pg_open(&catalog->pg, err) == CP_OK && look(catalog, err);
 }
 
-/* An entity whose documents can be read again may have been changed in what was not known meanwhile. */
+/* Where nothing has changed, other documents than those read before may lead to more, as may those that could not be
+ * read for a while: what is found to be read may have been changed unnoticed. It is kept, since the next ones need not
+ * lead there. */
+static void take_learned(struct cpi_catalog *catalog, uint32_t e, struct cpi_things *learned)
+{
+    struct watched *watched = &catalog->entities[e];
+    if (!watched->failing && (watched->things.count == 0 || watched->learn)) {
+        cpi_things_fini(&watched->things);
+        watched->things = *learned;
+        return;
+    }
+    if (cpi_things_take(&watched->things, learned)) {
+        note_entity(watched, catalog->env->config->entities[e].fetch, "reads more than was known");
+    }
+    cpi_things_fini(learned);
+}
+
+/* One document among many may fail: what fails twice in a row is told of, once. */
+static void note_failure(struct cpi_catalog *catalog, uint32_t e, const cp_error *err)
+{
+    struct watched *watched = &catalog->entities[e];
+    if (watched->failing && !watched->warned && cpi_stop_phase(catalog->env->stop) == CPI_RUNNING) {
+        cpi_log(&catalog->env->log, CP_LOG_WARN,
+                "%s: its documents could not be read to find what they hang on (%s); until they can, some changes of "
+                "functions and tables may go unnoticed",
+                catalog->env->config->entities[e].name, err->message);
+        watched->warned = true;
+    }
+    watched->failing = true;
+    watched->pause = watched->pause < LEARN_EVERY_LOOKS / 2 ? 2 * watched->pause + 1 : LEARN_EVERY_LOOKS;
+    watched->next_try = catalog->looks + watched->pause;
+}
+
+static void learn_entity(struct cpi_catalog *catalog, uint32_t e)
+{
+    struct watched *watched = &catalog->entities[e];
+    const struct cpi_entity *entity = &catalog->env->config->entities[e];
+    struct cpi_things learned = {0};
+    bool complete = false;
+    cp_error err = {0};
+    bool asked = cpi_learn(&catalog->pg, entity, e, &catalog->things, &learned, &complete, &err) == CP_OK;
+    if (asked && complete) {
+        take_learned(catalog, e, &learned);
+        watched->failing = false;
+        watched->pause = 0;
+    } else {
+        cpi_things_take(&watched->things, &learned);
+        cpi_things_fini(&learned);
+        note_failure(catalog, e, &err);
+    }
+    watched->learn = false;
+}
+
+/* One that fails for good, say because its function writes, costs a try now and then. */
+static bool is_due(const struct watched *watched, unsigned looks)
+{
+    return watched->learn || (watched->failing && watched->next_try <= looks);
+}
+
+/* What one entity does to the session is no reason to leave the others out. */
 static bool learn(struct cpi_catalog *catalog, bool all, cp_error *err)
 {
     for (uint32_t e = 0; e < catalog->env->config->entity_count; e++) {
-        struct watched *watched = &catalog->entities[e];
-        bool complete = false;
-        if (!all && !watched->learn && !watched->failing) {
-            continue;
-        }
-        if (cpi_learn(&catalog->pg, &catalog->env->config->entities[e], e, &catalog->things, &watched->things,
-                      &complete, err) != CP_OK) {
+        if (!cpi_pg_is_open(&catalog->pg) && cpi_pg_open(&catalog->pg, err) != CP_OK) {
             return false;
         }
-        if (complete && watched->failing) {
-            note_entity(watched, catalog->env->config->entities[e].fetch, "documents can be read again");
+        if (all || is_due(&catalog->entities[e], catalog->looks)) {
+            learn_entity(catalog, e);
         }
-        watched->failing = !complete;
-        watched->learn = false;
     }
-    return true;
+    return cpi_pg_is_open(&catalog->pg) || cpi_pg_open(&catalog->pg, err) == CP_OK;
 }
 
 static bool needs_learning(const struct cpi_catalog *catalog)
 {
     bool needed = catalog->looks % LEARN_EVERY_LOOKS == 0;
     for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
-        needed = needed || catalog->entities[e].learn || catalog->entities[e].failing;
+        needed = needed || is_due(&catalog->entities[e], catalog->looks);
     }
     return needed;
 }
@@ -369,6 +443,7 @@ void cpi_catalog_destroy(struct cpi_catalog *catalog)
     cpi_rows_free(catalog->rows);
     cpi_id_array_fini(&catalog->things);
     cpi_id_array_fini(&catalog->names);
+    cpi_watched_tables_fini(&catalog->tables);
     free(catalog->entities);
     free(catalog);
 }

@@ -11,27 +11,31 @@ enum cpi_thing_class {
     CPI_THING_RELATION = 1, /* table, partition, view, materialized view, composite type */
     CPI_THING_FUNCTION = 2,
     CPI_THING_ENTRY = 3, /* all functions called as an entity's fetch function is; for the oid the entity's number */
-    CPI_THING_ENUM = 4
+    CPI_THING_ENUM = 4,
+    CPI_THING_OPERATOR = 5
 };
 
-/* Columns of cpi_catalog_look_sql: the thing, its name for people, what is amiss with its triggers (null: nothing), and
- * then fingerprints of what can change of it. Rows come in order of the thing. */
+/* Columns of a look: the thing, its name for people, what is amiss with its triggers (null: nothing), how
+ * many functions of watch()'s its triggers call (null: no table, or a partition), and then fingerprints of what can
+ * change of it. Rows come in order of the thing. */
 enum {
     CPI_LOOK_THING,
     CPI_LOOK_NAME,
     CPI_LOOK_AMISS,
+    CPI_LOOK_WATCHED,
     CPI_LOOK_FIRST,
-    CPI_LOOK_TRIGGERS = CPI_LOOK_FIRST + 6,
-    CPI_LOOK_COLUMNS = 11
+    CPI_LOOK_COLUMNS = CPI_LOOK_FIRST + 10
 };
 extern const char *const cpi_catalog_aspects[CPI_LOOK_COLUMNS];
 
 /* Within a transaction; returns the search_path that there was, and its schemas as an array. */
 extern const char cpi_catalog_pin_sql[];
 
-/* $1 things, bigint[]; $2 fetch functions in the order of the entities, text[]; $3 the schemas that pinning returned.
+/* A look, in two parts to be joined: ISO C has no longer strings. $1 things, bigint[]; $2 fetch functions in the order
+ * of the entities, text[]; $3 the schemas that pinning returned.
  */
-extern const char cpi_catalog_look_sql[];
+extern const char cpi_catalog_look_at_relations_sql[];
+extern const char cpi_catalog_look_at_others_sql[];
 
 /* A fingerprint of what sessions get when they connect, and of what the role may. $1 the search_path of before. */
 extern const char cpi_catalog_session_sql[];

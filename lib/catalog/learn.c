@@ -19,6 +19,23 @@ bool cpi_things_has(const struct cpi_things *things, int64_t thing)
            bsearch(&thing, things->items, things->count, sizeof *things->items, compare_things) != NULL;
 }
 
+bool cpi_things_take(struct cpi_things *things, const struct cpi_things *more)
+{
+    int64_t *items = realloc(things->items, (things->count + more->count + 1) * sizeof *items);
+    size_t count = things->count;
+    if (items == NULL) {
+        return false;
+    }
+    things->items = items;
+    for (size_t i = 0; i < more->count; i++) {
+        if (!cpi_things_has(&(struct cpi_things){.items = items, .count = count}, more->items[i])) {
+            items[things->count++] = more->items[i];
+        }
+    }
+    qsort(items, things->count, sizeof *items, compare_things);
+    return things->count > count;
+}
+
 void cpi_things_fini(struct cpi_things *things)
 {
     free(things->items);
@@ -44,12 +61,16 @@ static bool run_fixed(struct cpi_pg *pg, const char *sql, cp_error *err)
     return rows != NULL;
 }
 
-/* A few ids to try; one that no document need have if there are none or if listing takes too long. */
+/* A few ids to try, others each time, since documents can lead to different things; one that no document need have if
+ * there are none or if listing takes too long. */
 static bool find_ids(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids, cp_error *err)
 {
     char *sql = NULL;
-    if (asprintf(&sql, "select listed.id::%s from (%s\n) as listed(id) where listed.id is not null limit 2",
-                 cpi_id_wire_type(entity->id_type), entity->list) < 0 ||
+    if (asprintf(
+            &sql,
+            "select sample.id from (select listed.id::%s as id from (%s\n) as listed(id) where listed.id is not null"
+            " limit 1000) as sample order by pg_catalog.random() limit 2",
+            cpi_id_wire_type(entity->id_type), entity->list) < 0 ||
         !cpi_id_array_clear(ids, entity->id_type)) {
         return cpi_pg_no_memory(pg, err) == CP_OK;
     }
@@ -139,18 +160,32 @@ static bool ask_catalog(struct cpi_pg *pg, const struct cpi_entity *entity, stru
     return taken;
 }
 
+/* A fetch function that writes fails with 25006 here. That is no sign of a server that has been demoted, which a
+ * session that has run prepared statements would take it for and end. */
+static bool try_documents(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids, cp_error *err)
+{
+    bool proven = pg->proven;
+    pg->proven = false;
+    bool read = find_ids(pg, entity, ids, err) && explain(pg, entity, err) && read_documents(pg, entity, ids, err);
+    pg->proven = proven && cpi_pg_is_open(pg);
+    return read;
+}
+
 cp_code cpi_learn(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, struct cpi_id_array *ids,
                   struct cpi_things *things, bool *complete, cp_error *err)
 {
     static const char begin[] = "begin isolation level read committed read only";
+    *complete = false;
     if (!run_fixed(pg, begin, err)) {
         return CP_ERR_POSTGRES;
     }
-    *complete = find_ids(pg, entity, ids, err) && explain(pg, entity, err) && read_documents(pg, entity, ids, err);
+    *complete = try_documents(pg, entity, ids, err);
+    cp_error unread = *err;
     bool asked = cpi_pg_is_open(pg) && (*complete || (run_fixed(pg, "rollback", err) && run_fixed(pg, begin, err))) &&
                  ask_catalog(pg, entity, ids, things, err);
     if (asked) {
         add_own(things, index);
+        *err = unread;
     }
     return cpi_pg_is_open(pg) && run_fixed(pg, "rollback", err) && asked ? CP_OK : CP_ERR_POSTGRES;
 }

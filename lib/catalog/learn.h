@@ -3,7 +3,7 @@
  *
  * Postgres knows what a function reads only of one with a parsed body. So some documents are read, in a transaction
  * that can write nothing, and Postgres is asked which relations the transaction has locked. To that comes what the
- * catalogue knows, and what looks like a call in the functions' sources.
+ * catalogue knows, and what the functions' sources seem to name.
  */
 #ifndef CPI_LEARN_H
 #define CPI_LEARN_H
@@ -18,10 +18,13 @@ struct cpi_things {
 };
 
 bool cpi_things_has(const struct cpi_things *things, int64_t thing);
+
+/* Adds those of *more that are not there. Whether there were any. */
+bool cpi_things_take(struct cpi_things *things, const struct cpi_things *more);
 void cpi_things_fini(struct cpi_things *things);
 
 /* Replaces *things, on success only. *complete: documents and the listing could be read; else it is only what the
- * catalogue knows. `ids` is the caller's, for its memory. Belongs to one thread. */
+ * catalogue knows, and err says why. `ids` is the caller's, for its memory. Belongs to one thread. */
 cp_code cpi_learn(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, struct cpi_id_array *ids,
                   struct cpi_things *things, bool *complete, cp_error *err);
 
