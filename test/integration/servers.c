@@ -282,9 +282,32 @@ static bool answers(struct fixture *f)
     return is_ready;
 }
 
-void own_redis_start(struct fixture *f)
+/* setpriv: it dies with us, whatever becomes of us. */
+static pid_t spawn(char *const *command_line)
 {
-    const char *dir = getenv("CP_SERVERS_DIR") != NULL ? getenv("CP_SERVERS_DIR") : "/tmp";
+    pid_t pid = 0;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 01 /* O_WRONLY */, 0);
+    int failed = posix_spawnp(&pid, "setpriv", &actions, NULL, command_line, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed == 0 ? pid : 0;
+}
+
+static const char *servers_dir(void)
+{
+    return getenv("CP_SERVERS_DIR") != NULL ? getenv("CP_SERVERS_DIR") : "/tmp";
+}
+
+static char *argument(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+void own_redis_start_as(struct fixture *f, const char *const *arguments)
+{
+    enum { ARGUMENTS = 8 };
+    const char *dir = servers_dir();
     char socket_path[200];
     snprintf(socket_path, sizeof socket_path, "%s/%s.sock", dir, f->base);
     snprintf(f->redis_address, sizeof f->redis_address, "unix:%s", socket_path);
@@ -299,34 +322,26 @@ void own_redis_start(struct fixture *f)
     snprintf(snapshot_path, sizeof snapshot_path, "%s/%s", dir, snapshot);
     unlink(snapshot_path);
 
-    /* setpriv: it dies with us, whatever becomes of us. */
-    char *const command_line[] = {"setpriv",
-                                  "--pdeathsig",
-                                  "KILL",
-                                  "redis-server",
-                                  "--port",
-                                  "0",
-                                  "--unixsocket",
-                                  socket_path,
-                                  "--save",
-                                  "",
-                                  "--appendonly",
-                                  "no",
-                                  "--dir",
-                                  (char *)(uintptr_t)dir,
-                                  "--logfile",
-                                  "/dev/null",
-                                  "--dbfilename",
-                                  snapshot,
-                                  NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 01 /* O_WRONLY */, 0);
-    int failed = posix_spawnp(&f->own_redis, "setpriv", &actions, NULL, command_line, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    f->own_redis = failed != 0 ? 0 : f->own_redis;
-    REQUIRE_INT(failed, ==, 0);
+    char *const start[] = {"setpriv", "--pdeathsig", "KILL", "redis-server"};
+    char *const common[] = {
+        "--port",      "0",         "--unixsocket", socket_path,    "--save", "",  "--appendonly", "no", "--dir",
+        argument(dir), "--logfile", "/dev/null",    "--dbfilename", snapshot, NULL};
+    char *command_line[sizeof start / sizeof *start + ARGUMENTS + sizeof common / sizeof *common];
+    memcpy(command_line, start, sizeof start);
+    size_t count = sizeof start / sizeof *start;
+    for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++) {
+        REQUIRE_INT(i, <, ARGUMENTS);
+        command_line[count++] = argument(arguments[i]);
+    }
+    memcpy(command_line + count, common, sizeof common);
+    f->own_redis = spawn(command_line);
+    REQUIRE_INT(f->own_redis, >, 0);
     WAIT_UNTIL(answers(f));
+}
+
+void own_redis_start(struct fixture *f)
+{
+    own_redis_start_as(f, NULL);
 }
 
 void own_redis_kill(struct fixture *f)

@@ -61,6 +61,9 @@ void add_stranger(struct fixture *f, const char *format, ...) __attribute__((for
 
 void own_redis_start(struct fixture *f);
 
+/* The same with further arguments, ended by NULL. They come first, where a configuration file has its place. */
+void own_redis_start_as(struct fixture *f, const char *const *arguments);
+
 /* kill -9; its data is gone. own_redis_start() starts it again at the same address, empty. */
 void own_redis_kill(struct fixture *f);
 

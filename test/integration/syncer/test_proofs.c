@@ -1,0 +1,63 @@
+/* Servers on which documents could not be kept equal are refused at the start, in words that say what they are. */
+#include "servers.h"
+#include "suites.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static void expect_refused(struct fixture *f, cp_code code, const char *const *settings, const char *why)
+{
+    cp_error err = {0};
+    cp_syncer *syncer = make_syncer(f, NULL, settings);
+    REQUIRE_INT(cp_syncer_start(syncer, &err), ==, code);
+    REQUIRE_CONTAINS(err.message, why);
+    REQUIRE(!err.retriable);
+    destroy_syncer(f, syncer);
+}
+
+/* ---- Redis ---- */
+
+/* Nodes listen for each other on a port that follows from the first, which is 0 here: each test has a loopback address
+ * of its own. */
+START_TEST(a_node_of_a_cluster)
+{
+    struct fixture *f = fixture_open();
+    char address[32];
+    char nodes[sizeof f->base + 8];
+    unsigned pid = (unsigned)getpid();
+    snprintf(address, sizeof address, "127.%u.%u.%u", 64 + (pid >> 16) % 64, (pid >> 8) % 256, pid % 256);
+    snprintf(nodes, sizeof nodes, "%s.nodes", f->base);
+    own_redis_start_as(
+        f, (const char *const[]){"--bind", address, "--cluster-enabled", "yes", "--cluster-config-file", nodes, NULL});
+    expect_refused(f, CP_ERR_REDIS, NO_SETTINGS, "the server is in cluster mode; a single primary is needed");
+    fixture_close(f);
+}
+END_TEST
+
+/* It writes its state to the configuration file, and does not start without one. */
+START_TEST(a_sentinel)
+{
+    struct fixture *f = fixture_open();
+    char path[300];
+    snprintf(path, sizeof path, "%s/%s.conf", getenv("CP_SERVERS_DIR"), f->base);
+    FILE *file = fopen(path, "w");
+    REQUIRE(file != NULL && fclose(file) == 0);
+    own_redis_start_as(f, (const char *const[]){path, "--sentinel", NULL});
+    expect_refused(f, CP_ERR_REDIS, NO_SETTINGS, "the server is in sentinel mode; a single primary is needed");
+    REQUIRE(unlink(path) == 0);
+    fixture_close(f);
+}
+END_TEST
+
+Suite *proofs_suite(void)
+{
+    Suite *suite = suite_create("proofs");
+    TCase *tcase = tcase_create("redis");
+    tcase_set_timeout(tcase, 240);
+    tcase_add_test(tcase, a_node_of_a_cluster);
+    tcase_add_test(tcase, a_sentinel);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
