@@ -7,13 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-static void expect_refused(struct fixture *f, cp_code code, const char *const *settings, const char *why)
+static void expect_refused(struct fixture *f, cp_code code, bool retriable, const char *const *settings,
+                           const char *why)
 {
     cp_error err = {0};
     cp_syncer *syncer = make_syncer(f, NULL, settings);
     REQUIRE_INT(cp_syncer_start(syncer, &err), ==, code);
     REQUIRE_CONTAINS(err.message, why);
-    REQUIRE(!err.retriable);
+    REQUIRE_INT(err.retriable, ==, retriable);
     destroy_syncer(f, syncer);
 }
 
@@ -31,7 +32,7 @@ START_TEST(a_node_of_a_cluster)
     snprintf(nodes, sizeof nodes, "%s.nodes", f->base);
     own_redis_start_as(
         f, (const char *const[]){"--bind", address, "--cluster-enabled", "yes", "--cluster-config-file", nodes, NULL});
-    expect_refused(f, CP_ERR_REDIS, NO_SETTINGS, "the server is in cluster mode; a single primary is needed");
+    expect_refused(f, CP_ERR_REDIS, false, NO_SETTINGS, "the server is in cluster mode; a single primary is needed");
     fixture_close(f);
 }
 END_TEST
@@ -45,8 +46,19 @@ START_TEST(a_sentinel)
     FILE *file = fopen(path, "w");
     REQUIRE(file != NULL && fclose(file) == 0);
     own_redis_start_as(f, (const char *const[]){path, "--sentinel", NULL});
-    expect_refused(f, CP_ERR_REDIS, NO_SETTINGS, "the server is in sentinel mode; a single primary is needed");
+    expect_refused(f, CP_ERR_REDIS, false, NO_SETTINGS, "the server is in sentinel mode; a single primary is needed");
     REQUIRE(unlink(path) == 0);
+    fixture_close(f);
+}
+END_TEST
+
+/* It may be promoted yet. */
+START_TEST(a_replica)
+{
+    struct fixture *f = fixture_open();
+    own_redis_start(f);
+    redis_run(f, "REPLICAOF 127.0.0.1 1");
+    expect_refused(f, CP_ERR_REDIS, true, NO_SETTINGS, "the server is a replica; the primary is needed");
     fixture_close(f);
 }
 END_TEST
@@ -58,6 +70,7 @@ Suite *proofs_suite(void)
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, a_node_of_a_cluster);
     tcase_add_test(tcase, a_sentinel);
+    tcase_add_test(tcase, a_replica);
     suite_add_tcase(suite, tcase);
     return suite;
 }
