@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
+
+enum { POOLER_PORT = 6432 };
 
 /* ---- Postgres ---- */
 
@@ -30,16 +33,21 @@ PGconn *connect_postgres(const char *dsn)
     return NULL;
 }
 
-PGconn *connect_again(struct fixture *f)
+PGconn *connect_to(struct fixture *f, const char *dsn)
 {
     for (size_t i = 0; i < FIXTURE_CONNECTIONS; i++) {
         if (f->connections[i] == NULL) {
-            f->connections[i] = connect_postgres(f->dsn);
+            f->connections[i] = connect_postgres(dsn);
             REQUIRE(f->connections[i] != NULL);
             return f->connections[i];
         }
     }
     fail_at(__FILE__, __LINE__, "too many connections");
+}
+
+PGconn *connect_again(struct fixture *f)
+{
+    return connect_to(f, f->dsn);
 }
 
 void disconnect(struct fixture *f, PGconn *pg)
@@ -352,4 +360,43 @@ void own_redis_kill(struct fixture *f)
     kill(f->own_redis, SIGKILL);
     waitpid(f->own_redis, NULL, 0);
     f->own_redis = -1;
+}
+
+/* ---- a pooler of the test's own ---- */
+
+static void configure_pooler(const char *dir)
+{
+    char path[320];
+    snprintf(path, sizeof path, "%s/pgbouncer.ini", dir);
+    FILE *file = fopen(path, "w");
+    REQUIRE(file != NULL);
+    fprintf(file,
+            "[databases]\n* = host=%s user=postgres\n[pgbouncer]\npool_mode = transaction\nauth_type = any\n"
+            "unix_socket_dir = %s\nlisten_port = %d\n",
+            servers_dir(), dir, POOLER_PORT);
+    REQUIRE(fclose(file) == 0);
+}
+
+/* As the user that the directory of the servers belongs to, since pgbouncer refuses to run as root. */
+void own_pooler_start(struct fixture *f, char *dsn, size_t size)
+{
+    char dir[256];
+    char ini[320];
+    char uid[16];
+    char gid[16];
+    struct stat owner;
+    snprintf(dir, sizeof dir, "%s/%s.pooler", servers_dir(), f->base);
+    snprintf(ini, sizeof ini, "%s/pgbouncer.ini", dir);
+    REQUIRE(stat(servers_dir(), &owner) == 0 && mkdir(dir, 0755) == 0 && chown(dir, owner.st_uid, owner.st_gid) == 0);
+    snprintf(uid, sizeof uid, "%u", (unsigned)owner.st_uid);
+    snprintf(gid, sizeof gid, "%u", (unsigned)owner.st_gid);
+    configure_pooler(dir);
+
+    char *const as_root[] = {"setpriv", "--pdeathsig",    "KILL",      "--reuid", uid, "--regid",
+                             gid,       "--clear-groups", "pgbouncer", "--quiet", ini, NULL};
+    char *const as_owner[] = {"setpriv", "--pdeathsig", "KILL", "pgbouncer", "--quiet", ini, NULL};
+    f->own_pooler = spawn(geteuid() == 0 ? as_root : as_owner);
+    REQUIRE_INT(f->own_pooler, >, 0);
+    snprintf(dsn, size, "%s host=%s port=%d", f->dsn, dir, POOLER_PORT);
+    WAIT_UNTIL(PQping(dsn) == PQPING_OK);
 }

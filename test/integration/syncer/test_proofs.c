@@ -63,6 +63,50 @@ START_TEST(a_replica)
 }
 END_TEST
 
+/* ---- Postgres ---- */
+
+static int number_on(PGconn *pg, const char *statement)
+{
+    PGresult *result = PQexec(pg, statement);
+    bool is_one = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    int number = is_one ? atoi(PQgetvalue(result, 0, 0)) : 0;
+    PQclear(result);
+    if (!is_one) {
+        fail_at(__FILE__, __LINE__, "%s: %s", statement, PQerrorMessage(pg));
+    }
+    return number;
+}
+
+/* A session there is lent to one client after another: what listens is not what waits to hear. Sessions of others are
+ * left as they were, and the one that was lent to the syncer no longer listens. */
+START_TEST(a_pooler_in_transaction_mode)
+{
+    static const char pid_sql[] = "select pg_backend_pid()";
+    struct fixture *f = fixture_open();
+    char pooled[640];
+    char others[700];
+    own_pooler_start(f, pooled, sizeof pooled);
+    snprintf(others, sizeof others, "%s application_name=other", pooled);
+    PGconn *busy = connect_to(f, others);
+    PGconn *idle = connect_to(f, others);
+    snprintf(others, sizeof others, "%s application_name=other", f->dsn);
+    PGconn *direct = connect_to(f, others);
+    sql_on(busy, "begin");
+    int busy_pid = number_on(busy, pid_sql);
+    int idle_pid = number_on(idle, pid_sql);
+    int direct_pid = number_on(direct, pid_sql);
+    REQUIRE_INT(busy_pid, !=, idle_pid);
+
+    expect_refused(f, CP_ERR_POSTGRES, false, SETTINGS("postgres", pooled), "in transaction mode nothing is heard");
+    REQUIRE_INT(number_on(idle, pid_sql), ==, idle_pid); /* the syncer's a moment ago, as the other one is busy */
+    REQUIRE_INT(number_on(idle, "select count(*) from pg_listening_channels()"), ==, 0);
+    REQUIRE_INT(number_on(busy, pid_sql), ==, busy_pid);
+    sql_on(busy, "commit");
+    REQUIRE_INT(number_on(direct, pid_sql), ==, direct_pid);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *proofs_suite(void)
 {
     Suite *suite = suite_create("proofs");
@@ -71,6 +115,10 @@ Suite *proofs_suite(void)
     tcase_add_test(tcase, a_node_of_a_cluster);
     tcase_add_test(tcase, a_sentinel);
     tcase_add_test(tcase, a_replica);
+    suite_add_tcase(suite, tcase);
+    tcase = tcase_create("postgres");
+    tcase_set_timeout(tcase, 240);
+    tcase_add_test(tcase, a_pooler_in_transaction_mode);
     suite_add_tcase(suite, tcase);
     return suite;
 }
