@@ -252,6 +252,10 @@ void fixture_close(struct fixture *f)
         kill(f->own_redis, SIGKILL);
         waitpid(f->own_redis, NULL, 0);
     }
+    if (f->own_pooler > 0) {
+        kill(f->own_pooler, SIGKILL);
+        waitpid(f->own_pooler, NULL, 0);
+    }
     if (strncmp(f->redis_address, "unix:", 5) == 0 && strcmp(f->redis_address, getenv("CP_REDIS")) != 0) {
         unlink(f->redis_address + 5);
     }

@@ -34,7 +34,8 @@ struct fixture {
     size_t thread_count;
     char *strangers[FIXTURE_STRANGERS]; /* unmanaged keys under base, which have to stay */
     size_t stranger_count;
-    pid_t own_redis; /* 0: the shared one */
+    pid_t own_redis;  /* 0: the shared one */
+    pid_t own_pooler; /* 0: none */
 
     atomic_bool abandoned;    /* the test has failed or ended; threads have to return */
     _Atomic int thread_fault; /* how many threads saw something wrong */

@@ -29,6 +29,7 @@ static const struct {
     {"listing", listing_suite},
     {"isolation", isolation_suite},
     {"refusals", refusals_suite},
+    {"proofs", proofs_suite},
     {"repairs", repairs_suite},
     {"contract", contract_suite},
     {"verify", verify_suite},

@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
+
+enum { POOLER_PORT = 6432 };
 
 /* ---- Postgres ---- */
 
@@ -30,16 +33,21 @@ PGconn *connect_postgres(const char *dsn)
     return NULL;
 }
 
-PGconn *connect_again(struct fixture *f)
+PGconn *connect_to(struct fixture *f, const char *dsn)
 {
     for (size_t i = 0; i < FIXTURE_CONNECTIONS; i++) {
         if (f->connections[i] == NULL) {
-            f->connections[i] = connect_postgres(f->dsn);
+            f->connections[i] = connect_postgres(dsn);
             REQUIRE(f->connections[i] != NULL);
             return f->connections[i];
         }
     }
     fail_at(__FILE__, __LINE__, "too many connections");
+}
+
+PGconn *connect_again(struct fixture *f)
+{
+    return connect_to(f, f->dsn);
 }
 
 void disconnect(struct fixture *f, PGconn *pg)
@@ -282,9 +290,32 @@ static bool answers(struct fixture *f)
     return is_ready;
 }
 
-void own_redis_start(struct fixture *f)
+/* setpriv: it dies with us, whatever becomes of us. */
+static pid_t spawn(char *const *command_line)
 {
-    const char *dir = getenv("CP_SERVERS_DIR") != NULL ? getenv("CP_SERVERS_DIR") : "/tmp";
+    pid_t pid = 0;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 01 /* O_WRONLY */, 0);
+    int failed = posix_spawnp(&pid, "setpriv", &actions, NULL, command_line, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return failed == 0 ? pid : 0;
+}
+
+static const char *servers_dir(void)
+{
+    return getenv("CP_SERVERS_DIR") != NULL ? getenv("CP_SERVERS_DIR") : "/tmp";
+}
+
+static char *argument(const char *text)
+{
+    return (char *)(uintptr_t)text;
+}
+
+void own_redis_start_as(struct fixture *f, const char *const *arguments)
+{
+    enum { ARGUMENTS = 8 };
+    const char *dir = servers_dir();
     char socket_path[200];
     snprintf(socket_path, sizeof socket_path, "%s/%s.sock", dir, f->base);
     snprintf(f->redis_address, sizeof f->redis_address, "unix:%s", socket_path);
@@ -299,34 +330,26 @@ void own_redis_start(struct fixture *f)
     snprintf(snapshot_path, sizeof snapshot_path, "%s/%s", dir, snapshot);
     unlink(snapshot_path);
 
-    /* setpriv: it dies with us, whatever becomes of us. */
-    char *const command_line[] = {"setpriv",
-                                  "--pdeathsig",
-                                  "KILL",
-                                  "redis-server",
-                                  "--port",
-                                  "0",
-                                  "--unixsocket",
-                                  socket_path,
-                                  "--save",
-                                  "",
-                                  "--appendonly",
-                                  "no",
-                                  "--dir",
-                                  (char *)(uintptr_t)dir,
-                                  "--logfile",
-                                  "/dev/null",
-                                  "--dbfilename",
-                                  snapshot,
-                                  NULL};
-    posix_spawn_file_actions_t actions;
-    posix_spawn_file_actions_init(&actions);
-    posix_spawn_file_actions_addopen(&actions, STDOUT_FILENO, "/dev/null", 01 /* O_WRONLY */, 0);
-    int failed = posix_spawnp(&f->own_redis, "setpriv", &actions, NULL, command_line, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    f->own_redis = failed != 0 ? 0 : f->own_redis;
-    REQUIRE_INT(failed, ==, 0);
+    char *const start[] = {"setpriv", "--pdeathsig", "KILL", "redis-server"};
+    char *const common[] = {
+        "--port",      "0",         "--unixsocket", socket_path,    "--save", "",  "--appendonly", "no", "--dir",
+        argument(dir), "--logfile", "/dev/null",    "--dbfilename", snapshot, NULL};
+    char *command_line[sizeof start / sizeof *start + ARGUMENTS + sizeof common / sizeof *common];
+    memcpy(command_line, start, sizeof start);
+    size_t count = sizeof start / sizeof *start;
+    for (size_t i = 0; arguments != NULL && arguments[i] != NULL; i++) {
+        REQUIRE_INT(i, <, ARGUMENTS);
+        command_line[count++] = argument(arguments[i]);
+    }
+    memcpy(command_line + count, common, sizeof common);
+    f->own_redis = spawn(command_line);
+    REQUIRE_INT(f->own_redis, >, 0);
     WAIT_UNTIL(answers(f));
+}
+
+void own_redis_start(struct fixture *f)
+{
+    own_redis_start_as(f, NULL);
 }
 
 void own_redis_kill(struct fixture *f)
@@ -337,4 +360,43 @@ void own_redis_kill(struct fixture *f)
     kill(f->own_redis, SIGKILL);
     waitpid(f->own_redis, NULL, 0);
     f->own_redis = -1;
+}
+
+/* ---- a pooler of the test's own ---- */
+
+static void configure_pooler(const char *dir)
+{
+    char path[320];
+    snprintf(path, sizeof path, "%s/pgbouncer.ini", dir);
+    FILE *file = fopen(path, "w");
+    REQUIRE(file != NULL);
+    fprintf(file,
+            "[databases]\n* = host=%s user=postgres\n[pgbouncer]\npool_mode = transaction\nauth_type = any\n"
+            "unix_socket_dir = %s\nlisten_port = %d\n",
+            servers_dir(), dir, POOLER_PORT);
+    REQUIRE(fclose(file) == 0);
+}
+
+/* As the user that the directory of the servers belongs to, since pgbouncer refuses to run as root. */
+void own_pooler_start(struct fixture *f, char *dsn, size_t size)
+{
+    char dir[256];
+    char ini[320];
+    char uid[16];
+    char gid[16];
+    struct stat owner;
+    snprintf(dir, sizeof dir, "%s/%s.pooler", servers_dir(), f->base);
+    snprintf(ini, sizeof ini, "%s/pgbouncer.ini", dir);
+    REQUIRE(stat(servers_dir(), &owner) == 0 && mkdir(dir, 0755) == 0 && chown(dir, owner.st_uid, owner.st_gid) == 0);
+    snprintf(uid, sizeof uid, "%u", (unsigned)owner.st_uid);
+    snprintf(gid, sizeof gid, "%u", (unsigned)owner.st_gid);
+    configure_pooler(dir);
+
+    char *const as_root[] = {"setpriv", "--pdeathsig",    "KILL",      "--reuid", uid, "--regid",
+                             gid,       "--clear-groups", "pgbouncer", "--quiet", ini, NULL};
+    char *const as_owner[] = {"setpriv", "--pdeathsig", "KILL", "pgbouncer", "--quiet", ini, NULL};
+    f->own_pooler = spawn(geteuid() == 0 ? as_root : as_owner);
+    REQUIRE_INT(f->own_pooler, >, 0);
+    snprintf(dsn, size, "%s host=%s port=%d", f->dsn, dir, POOLER_PORT);
+    WAIT_UNTIL(PQping(dsn) == PQPING_OK);
 }

@@ -10,6 +10,7 @@ PGconn *connect_postgres(const char *dsn);
 
 /* Another connection to the fixture's database. It is closed with the fixture. */
 PGconn *connect_again(struct fixture *f);
+PGconn *connect_to(struct fixture *f, const char *dsn);
 void disconnect(struct fixture *f, PGconn *pg);
 
 /* Runs statements as they are; the first that fails, fails the test. */
@@ -61,8 +62,18 @@ void add_stranger(struct fixture *f, const char *format, ...) __attribute__((for
 
 void own_redis_start(struct fixture *f);
 
+/* The same with further arguments, ended by NULL. They come first, where a configuration file has its place. */
+void own_redis_start_as(struct fixture *f, const char *const *arguments);
+
 /* kill -9; its data is gone. own_redis_start() starts it again at the same address, empty. */
 void own_redis_kill(struct fixture *f);
+
+/* ---- a pgbouncer in transaction mode ---- */
+
+/* dsn: the fixture's database through it. It ends with the fixture. */
+void own_pooler_start(struct fixture *f, char *dsn, size_t size);
+
+/* ---- connections ---- */
 
 /* Kills the syncers' connections whose name in CLIENT LIST begins like this. Returns how many. */
 int kill_redis_clients(struct fixture *f, const char *name);

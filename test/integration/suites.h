@@ -23,6 +23,7 @@ Suite *hijack_suite(void);
 Suite *listing_suite(void);
 Suite *isolation_suite(void);
 Suite *refusals_suite(void);
+Suite *proofs_suite(void);
 Suite *repairs_suite(void);
 Suite *contract_suite(void);
 Suite *audit_suite(void);

@@ -335,20 +335,6 @@ START_TEST(data_of_another_primary)
 }
 END_TEST
 
-START_TEST(a_replica_is_refused)
-{
-    struct fixture *f = fixture_open();
-    cp_error err = {0};
-    own_redis_start(f);
-    redis_run(f, "REPLICAOF 127.0.0.1 1");
-    cp_syncer *syncer = make_syncer(f, NULL, NO_SETTINGS);
-    REQUIRE_INT(cp_syncer_start(syncer, &err), ==, CP_ERR_REDIS);
-    REQUIRE_CONTAINS(err.message, "is a replica; the primary is needed");
-    REQUIRE(err.retriable);
-    fixture_close(f);
-}
-END_TEST
-
 Suite *redis_away_suite(void)
 {
     Suite *suite = suite_create("redis_away");
@@ -368,7 +354,6 @@ Suite *redis_away_suite(void)
     tcase_add_test(tcase, it_is_busy);
     tcase_add_test(tcase, demoted_and_promoted);
     tcase_add_test(tcase, data_of_another_primary);
-    tcase_add_test(tcase, a_replica_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;
 }
