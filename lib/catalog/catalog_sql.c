@@ -12,9 +12,11 @@ const char *const cpi_catalog_aspects[CPI_LOOK_COLUMNS] = {[CPI_LOOK_NAME] = "na
                                                            "namesakes in search_path",
                                                            "settings"};
 
-/* To plan a look takes longer than to make it; Postgres 11 has no such setting. */
+/* To plan a look takes longer than to make it; Postgres 11 has no such setting. Indexes are used whatever the catalogs'
+ * statistics say: those of a table with many new partitions call for a whole scan for each of them. */
 const char cpi_catalog_pin_sql[] =
     "select pg_catalog.current_setting('search_path'), pg_catalog.current_schemas(true)::pg_catalog.text,"
+    " pg_catalog.set_config('enable_seqscan', 'off', true),"
     " pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true),"
     " (select pg_catalog.set_config(s.name, 'force_generic_plan', true) from (values ('plan_cache_mode')) as s(name)"
     "   where pg_catalog.current_setting(s.name, true) is not null)";
@@ -45,14 +47,7 @@ const char cpi_catalog_look_at_relations_sql[] =
     "   || coalesce((select to_jsonb(a)::text from pg_aggregate a where a.aggfnoid = p.oid), '')) as print from pg_proc p"
     "   where p.oid in (select oid from things where class = 2)"
     "      or p.proname = any (select (parse_ident(f))[cardinality(parse_ident(f))]::name from unnest($2::text[]) f)"
-    "      or p.proname = any (select k.proname from pg_proc k where k.oid in (select oid from things where class = 2))),"
-    " made as (select t.tgrelid, count(*) as functions, bool_or(t.disabled) as disabled, bool_or(t.for_rows) as for_rows,"
-    "   bool_or(t.kinds <> 60 and not (t.kinds = 32 and position('for each row' in t.prosrc) > 0)) as missing,"
-    "   bool_or(position('made by cachepusher.watch()' in t.prosrc) = 0) as strange"
-    "   from (select t.tgrelid, p.prosrc, bit_or(t.tgtype::int) & 60 as kinds, bool_or(t.tgtype & 1 = 1) as for_rows,"
-    "     bool_or(t.tgenabled in ('D', 'R')) as disabled from pg_trigger t join pg_proc p on p.oid = t.tgfoid"
-    "     where t.tgrelid in (select oid from things where class = 1) and starts_with(t.tgname::text, 'cachepusher_')"
-    "     group by t.tgrelid, p.oid, p.prosrc) t group by t.tgrelid)"
+    "      or p.proname = any (select k.proname from pg_proc k where k.oid in (select oid from things where class = 2)))"
     " select 1::int8 << 32 | c.oid::int8 as thing, c.oid::regclass::text, case"
     "   when made.disabled then 'a trigger that announces its changes is disabled'"
     "   when made.missing then 'a trigger that announces its changes is missing'"
@@ -63,7 +58,7 @@ const char cpi_catalog_look_at_relations_sql[] =
     "   when made.functions > 0 and not made.for_rows and exists (select from pg_subscription_rel s where s.srrelid = c.oid)"
     "     then 'a subscription writes to it, which fires triggers for each row only, and it has none'"
     "   end,"
-    "  case when c.relkind in ('r', 'p') and not c.relispartition then coalesce(made.functions, 0) end,"
+    "  case when c.relkind in ('r', 'p') and not c.relispartition then made.functions end,"
     "  (select md5(string_agg(" WITHOUT_PLACES("r.ev_action::text") ", ',' order by r.oid)) from pg_rewrite r where r.ev_class = c.oid),"
     "  (select md5(string_agg(concat_ws(' ', a.attname, a.atttypid, a.atttypmod, a.xmin, (select d.xmin::text"
     "     from pg_attrdef d where d.adrelid = a.attrelid and d.adnum = a.attnum"
@@ -75,12 +70,19 @@ const char cpi_catalog_look_at_relations_sql[] =
     "  case when c.relkind = 'm' then c.relfilenode::text end,"
     "  case when c.relkind = 'm' then concat_ws(' ', pg_stat_get_tuples_inserted(c.oid),"
     "   pg_stat_get_tuples_updated(c.oid), pg_stat_get_tuples_deleted(c.oid)) end,"
-    "  (select md5(string_agg(concat_ws(' ', t.tgname, t.tgenabled, t.tgfoid, t.tgargs, md5(p.prosrc)), ','"
-    "   order by t.tgname)) from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = c.oid and not t.tgisinternal),"
+    "  (select md5(string_agg(concat_ws(' ', t.tgname, t.tgenabled, t.tgfoid, t.tgargs, (select md5(p.prosrc)"
+    "   from pg_proc p where p.oid = t.tgfoid)), ',' order by t.tgname)) from pg_trigger t where t.tgrelid = c.oid and not t.tgisinternal),"
     "  null,"
     "  case when not c.relispartition then (select k.oid::text from path join pg_class k on k.relnamespace = path.oid"
     "   and k.relname = c.relname order by path.place limit 1) end, null"
-    " from pg_class c left join made on made.tgrelid = c.oid where c.oid in (select oid from things where class = 1)";
+    " from pg_class c cross join lateral (select count(*) as functions, bool_or(t.disabled) as disabled,"
+    "   bool_or(t.for_rows) as for_rows,"
+    "   bool_or(t.kinds <> 60 and not (t.kinds = 32 and position('for each row' in t.prosrc) > 0)) as missing,"
+    "   bool_or(position('made by cachepusher.watch()' in t.prosrc) = 0) as strange"
+    "   from (select p.prosrc, bit_or(t.tgtype::int) & 60 as kinds, bool_or(t.tgtype & 1 = 1) as for_rows,"
+    "     bool_or(t.tgenabled in ('D', 'R')) as disabled from pg_trigger t join pg_proc p on p.oid = t.tgfoid"
+    "     where t.tgrelid = c.oid and starts_with(t.tgname::text, 'cachepusher_') group by p.oid, p.prosrc) t) made"
+    " where c.oid in (select oid from things where class = 1)";
 
 const char cpi_catalog_look_at_others_sql[] =
     " union all"
