@@ -103,6 +103,40 @@ START_TEST(every_type_of_id)
 }
 END_TEST
 
+/* Postgres finds no function of smallint for an integer, and none of a domain's array for an array of text. An id that
+ * the other type does not have fails by itself. */
+START_TEST(functions_of_other_types)
+{
+    static const char other_json[] =
+        "{\"entities\": ["
+        "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"],"
+        " \"fetch\": \"item_get\", \"list\": \"select id from item\"},"
+        "{\"name\": \"place\", \"key\": \"{prefix}:place:{id}:doc\", \"id_type\": \"text\","
+        " \"channels\": [\"Place Changed\"], \"fetch_many\": \"place_get\", \"list\": \"select name from place\"}]}";
+    static const struct kind other_kinds[] = {
+        {":item:", "", "select id, item_get(id::smallint) from item where id < 40000"},
+        {":place:", ":doc", "select name, note from place"},
+    };
+    struct fixture *f = fixture_open();
+    insert_all(f);
+    sql(f, "drop function item_get(integer);"
+           "create function item_get(id smallint) returns json language sql stable as"
+           " $$ select json_build_object('id', i.id, 'title', i.title) from item i where i.id = $1 $$;"
+           "create domain caption as text;"
+           "create function place_get(names caption[]) returns table (name caption, note text) language sql stable as"
+           " $$ select p.name, p.note from place p where p.name = any (names) $$;"
+           "insert into item values (40000, 'too large for it')");
+    cp_syncer *syncer = run_syncer(f, other_json, NO_SETTINGS);
+    expect_equal(f, other_kinds, 2);
+    REQUIRE_INT(stats_of(syncer).failing, ==, 1);
+    REQUIRE_INT(count_logged(f, "item 40000: Postgres: smallint out of range"), ==, 1);
+    sql(f, "update item set title = 'changed'; update place set note = 'changed'");
+    expect_equal(f, other_kinds, 2);
+    destroy_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 /* Each id in a payload of its own, as hand-written triggers send them. */
 START_TEST(ids_notified_by_hand)
 {
@@ -186,6 +220,7 @@ Suite *entities_suite(void)
     TCase *tcase = tcase_create("entities");
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, every_type_of_id);
+    tcase_add_test(tcase, functions_of_other_types);
     tcase_add_test(tcase, ids_notified_by_hand);
     tcase_add_test(tcase, keys_expire_where_a_ttl_is_set);
     tcase_add_test(tcase, one_entity_is_resynced);

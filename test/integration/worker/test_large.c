@@ -94,6 +94,7 @@ START_TEST(two_documents_for_one_id)
     require_customers(f);
     REQUIRE_INT(count_logged(f, "warn: customer 7: fetch function customer_get_many gives more than one document"), ==,
                 1);
+    REQUIRE_INT(stats_of(syncer).doubled, ==, 1);
     REQUIRE_INT(stats_of(syncer).failing, ==, 0);
     stop_syncer(f, syncer);
     fixture_close(f);
