@@ -352,6 +352,12 @@ void own_redis_start(struct fixture *f)
     own_redis_start_as(f, NULL);
 }
 
+void become_admin(struct fixture *f)
+{
+    redis_run(f, "ACL SETUSER admin on nopass ~* &* +@all");
+    redis_run(f, "AUTH admin admin");
+}
+
 void own_redis_kill(struct fixture *f)
 {
     /* Before it dies: the test keeps the default action for SIGPIPE, lest it hide what the library does about it. */

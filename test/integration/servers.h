@@ -65,6 +65,9 @@ void own_redis_start(struct fixture *f);
 /* The same with further arguments, ended by NULL. They come first, where a configuration file has its place. */
 void own_redis_start_as(struct fixture *f, const char *const *arguments);
 
+/* The test's own connection goes on as another user, whatever becomes of the default one, the syncers'. */
+void become_admin(struct fixture *f);
+
 /* kill -9; its data is gone. own_redis_start() starts it again at the same address, empty. */
 void own_redis_kill(struct fixture *f);
 

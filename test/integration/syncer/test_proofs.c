@@ -63,6 +63,50 @@ START_TEST(a_replica)
 }
 END_TEST
 
+/* ---- rights ---- */
+
+START_TEST(rights_that_are_needed)
+{
+    static const struct {
+        const char *rule;
+        const char *why;
+    } rights[] = {
+        {"-client|list", "cachepusher needs CLIENT LIST"}, {"-client|kill", "cachepusher needs CLIENT KILL"},
+        {"-set", "documents cannot be kept without SET"},  {"-del", "documents cannot be kept without SET"},
+        {"-get", "documents cannot be kept without SET"},  {"-scan", "documents cannot be kept without SET"},
+    };
+    struct fixture *f = fixture_open();
+    own_redis_start(f);
+    become_admin(f);
+    for (size_t i = 0; i < sizeof rights / sizeof *rights; i++) {
+        redis_run(f, "ACL SETUSER default %s", rights[i].rule);
+        expect_refused(f, CP_ERR_REDIS, false, NO_SETTINGS, rights[i].why);
+        redis_run(f, "ACL SETUSER default +@all");
+    }
+    stop_syncer(f, run_syncer(f, NULL, NO_SETTINGS));
+    fixture_close(f);
+}
+END_TEST
+
+/* Without these it goes on, and says what that costs. */
+START_TEST(rights_that_are_missed)
+{
+    struct fixture *f = fixture_open();
+    own_redis_start(f);
+    become_admin(f);
+    redis_run(f, "ACL SETUSER default -info");
+    stop_syncer(f, run_syncer(f, NULL, NO_SETTINGS));
+    REQUIRE_INT(count_logged(f, "has restarted or failed over with older data may go unnoticed"), ==, 1);
+    redis_run(f, "ACL SETUSER default +@all -incr");
+    stop_syncer(f, run_syncer(f, NULL, NO_SETTINGS));
+    REQUIRE_INT(count_logged(f, "without the marker, FLUSHALL, evictions and older data may go unnoticed"), ==, 1);
+    redis_run(f, "ACL SETUSER default +@all resetkeys ~cachepusher:marker:*");
+    stop_syncer(f, run_syncer(f, NULL, NO_SETTINGS));
+    REQUIRE_INT(count_logged(f, "documents whose keys are not allowed will be refused"), ==, 1);
+    fixture_close(f);
+}
+END_TEST
+
 /* ---- Postgres ---- */
 
 static int number_on(PGconn *pg, const char *statement)
@@ -115,6 +159,8 @@ Suite *proofs_suite(void)
     tcase_add_test(tcase, a_node_of_a_cluster);
     tcase_add_test(tcase, a_sentinel);
     tcase_add_test(tcase, a_replica);
+    tcase_add_test(tcase, rights_that_are_needed);
+    tcase_add_test(tcase, rights_that_are_missed);
     suite_add_tcase(suite, tcase);
     tcase = tcase_create("postgres");
     tcase_set_timeout(tcase, 240);

@@ -45,13 +45,6 @@ END_TEST
 
 /* ---- rights ---- */
 
-/* The test's own connection goes on as another user, whatever becomes of the default one, the syncers'. */
-static void become_admin(struct fixture *f)
-{
-    redis_run(f, "ACL SETUSER admin on nopass ~* &* +@all");
-    redis_run(f, "AUTH admin admin");
-}
-
 static const char entities[] =
     "{\"entities\": ["
     "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"],"
