@@ -317,6 +317,18 @@ static uint64_t count_unsettled(const struct cp_syncer *syncer)
     return unsettled;
 }
 
+/* What was received and has not been read is a failure of the stop. Everything else, for instance a listener that was
+ * away, is only said: nothing that is stopped follows Postgres. */
+static void note_resync_cut_short(struct cp_syncer *syncer)
+{
+    bool is_ours = cpi_lease_state(&syncer->lease) != CPI_LEASE_TAKEN;
+    syncer->resync_incomplete = is_ours && cpi_resync_owes_events(syncer->resync);
+    if (is_ours && !syncer->resync_incomplete && cpi_resync_is_cut_short(syncer->resync)) {
+        cpi_log(&syncer->env.log, CP_LOG_WARN,
+                "stopping in the middle of a resync: what it has not read is out of date until the next warm-up");
+    }
+}
+
 cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
 {
     cpi_stop_drain(&syncer->stop, grace_ms > 0 ? grace_ms : 0); /* before the lock: a start under way gives up */
@@ -324,8 +336,7 @@ cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
     if (syncer->state == RUNNING) {
         end_threads(syncer);
         syncer->unsettled = count_unsettled(syncer);
-        syncer->resync_incomplete =
-            cpi_lease_state(&syncer->lease) != CPI_LEASE_TAKEN && cpi_resync_is_incomplete(syncer->resync);
+        note_resync_cut_short(syncer);
     }
     syncer->state = STOPPED;
     cpi_resync_wake(syncer->resync); /* whoever waits for ready, of a syncer that never ran */
@@ -334,7 +345,8 @@ cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
     pthread_mutex_unlock(&syncer->lifecycle);
 
     if (unsettled == 0 && resync_incomplete) {
-        return cpi_error(err, CP_ERR_TIMEOUT, false, "a resync was cut short; the next warm-up takes its place");
+        return cpi_error(err, CP_ERR_TIMEOUT, false,
+                         "a resync that events called for was cut short; the next warm-up takes its place");
     }
     if (unsettled == 0) {
         return CP_OK;

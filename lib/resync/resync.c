@@ -388,16 +388,25 @@ void cpi_resync_join(struct cpi_resync *resync)
     cpi_thread_join(&resync->thread);
 }
 
-/* A stop during the first warm-up owes only what was received: everything else it does again at the next start. */
-bool cpi_resync_is_incomplete(const struct cpi_resync *resync)
+/* Causes that are requested, or of a run that has not been completed; one bit each. */
+static unsigned owed_causes(const struct cpi_resync *resync)
 {
-    unsigned received = 1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE | 1u << CP_CAUSE_UNREADABLE;
-    unsigned counted = resync->ready ? ~(1u << CP_CAUSE_START) : received;
     unsigned owed = resync->taken;
     for (int cause = 0; cause < CP_CAUSES; cause++) {
         owed |= cpi_requests_has(resync->env->requests, (cp_cause)cause) ? 1u << cause : 0;
     }
-    return (owed & counted) != 0;
+    return owed;
+}
+
+bool cpi_resync_owes_events(const struct cpi_resync *resync)
+{
+    unsigned received = 1u << CP_CAUSE_OVERFLOW | 1u << CP_CAUSE_TRUNCATE | 1u << CP_CAUSE_UNREADABLE;
+    return (owed_causes(resync) & received) != 0;
+}
+
+bool cpi_resync_is_cut_short(const struct cpi_resync *resync)
+{
+    return resync->ready && (owed_causes(resync) & ~(1u << CP_CAUSE_START)) != 0;
 }
 
 void cpi_resync_destroy(struct cpi_resync *resync)

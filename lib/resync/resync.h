@@ -28,9 +28,12 @@ void cpi_resync_wake(struct cpi_resync *resync);
 
 void cpi_resync_join(struct cpi_resync *resync);
 
-/* After the threads have ended: whether a resync was requested and has not been completed. Before the first one has,
- * only those count that stand for received events (a "*", or ids that had to be dropped). */
-bool cpi_resync_is_incomplete(const struct cpi_resync *resync);
+/* After the threads have ended: whether a resync that stands for received events (a "*", or ids that had to be dropped)
+ * has not been completed. */
+bool cpi_resync_owes_events(const struct cpi_resync *resync);
+
+/* After the threads have ended: whether any resync but the first has not been completed. */
+bool cpi_resync_is_cut_short(const struct cpi_resync *resync);
 
 void cpi_resync_destroy(struct cpi_resync *resync);
 

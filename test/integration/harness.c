@@ -349,7 +349,7 @@ void stop_syncer(struct fixture *f, cp_syncer *syncer)
 {
     cp_error err = {0};
     cp_code code = cp_syncer_stop(syncer, timeout_ms(), &err);
-    if (code != CP_OK && strstr(err.message, "a resync was cut short") == NULL) {
+    if (code != CP_OK && strstr(err.message, "a resync that events called for") == NULL) {
         fail_at(__FILE__, __LINE__, "cp_syncer_stop: %s", err.message);
     }
     destroy_syncer(f, syncer);

@@ -82,7 +82,7 @@ static int stop(struct session *session, int signal_number)
     if (!session_stop(session)) {
         return EXIT_FAILED;
     }
-    logger_printf(session->logger, CP_LOG_INFO, "stopped: everything has settled");
+    logger_printf(session->logger, CP_LOG_INFO, "stopped: everything that was announced has settled");
     return EXIT_DONE;
 }
 

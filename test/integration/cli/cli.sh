@@ -268,7 +268,7 @@ second_refused() {
         "$command" run "${one_line[@]}" --pidfile run.pid && kill -0 "$daemon"
 }
 check "run: a second one with the same pidfile is refused" second_refused
-stops_cleanly() { stop && logged 'stopped: everything has settled' && [[ ! -e run.pid ]]; }
+stops_cleanly() { stop && logged 'stopped: everything that was announced has settled' && [[ ! -e run.pid ]]; }
 check "run: SIGTERM: exit 0, and the pidfile is gone" stops_cleanly
 stops_by_int() { start_ready && kill -INT "$daemon" && ends 0; }
 check "run: SIGINT: exit 0" stops_by_int
