@@ -13,10 +13,16 @@
 #include <endian.h>
 #include <libpq-fe.h>
 
-enum { STEPS_MAX = 16, PIECE_BYTES = 16 * 1024, IDS = 6, ENTITIES = 3 };
+enum {
+    STEPS_MAX = 16,
+    PIECE_BYTES = 16 * 1024,
+    IDS = 6,
+    ENTITIES = 3,
+    SET_UP = 3 /* statements that set up the session of a reader, behind the log-in */
+};
 
 static struct {
-    bool greets;   /* V: logging in and the first statement are answered as Postgres does */
+    bool greets;   /* V: logging in and the first statements are answered as Postgres does */
     bool prepares; /* P: so is preparing a statement, and what it returns */
     bool frames;   /* F: a message of a piece is its type, a byte for its length, and so many bytes */
     bool ends;     /* Z: each piece is ended by ReadyForQuery */
@@ -64,7 +70,7 @@ static void put_greeting(struct answer *answer)
 /* A column: its name, table, number, type, size, modifier, format. */
 #define COLUMN(name, type, format) name "\0\0\0\0\0\0\0\0\0\0" type "\377\377\377\377\377\377\0" format
 
-/* Of the statement that sets the session up: it is no standby. */
+/* Of a statement that sets the session up: it is no standby. */
 static void put_set_up(struct answer *answer)
 {
     PUT(answer, '1', "");
@@ -148,7 +154,7 @@ static void answer_batch(struct fuzz_client *client, const struct batch *batch)
     answer.size = 0;
     if (manners.greets && client->stage == 0) {
         put_greeting(&answer);
-    } else if (manners.greets && client->stage == 1) {
+    } else if (manners.greets && client->stage <= SET_UP) {
         put_set_up(&answer);
     } else if (manners.prepares && !batch->binds && client->stage > 0) {
         put_prepared(&answer, batch->describes && !batch->parses);
