@@ -132,9 +132,10 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *     max_delete_percent  a resync stops where Postgres lists less than the rest of an entity's keys, and more than 200
  *                         would be deleted, until a "*" on one of the entity's channels says that they are to go
  *                         (TRUNCATE sends it); 100: never; 0 to 100. Default: 50
- *     catalog_check_ms    how often to look whether what documents hang on has changed without a trigger (functions,
- *                         columns, partitions, materialized views, enums, policies, settings of the role) and to resync
- *                         what hangs on it; 0: never; 0 to 3,600,000. Default: 5,000
+ *     catalog_check_ms    how often to look (less often where a look takes longer than a fiftieth of this) whether what
+ *                         documents hang on has changed without a trigger (functions, columns, partitions, materialized
+ *                         views, enums, policies, settings of the role) and to resync what hangs on it; 0: never; 0 to
+ *                         3,600,000. Default: 2,000
  *     connect_timeout_ms  for one attempt to connect; 100 to 600,000. Default: 5,000
  *     fetch_timeout_ms    for one statement that reads a document by itself, or one page of a listing; a worker's
  *                         batches have 5 s; 100 to 86,400,000. Default: 30,000

@@ -1,8 +1,10 @@
 #include "catalog/catalog.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/thread.h"
 #include "catalog/catalog_sql.h"
+#include "catalog/changes.h"
 #include "catalog/learn.h"
 #include "catalog/watched_tables.h"
 
@@ -12,8 +14,9 @@
 
 enum {
     STATEMENT_TIMEOUT_MS = 5000,
-    LEARN_EVERY_LOOKS = 12, /* in case documents have come to read something else */
-    WHY_BYTES = 160
+    LEARN_EVERY_LOOKS = 30, /* in case documents have come to read something else */
+    PAUSE = 49,             /* times what a look has taken, at least */
+    PAUSE_MAX_MS = 300000
 };
 
 struct watched {
@@ -22,10 +25,8 @@ struct watched {
     bool warned;       /* of that */
     unsigned pause;    /* how many looks from one such try to the next */
     unsigned next_try; /* by catalog->looks */
-    bool changed;      /* since the last request of a resync */
     bool learn;        /* what it hangs on has to be learned again */
-    unsigned changes;
-    char why[WHY_BYTES]; /* the first of these */
+    struct cpi_changes changes;
 };
 
 struct cpi_catalog {
@@ -52,20 +53,12 @@ static int64_t thing_at(const struct cpi_rows *rows, int row)
 
 /* ---- what has changed ---- */
 
-static void note_entity(struct watched *watched, const char *name, const char *what)
-{
-    if (watched->changes++ == 0) {
-        snprintf(watched->why, sizeof watched->why, "%s: %s", name, what);
-    }
-    watched->changed = true;
-}
-
 static void note_change(struct cpi_catalog *catalog, int64_t thing, const char *name, const char *what)
 {
     for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
         struct watched *watched = &catalog->entities[e];
         if (cpi_things_has(&watched->things, thing)) {
-            note_entity(watched, name, what);
+            cpi_changes_note(&watched->changes, name, what);
             watched->learn = true;
         }
     }
@@ -218,7 +211,7 @@ static bool look(struct cpi_catalog *catalog, cp_error *err)
 static bool renew(struct cpi_catalog *catalog, cp_error *err)
 {
     for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
-        note_entity(&catalog->entities[e], "settings of the role, the database or the server", "changed");
+        cpi_changes_note(&catalog->entities[e].changes, "settings of the role, the database or the server", "changed");
         catalog->entities[e].learn = true;
     }
     cpi_requests_renew_sessions(catalog->env->requests, true);
@@ -239,7 +232,7 @@ static void take_learned(struct cpi_catalog *catalog, uint32_t e, struct cpi_thi
         return;
     }
     if (cpi_things_take(&watched->things, learned)) {
-        note_entity(watched, catalog->env->config->entities[e].fetch, "reads more than was known");
+        cpi_changes_note(&watched->changes, catalog->env->config->entities[e].fetch, "reads more than was known");
     }
     cpi_things_fini(learned);
 }
@@ -331,20 +324,6 @@ static bool look_and_learn(struct cpi_catalog *catalog, cp_error *err)
 
 /* ---- what follows ---- */
 
-static void request(struct cpi_catalog *catalog, uint32_t entity)
-{
-    struct watched *watched = &catalog->entities[entity];
-    char more[48] = "";
-    if (watched->changes > 1) {
-        snprintf(more, sizeof more, " and %u more", watched->changes - 1);
-    }
-    cpi_log(&catalog->env->log, CP_LOG_INFO, "%s: what its documents hang on has changed (%s%s)",
-            catalog->env->config->entities[entity].name, watched->why, more);
-    cpi_requests_resync(catalog->env->requests, entity, CP_CAUSE_CATALOG);
-    watched->changes = 0;
-    watched->changed = false;
-}
-
 /* One at a time, and only after the last run: something that changes all the time costs one resync a look at most, and
  * none is owed to a change that a run to come will see. */
 static void request_all_due(struct cpi_catalog *catalog)
@@ -353,11 +332,10 @@ static void request_all_due(struct cpi_catalog *catalog)
     bool idle = cpi_requests_is_idle(catalog->env->requests);
     for (uint32_t e = 0; e < catalog->env->config->entity_count; e++) {
         struct watched *watched = &catalog->entities[e];
-        if (watched->changed && taken) { /* the writer sees it, too */
-            watched->changed = false;
-            watched->changes = 0;
-        } else if (watched->changed && idle) {
-            request(catalog, e);
+        if (watched->changes.count > 0 && taken) { /* the writer sees it, too */
+            watched->changes.count = 0;
+        } else if (watched->changes.count > 0 && idle) {
+            cpi_changes_request(&watched->changes, catalog->env, e);
         }
     }
 }
@@ -378,7 +356,7 @@ static void catalog_once(struct cpi_catalog *catalog)
     }
     catalog->failing = false;
     for (size_t e = 0; e < catalog->env->config->entity_count && first; e++) {
-        note_entity(&catalog->entities[e], "catalogue", "nobody could look until now");
+        cpi_changes_note(&catalog->entities[e].changes, "catalogue", "nobody could look until now");
     }
 }
 
@@ -390,11 +368,22 @@ void cpi_catalog_begin(struct cpi_catalog *catalog)
     catalog->began = true;
 }
 
+/* A look at thousands of partitions takes its time: never more than two parts in a hundred. */
+static int pause_ms(const struct cpi_catalog *catalog, int64_t took_ms)
+{
+    int64_t rest_ms = PAUSE * (took_ms < PAUSE_MAX_MS / PAUSE ? took_ms : PAUSE_MAX_MS / PAUSE);
+    int every_ms = catalog->env->config->catalog_check_ms;
+    return rest_ms > every_ms ? (int)rest_ms : every_ms;
+}
+
 static void *run_catalog(void *context)
 {
     struct cpi_catalog *catalog = context;
-    while (cpi_stop_sleep(catalog->env->stop, catalog->env->config->catalog_check_ms)) {
+    int64_t took_ms = 0;
+    while (cpi_stop_sleep(catalog->env->stop, pause_ms(catalog, took_ms))) {
+        int64_t began_ms = cpi_now_ms();
         catalog_once(catalog);
+        took_ms = cpi_now_ms() - began_ms;
         request_all_due(catalog);
     }
     cpi_pg_close(&catalog->pg);

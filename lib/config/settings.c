@@ -78,9 +78,10 @@ static const struct cpi_setting settings[] = {
                      "(TRUNCATE sends it); 100: never")},
     {.kind = CPI_SETTING_TIME,
      .offset = AT(catalog_check_ms),
-     SETTING("catalog_check_ms", CP_SETTING_NUMBER, .min = 0, .max = 3600000, .initial = "5000", .value = "MS",
+     SETTING("catalog_check_ms", CP_SETTING_NUMBER, .min = 0, .max = 3600000, .initial = "2000", .value = "MS",
              .unit = "milliseconds",
-             .help = "how often to look whether what documents hang on has changed without a trigger (functions, "
+             .help = "how often to look (less often where a look takes longer than a fiftieth of this) whether what "
+                     "documents hang on has changed without a trigger (functions, "
                      "columns, partitions, materialized views, enums, policies, settings of the role) and to resync "
                      "what hangs on it; 0: never")},
     {.kind = CPI_SETTING_TIME,
