@@ -13,6 +13,7 @@ static const struct {
 } suites[] = {
     {"abi", abi_suite},
     {"applier", applier_suite},
+    {"asking", asking_suite},
     {"assert", assert_suite},
     {"backoff", backoff_suite},
     {"bell", bell_suite},
@@ -28,6 +29,7 @@ static const struct {
     {"keyspace", keyspace_suite},
     {"lane", lane_suite},
     {"lease", lease_suite},
+    {"live_feed", live_feed_suite},
     {"orphans", orphans_suite},
     {"reader", reader_suite},
     {"random", random_suite},

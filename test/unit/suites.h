@@ -8,6 +8,7 @@
 
 Suite *abi_suite(void);
 Suite *applier_suite(void);
+Suite *asking_suite(void);
 Suite *assert_suite(void);
 Suite *backoff_suite(void);
 Suite *bell_suite(void);
@@ -23,6 +24,7 @@ Suite *key_suite(void);
 Suite *keyspace_suite(void);
 Suite *lane_suite(void);
 Suite *lease_suite(void);
+Suite *live_feed_suite(void);
 Suite *orphans_suite(void);
 Suite *reader_suite(void);
 Suite *random_suite(void);
