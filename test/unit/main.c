@@ -25,6 +25,7 @@ static const struct {
     {"id", id_suite},
     {"idset", idset_suite},
     {"inbox", inbox_suite},
+    {"intake", intake_suite},
     {"key", key_suite},
     {"keyspace", keyspace_suite},
     {"lane", lane_suite},

@@ -20,6 +20,7 @@ Suite *fence_suite(void);
 Suite *id_suite(void);
 Suite *idset_suite(void);
 Suite *inbox_suite(void);
+Suite *intake_suite(void);
 Suite *key_suite(void);
 Suite *keyspace_suite(void);
 Suite *lane_suite(void);
