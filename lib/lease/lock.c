@@ -89,7 +89,7 @@ static const char claim_sql[] = "select pg_catalog.pg_try_advisory_lock_shared("
           " from (select l.pid from pg_catalog.pg_locks l"
           " join pg_catalog.pg_stat_activity a on a.pid operator(pg_catalog.=) l.pid"
           " where l.pid operator(pg_catalog.<>) pg_catalog.pg_backend_pid()"
-          " and pg_catalog.pg_has_role(a.usesysid, 'MEMBER') and " IS_LOCK_OF("l", LISTENER_KEY("$1")) ") as l";
+          " and pg_catalog.pg_has_role(a.usesysid, 'USAGE') and " IS_LOCK_OF("l", LISTENER_KEY("$1")) ") as l";
 
 /* Who keeps others from sharing it. Whoever waits for it does so too. */
 static const char squatter_sql[] =

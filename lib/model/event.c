@@ -127,7 +127,7 @@ static bool add_id(struct parse *parse, const char *text, size_t length)
 static bool is_inexact(const json_t *element)
 {
     double value = fabs(json_real_value(element)); /* 0 for what is no real */
-    return value >= 0x1p53 && value < 0x1p63;
+    return value >= 0x1p53 && value <= 0x1p63;
 }
 
 static bool add_element(struct parse *parse, const json_t *element)

@@ -46,6 +46,7 @@ struct cpi_idset {
     uint32_t free;          /* the first free member below used */
     uint32_t *table;        /* 2 * capacity places, open addressing, each a handle or NONE */
     struct queue queues[CPI_QUEUES];
+    bool holds_parked;
     uint32_t barrier_left[CPI_IDSET_BARRIERS];
 };
 
@@ -253,18 +254,6 @@ static void link_member(struct cpi_idset *set, uint32_t handle, enum cpi_queue t
     queue->count++;
 }
 
-static void link_first(struct cpi_idset *set, uint32_t handle, enum cpi_queue to)
-{
-    struct member *member = &set->members[handle];
-    struct queue *queue = &set->queues[to];
-    member->queue = to;
-    member->previous = NONE;
-    member->next = queue->first;
-    *(member->next != NONE ? &set->members[member->next].previous : &queue->last) = handle;
-    queue->first = handle;
-    queue->count++;
-}
-
 static void leave_barriers(struct cpi_idset *set, struct member *member)
 {
     for (unsigned f = 0; f < CPI_IDSET_BARRIERS; f++) {
@@ -279,13 +268,12 @@ static void leave_barriers(struct cpi_idset *set, struct member *member)
 static enum cpi_added arrive_again(struct cpi_idset *set, uint32_t handle, enum cpi_queue queue)
 {
     enum cpi_queue now = cpi_idset_queue(set, handle);
-    if (now == CPI_PARKED && queue != CPI_BULK) {
-        unlink_member(set, handle);
-        link_first(set, handle, CPI_PARKED);
+    bool is_back = now == CPI_PARKED && queue != CPI_BULK;
+    if (is_back && set->holds_parked) {
         return CPI_RECALLED;
     }
-    if (queue == CPI_LIVE && now != CPI_LIVE && now != CPI_PARKED) {
-        cpi_idset_move(set, handle, CPI_LIVE);
+    if (is_back || (queue == CPI_LIVE && now != CPI_LIVE)) {
+        cpi_idset_move(set, handle, queue);
     }
     return CPI_COALESCED;
 }
@@ -318,6 +306,11 @@ enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *even
     link_member(set, handle, queue);
     set->table[place] = handle;
     return CPI_ADDED;
+}
+
+void cpi_idset_hold_parked(struct cpi_idset *set, bool holds)
+{
+    set->holds_parked = holds;
 }
 
 uint32_t cpi_idset_count(const struct cpi_idset *set, enum cpi_queue queue)

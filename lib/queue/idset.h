@@ -3,8 +3,8 @@
  *
  * Here a thousand updates of one row become one read. Each id is in one of four queues: live (it was changed), crowd
  * (it was changed with a great many others), bulk (a resync listed it) and parked (its own fetch or store fails, so it
- * is retried alone). An id that arrives again stays where it is, except that a live event moves it from crowd or bulk
- * to the end of live, and that a parked one goes to the head of its queue: it is recalled.
+ * is retried alone). An id that arrives again stays where it is, except that a live event moves it to the end of live,
+ * and one of a crowd a parked id to the end of crowd. While parked ids are held they stay, too.
  *
  * An id stays in the set while it is worked on, and is removed when it has settled. So a failed batch needs no
  * rollback. The set belongs to one thread.
@@ -19,7 +19,7 @@ enum cpi_queue { CPI_LIVE, CPI_CROWD, CPI_BULK, CPI_PARKED, CPI_QUEUES };
 enum cpi_added {
     CPI_ADDED,
     CPI_COALESCED, /* it is in the set already */
-    CPI_RECALLED,  /* the same, parked, and has changed: it may be well again */
+    CPI_RECALLED,  /* the same, parked and held: it may be well again */
     CPI_NO_MEMORY  /* not added; the caller still owns the id */
 };
 
@@ -37,6 +37,9 @@ void cpi_idset_destroy(struct cpi_idset *set);
 /* Adds to the end of the live, crowd or bulk queue. Takes over the event's id, and frees it if the set has it already.
  */
 enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *event, enum cpi_queue queue);
+
+/* Whether events leave parked ids where they are; not at first. */
+void cpi_idset_hold_parked(struct cpi_idset *set, bool holds);
 
 uint32_t cpi_idset_count(const struct cpi_idset *set, enum cpi_queue queue);
 uint32_t cpi_idset_total(const struct cpi_idset *set);

@@ -330,6 +330,7 @@ static void listener_finish(struct cpi_listener *listener)
     cpi_inbox_close(listener->inbox, &listener->enqueued);
     cpi_relay_finish(&listener->relay);
     deal_with_enqueued(listener);
+    cpi_asking_request(&listener->asking, true);
     while (!cpi_live_feed_flush(listener->live_feed) && !cpi_stop_grace_passed(listener->env->stop)) {
         poll(NULL, 0, BACKLOG_LOOK_MS);
     }

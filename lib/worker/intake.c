@@ -138,6 +138,7 @@ static uint32_t drain_chunk(struct cpi_intake *intake, enum cpi_ring_kind kind, 
 
 void cpi_intake_drain(struct cpi_intake *intake)
 {
+    cpi_idset_hold_parked(intake->set, intake->recalled || cpi_now_ms() < intake->rested_ms);
     for (int kind = 0; kind < CPI_RINGS; kind++) {
         for (int chunk = 0; chunk < DRAIN_CHUNKS_PER_CYCLE; chunk++) {
             uint32_t room = room_for(intake, (enum cpi_ring_kind)kind);
@@ -175,11 +176,11 @@ static void acknowledge_barriers(struct cpi_intake *intake)
     }
 }
 
-/* As soon as the crowd has gone, and while it stays now and then. */
+/* As soon as there is room again, and while there is none now and then. */
 static void pay_crowded_out(struct cpi_intake *intake)
 {
-    if (intake->crowded_out > 0 &&
-        (count(intake, CPI_CROWD) < intake->capacity / 2 || cpi_now_ms() - intake->crowded_out_ms >= OWED_FOR_MS)) {
+    if (intake->crowded_out > 0 && (room_for(intake, CPI_RING_LIVE) > live_limit(intake) / 2 ||
+                                    cpi_now_ms() - intake->crowded_out_ms >= OWED_FOR_MS)) {
         intake->crowded_out = 0;
         cpi_requests_resync(intake->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
     }

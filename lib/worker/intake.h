@@ -21,7 +21,8 @@ struct cpi_intake {
     uint32_t index;              /* of the worker */
     uint32_t capacity;           /* of the set; beyond it the rings fill up, then the live feed */
     int64_t barriers[CPI_RINGS]; /* number of the barrier to pass; 0: none */
-    bool recalled;               /* a parked id has changed; the worker clears it */
+    int64_t rested_ms;           /* set by the worker: until then, what fails is not worked on again */
+    bool recalled;               /* a parked id has changed meanwhile; the worker clears it */
     uint64_t crowded_out;        /* ids dropped since a resync was last requested for them */
     int64_t crowded_out_ms;      /* since when */
     struct cpi_log_limit crowding;

@@ -54,7 +54,6 @@ struct cpi_worker {
     int64_t retry_at_ms;
     struct cpi_backoff parked_backoff; /* ids that fail by themselves */
     int64_t parked_at_ms;
-    int64_t parked_rest_ms; /* not before this, even if one of them has changed */
     int parked_timeout_ms;
     uint32_t parked_left; /* of the turn under way, to be tried yet */
     bool away;            /* an outage has been logged */
@@ -107,7 +106,13 @@ static void work_on(struct cpi_worker *worker, uint32_t n, int timeout_ms)
 {
     cp_error err = {0};
     uint32_t before = cpi_idset_total(worker->set);
-    if (cpi_applier_work(worker->applier, worker->batch, n, timeout_ms, &err)) {
+    uint32_t parked = cpi_idset_count(worker->set, CPI_PARKED);
+    int64_t began_ms = cpi_now_ms();
+    bool worked = cpi_applier_work(worker->applier, worker->batch, n, timeout_ms, &err);
+    if (cpi_idset_count(worker->set, CPI_PARKED) > parked) { /* what fails is not to take this time all the time */
+        worker->intake.rested_ms = cpi_now_ms() + PARKED_REST * (cpi_now_ms() - began_ms);
+    }
+    if (worked) {
         note_success(worker);
         return;
     }
@@ -174,8 +179,8 @@ static uint32_t try_parked(struct cpi_worker *worker, int64_t until_ms)
 
 static int64_t parked_due_ms(const struct cpi_worker *worker)
 {
-    bool is_sooner = worker->intake.recalled && worker->parked_rest_ms < worker->parked_at_ms;
-    return is_sooner ? worker->parked_rest_ms : worker->parked_at_ms;
+    int64_t rested_ms = worker->intake.rested_ms;
+    return worker->intake.recalled && rested_ms < worker->parked_at_ms ? rested_ms : worker->parked_at_ms;
 }
 
 /* Retries some of the parked ids when it is time. */
@@ -202,8 +207,8 @@ static void retry_parked(struct cpi_worker *worker, int for_ms)
     int64_t now_ms = cpi_now_ms();
     bool others_wait = cpi_intake_waiting(&worker->intake) > 0 || !cpi_lane_is_empty(worker->lane);
     bool rests = others_wait || worker->parked_left > 0;
-    worker->parked_rest_ms = now_ms + (rests ? PARKED_REST * (now_ms - began_ms) : 0) + 1;
-    worker->parked_at_ms = worker->parked_rest_ms;
+    worker->parked_at_ms = now_ms + (rests ? PARKED_REST * (now_ms - began_ms) : 0) + 1;
+    worker->intake.rested_ms = worker->parked_at_ms;
     if (worker->parked_left == 0) {
         worker->parked_at_ms += cpi_backoff_next(&worker->parked_backoff);
         worker->parked_timeout_ms = 2 * worker->parked_timeout_ms < worker->env->config->fetch_timeout_ms

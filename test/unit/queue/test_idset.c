@@ -116,7 +116,7 @@ START_TEST(a_live_event_lifts_out_of_bulk)
 }
 END_TEST
 
-START_TEST(a_live_event_recalls_a_parked_id)
+START_TEST(a_live_event_lifts_out_of_parked)
 {
     for (uint32_t i = 1; i <= 4; i++) {
         add(0, i, CPI_LIVE);
@@ -125,12 +125,16 @@ START_TEST(a_live_event_recalls_a_parked_id)
     assert_queues("", "", "1 2 3 4");
     ck_assert_int_eq(add(0, 2, CPI_BULK), CPI_COALESCED);
     assert_queues("", "", "1 2 3 4");
+    cpi_idset_hold_parked(set, true);
     ck_assert_int_eq(add(0, 3, CPI_LIVE), CPI_RECALLED);
-    assert_queues("", "", "3 1 2 4");
-    ck_assert_int_eq(add(0, 4, CPI_CROWD), CPI_RECALLED);
-    assert_queues("", "", "4 3 1 2");
-    ck_assert_int_eq(add(0, 4, CPI_LIVE), CPI_RECALLED);
-    assert_queues("", "", "4 3 1 2");
+    ck_assert_int_eq(add(0, 3, CPI_CROWD), CPI_RECALLED);
+    assert_queues("", "", "1 2 3 4");
+    cpi_idset_hold_parked(set, false);
+    ck_assert_int_eq(add(0, 3, CPI_LIVE), CPI_COALESCED);
+    assert_queues("3", "", "1 2 4");
+    ck_assert_int_eq(add(0, 1, CPI_CROWD), CPI_COALESCED);
+    assert_queue(CPI_CROWD, "1");
+    assert_queues("3", "", "2 4");
 }
 END_TEST
 
@@ -368,11 +372,8 @@ static void model_add(struct model *model, int key, enum cpi_queue queue)
     if (known->queue == ABSENT) {
         *known = (struct known){.queue = (int)queue, .rank = ++model->last_rank};
         want = CPI_ADDED;
-    } else if (known->queue == CPI_PARKED && queue != CPI_BULK) {
-        known->rank = -++model->last_rank; /* recalled: before all others */
-        want = CPI_RECALLED;
-    } else if (queue == CPI_LIVE && known->queue != CPI_LIVE && known->queue != CPI_PARKED) {
-        known->queue = CPI_LIVE;
+    } else if ((queue == CPI_LIVE && known->queue != CPI_LIVE) || (queue == CPI_CROWD && known->queue == CPI_PARKED)) {
+        known->queue = (int)queue;
         known->rank = ++model->last_rank;
     }
     EXPECT(add(entity_of(key), number_of(key), queue) == want);
@@ -533,7 +534,7 @@ Suite *idset_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, an_id_that_comes_again_keeps_its_place);
     tcase_add_test(tcase, a_live_event_lifts_out_of_bulk);
-    tcase_add_test(tcase, a_live_event_recalls_a_parked_id);
+    tcase_add_test(tcase, a_live_event_lifts_out_of_parked);
     tcase_add_test(tcase, a_move_goes_to_the_end);
     tcase_add_test(tcase, entities_do_not_share_ids);
     tcase_add_test(tcase, the_first_and_the_last_entity_come_out_as_they_went_in);
