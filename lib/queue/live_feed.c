@@ -116,7 +116,9 @@ static uint32_t room_of(const struct cpi_live_feed *feed, uint32_t index)
     return queued < feed->lanes->capacity ? feed->lanes->capacity - queued : 0;
 }
 
-/* Makes room for an event where one of a crowd can go instead; an id that is kept already needs none. */
+/* Makes room for a live event where one of a crowd can go instead; an id that is kept already needs none. One of a
+ * crowd is refused without a look at what is kept, which would cost more than the event: at worst a resync is owed for
+ * nothing. */
 static bool make_room(struct kept *kept, const struct cpi_event *event, uint32_t room, enum cpi_fed *fed)
 {
     uint32_t handle = 0;
