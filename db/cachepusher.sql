@@ -23,7 +23,15 @@
 -- Two-phase commit: Postgres refuses PREPARE TRANSACTION to a transaction that has notified, so nobody could prepare one
 -- (XA, JTA) that has touched a watched table. Where max_prepared_transactions is not 0, watch() therefore refuses. If
 -- nothing that writes to the table is ever prepared, say so: watch(..., allow_prepared => true). For tables where it is,
--- have the application call pg_notify() in a transaction of its own, after COMMIT PREPARED.
+-- have the application call pg_notify() in a transaction of its own, after COMMIT PREPARED. Or have messages announced.
+--
+-- Messages: for the wal source (source_announce messages) the triggers write into the write-ahead log instead of notifying:
+--
+--   select cachepusher.watch('address', 'fk_customer', 'customer_updated', announce => 'message');
+--
+-- The message's prefix is cachepusher: and the channel, its content what would have been notified. It belongs to its
+-- transaction, takes no lock, and does not mind PREPARE TRANSACTION. announce => 'notify' goes back; a call that does not
+-- say announce keeps what there is. A table announces in one way only.
 --
 -- watch() creates a trigger function for this table and column, in the table's schema. To stop watching, drop the
 -- function; the triggers go with it. (If the names are long, it has another name: see \d address.)
@@ -87,8 +95,13 @@ grant usage on schema cachepusher to public;
 
 -- Of versions before this one.
 drop function if exists cachepusher.watch(pg_catalog.regclass, pg_catalog.name, pg_catalog.text, pg_catalog.text);
+drop function if exists cachepusher.watch(pg_catalog.regclass, pg_catalog.name, pg_catalog.text, pg_catalog.text, boolean,
+                                          boolean);
 drop function if exists cachepusher.make_function(pg_catalog.regclass, pg_catalog.name);
+drop function if exists cachepusher.make_function(pg_catalog.regclass, pg_catalog.name, boolean);
 drop function if exists cachepusher.trigger_source(pg_catalog.name);
+drop function if exists cachepusher.statement_source(pg_catalog.name);
+drop function if exists cachepusher.row_source(pg_catalog.name);
 
 -- A name for what watch() creates: the given names joined. A checksum takes their place if the result is longer than the
 -- 63 bytes at which Postgres would cut it off, or if underscores make it ambiguous: another table's names could give the
@@ -103,7 +116,17 @@ as $$
     from array_to_string(names, '__') as plain
 $$;
 
--- The source of the trigger function for a column. The function is for statement-level triggers whose transition tables
+-- The beginning of a call that announces, up to the channel.
+create or replace function cachepusher.announcing_call(announce pg_catalog.text) returns pg_catalog.text
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case announce when 'message'
+        then 'pg_catalog.pg_logical_emit_message(true, ''cachepusher:'' operator(pg_catalog.||) '
+        else 'pg_catalog.pg_notify(' end
+$$;
+
+-- The source of the trigger function for a column, which announces by 'notify' or 'message'. The function is for statement-level triggers whose transition tables
 -- are called old_rows and new_rows; its argument is the channel.
 --
 -- Most statements touch one id or a few. For these the function has queries that Postgres plans once per session, which
@@ -114,7 +137,8 @@ $$;
 -- The application's own write must never fail. If the column has been dropped or renamed, '*' is sent, which means: read
 -- every document of this kind again. The same is sent for TRUNCATE, which has no rows to name, and for an id that is too
 -- long for any payload.
-create or replace function cachepusher.statement_source(id_column pg_catalog.name) returns pg_catalog.text
+create or replace function cachepusher.statement_source(id_column pg_catalog.name, announce pg_catalog.text)
+returns pg_catalog.text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -122,6 +146,7 @@ declare
     before constant text := format('select %I as id from old_rows', id_column);
     after constant text := format('select %I as id from new_rows', id_column);
     either constant text := before || ' union all ' || after;
+    call constant text := cachepusher.announcing_call(announce);
 
     -- Ids are compared as text in the C collation, because citext and some collations treat different texts as equal.
     -- They are cast, not left to to_json(), which keeps the padding of char(n).
@@ -145,7 +170,7 @@ declare
     -- Ids travel as JSON arrays. The first query is for a single id that is short enough when quoted, the second for a few
     -- ids. Each reads one row more than it can announce, to notice that there are more.
     one_or_few constant text := $sql$
-        select pg_catalog.pg_notify(tg_argv[0], '[' operator(pg_catalog.||)
+        select %3$stg_argv[0], '[' operator(pg_catalog.||)
                    case when pg_catalog.bool_and(texts.is_number) then pg_catalog.min(texts.id)
                         else pg_catalog.to_json(pg_catalog.min(texts.id))::pg_catalog.text end
                    operator(pg_catalog.||) ']') is not null %1$s
@@ -194,15 +219,14 @@ declare
             union all
             select '*' where exists (select from measured where bytes operator(pg_catalog.>) 3900)
         )
-        select pg_catalog.count(pg_catalog.pg_notify($1, payload)) from payloads
-    $sql$;
+        select pg_catalog.count($sql$ || call || '$1, payload)) from payloads';
 begin
     for n in 1 .. 3 loop
         queries[n] := format(one_or_few,
             format(texts, id_column, (array[either, after, before])[n], 3),
-            format(texts, id_column, (array[either, after, before])[n], 501));
+            format(texts, id_column, (array[either, after, before])[n], 501), call);
     end loop;
-    return format($source$ -- made by cachepusher.watch()
+    return format($source$ -- made by cachepusher.watch()%8$s
 #variable_conflict use_column
 declare
     announced boolean;
@@ -228,18 +252,20 @@ begin
         end;
     end if;
     if payload is not null then
-        perform pg_catalog.pg_notify(tg_argv[0], payload);
+        perform %9$stg_argv[0], payload);
     end if;
     return null;
 end
-$source$, queries[1], queries[2], queries[3], many, either, after, before);
+$source$, queries[1], queries[2], queries[3], many, either, after, before,
+    case announce when 'message' then ', as messages' end, call);
 end
 $$;
 
 -- The same for triggers that fire for each row. Nothing here has columns that a name could be taken for. The first
 -- exception handler is for a column that has changed its type since the session has made its plans, which are not made
 -- anew then; the second for one that has gone.
-create or replace function cachepusher.row_source(id_column pg_catalog.name) returns pg_catalog.text
+create or replace function cachepusher.row_source(id_column pg_catalog.name, announce pg_catalog.text)
+returns pg_catalog.text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
@@ -249,7 +275,7 @@ declare
                      any ('{20,21,23}'::pg_catalog.oid[]) then %1$s::pg_catalog.text
                 else pg_catalog.to_json(%1$s::pg_catalog.text)::pg_catalog.text end$sql$;
 begin
-    return format($source$ -- made by cachepusher.watch(), for each row
+    return format($source$ -- made by cachepusher.watch(), for each row%4$s
 declare
     before pg_catalog.text;
     after pg_catalog.text;
@@ -288,24 +314,25 @@ begin
             payload := '*';
         end if;
     end if;
-    perform pg_catalog.pg_notify(tg_argv[0], payload);
+    perform %5$stg_argv[0], payload);
     return null;
 end
 $source$, format(quoted, format('old.%I', id_column)), format(quoted, format('new.%I', id_column)),
-    'select ' || format(quoted, format('($1).%I', id_column)));
+    'select ' || format(quoted, format('($1).%I', id_column)),
+    case announce when 'message' then ', as messages' end, cachepusher.announcing_call(announce));
 end
 $$;
 
 -- Creates the trigger function, owned by the table's owner, and returns its oid. One that is right is left alone.
 create or replace function cachepusher.make_function(
-    watched pg_catalog.regclass, id_column pg_catalog.name, for_each_row boolean
+    watched pg_catalog.regclass, id_column pg_catalog.name, for_each_row boolean, announce pg_catalog.text
 ) returns pg_catalog.regprocedure
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    source constant text := case when for_each_row then cachepusher.row_source(id_column)
-                                 else cachepusher.statement_source(id_column) end;
+    source constant text := case when for_each_row then cachepusher.row_source(id_column, announce)
+                                 else cachepusher.statement_source(id_column, announce) end;
     table_owner regrole;
     made_owner regrole;
     made_schema regnamespace;
@@ -413,10 +440,12 @@ $$;
 -- allow_prepared: nothing that writes to the table is prepared for two-phase commit, although the server allows it.
 -- for_subscriber: triggers for each row, enabled always, since what logical replication applies fires no others. If null,
 -- so it is where there are such triggers already, or where a subscription has the table.
+-- announce: 'notify' or 'message'. If null, what the column's triggers do, else any of watch()'s triggers of the table, else
+-- notify.
 create or replace function cachepusher.watch(
     watched pg_catalog.regclass, id_column pg_catalog.name, channel pg_catalog.text,
     deleted_channel pg_catalog.text default null, allow_prepared boolean default false,
-    for_subscriber boolean default null
+    for_subscriber boolean default null, announce pg_catalog.text default null
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -443,14 +472,30 @@ begin
                 using errcode = 'invalid_parameter_value';
         end if;
     end loop;
-    if current_setting('max_prepared_transactions')::int > 0 and allow_prepared is not true then
+    if announce is null then
+        select case when split_part(prosrc, E'\n', 1) in (' -- made by cachepusher.watch(), as messages',
+                                                          ' -- made by cachepusher.watch(), for each row, as messages')
+                    then 'message' else 'notify' end
+        from pg_trigger join pg_proc on pg_proc.oid = tgfoid
+        where tgrelid = watched::oid and not tgisinternal and starts_with(prosrc, ' -- made by cachepusher.watch()')
+        order by tgname = cachepusher.made_name('cachepusher_insert_', id_column) desc,
+                 tgname = cachepusher.made_name('cachepusher_truncate_', id_column) desc, tgname
+        limit 1
+        into announce;
+        announce := coalesce(announce, 'notify');
+    elsif announce not in ('notify', 'message') then
+        raise exception 'cachepusher.watch: announce is notify or message, not "%"', announce
+            using errcode = 'invalid_parameter_value';
+    end if;
+    if announce = 'notify' and current_setting('max_prepared_transactions')::int > 0 and allow_prepared is not true then
         raise exception 'cachepusher.watch: no transaction that has touched table % could be prepared (two-phase commit), '
             'and this server allows that: max_prepared_transactions is %', watched,
             current_setting('max_prepared_transactions')
             using errcode = 'object_not_in_prerequisite_state',
             detail = 'Postgres refuses PREPARE TRANSACTION to a transaction that has notified, as the triggers do.',
             hint = 'If nothing that writes to the table is ever prepared: cachepusher.watch(..., allow_prepared => true). '
-                   'Else do not watch it; call pg_notify() in a transaction of its own after COMMIT PREPARED.';
+                   'Else have messages announced (announce => ''message''), or call pg_notify() in a transaction of its '
+                   'own after COMMIT PREPARED.';
     end if;
 
     if for_subscriber is null then
@@ -467,7 +512,7 @@ begin
                                                 cachepusher.made_name('cachepusher_update_', id_column),
                                                 cachepusher.made_name('cachepusher_delete_', id_column)));
     end if;
-    made_function := cachepusher.make_function(watched, id_column, for_subscriber);
+    made_function := cachepusher.make_function(watched, id_column, for_subscriber, announce);
     for target, kind in
         with recursive family as (
             select watched::oid as relation, 0 as depth
@@ -497,7 +542,21 @@ begin
         end loop;
     end loop;
 
-    perform pg_notify(channel, '*');
+    if announce = 'message' then
+        perform pg_logical_emit_message(true, 'cachepusher:' || channel, '*');
+    else
+        perform pg_notify(channel, '*');
+    end if;
+end
+$$;
+
+-- cachepusher setup adds a checksum, by which it knows what it has loaded.
+do $$
+begin
+    if (select pg_catalog.pg_has_role(nspowner, 'usage') from pg_catalog.pg_namespace
+        where nspname operator(pg_catalog.=) 'cachepusher') then
+        comment on schema cachepusher is 'cachepusher.sql';
+    end if;
 end
 $$;
 

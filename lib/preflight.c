@@ -6,6 +6,9 @@
 #include "postgres/listing.h"
 #include "postgres/hearing.h"
 #include "postgres/pg.h"
+#include "source/idle_slots.h"
+#include "source/wal_slot.h"
+#include "source/wal_tables.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -44,6 +47,23 @@ static void warn_of_encoding(const struct cpi_env *env, struct cpi_pg *pg)
     cpi_rows_free(rows);
 }
 
+static const char listen_cure[] =
+    "connect to Postgres itself, or through a pooler in session mode: in transaction mode nothing is heard";
+static const char slot_cure[] =
+    "connect to Postgres itself: through a pooler no slot can be read, and in transaction mode no lease held";
+
+/* Whether changes would be heard of, and sessions are our own. */
+static cp_code check_source(const struct cpi_env *env, struct cpi_pg *pg, cp_error *err)
+{
+    bool is_wal = env->config->source == CPI_SOURCE_WAL;
+    bool has_tables = is_wal && env->config->source_announce == CPI_ANNOUNCE_TABLES;
+    cp_code code = is_wal ? cpi_wal_slot_check(env, pg, err) : CP_OK;
+    code = code == CP_OK && has_tables ? cpi_wal_tables_check(env->config, pg, err) : code;
+    struct cpi_pg other = *pg;
+    other.connection = NULL;
+    return code == CP_OK ? cpi_hearing_prove(pg, &other, env->channel, is_wal ? slot_cure : listen_cure, err) : code;
+}
+
 static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
 {
     const struct cp_config *config = env->config;
@@ -54,9 +74,7 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
         code = cpi_lock_check(&pg, cpi_config_name(config), config->flush || !config->standby, err);
     }
     if (code == CP_OK) {
-        struct cpi_pg other = pg;
-        other.connection = NULL;
-        code = cpi_hearing_prove(&pg, &other, env->channel, err);
+        code = check_source(env, &pg, err);
     }
     for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
         const struct cpi_entity *entity = &config->entities[e];
@@ -70,6 +88,7 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
     }
     if (code == CP_OK) {
         warn_of_encoding(env, &pg);
+        cpi_idle_slots_warn(env, &pg);
     }
     cpi_pg_close(&pg);
     return code;

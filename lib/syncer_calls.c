@@ -92,13 +92,3 @@ cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp
     cpi_abi_write(result, &found, sizeof found);
     return code;
 }
-
-cp_code cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats, cp_error *err)
-{
-    return cpi_stats_read(&syncer->stats, stats, err);
-}
-
-uint64_t cp_syncer_stat(const cp_syncer *syncer, size_t index)
-{
-    return index < CPI_STATS ? cpi_stats_get(&syncer->stats, (enum cpi_stat)index) : 0;
-}

@@ -1,6 +1,6 @@
 /*
- * What the two files of a syncer share: syncer.c makes, starts and stops one, syncer_calls.c has what callers may ask
- * of it meanwhile.
+ * What the files of a syncer share: syncer.c makes, starts and stops one, syncer_calls.c has what callers may have it
+ * do meanwhile, and syncer_watch.c what they may see of it.
  */
 #ifndef CPI_SYNCER_INTERNAL_H
 #define CPI_SYNCER_INTERNAL_H
@@ -8,9 +8,11 @@
 #include "catalog/catalog.h"
 #include "env.h"
 #include "lease/keeper.h"
+#include "queue/allowance.h"
 #include "queue/inbox.h"
 #include "queue/recent.h"
 #include "resync/resync.h"
+#include "source/checkpoint.h"
 #include "source/listener.h"
 #include "verify/audit.h"
 #include "worker/worker.h"
@@ -24,11 +26,13 @@ struct cp_syncer {
     struct cpi_stop stop;
     struct cpi_lease lease;
     struct cpi_requests requests;
+    struct cpi_allowance allowance;
     struct cpi_inbox inbox;
     struct cpi_lane *lanes;
     struct cpi_worker **workers;
     struct cpi_keeper *keeper; /* of the lease */
     struct cpi_listener *listener;
+    struct cpi_checkpoint *checkpoint; /* of the wal source; NULL: another one */
     struct cpi_marker marker;
     struct cpi_resync *resync;
     struct cpi_catalog *catalog;
@@ -36,6 +40,16 @@ struct cp_syncer {
     struct cpi_audit *audit;  /* NULL: off */
     char token[20];           /* random: tells this syncer from every other one */
     char channel[48];
+    char postgres_host[128]; /* both for messages */
+    char redis_host[128];
+    struct cpi_repeats repeats;
+    bool introduced;
+
+    /* Of all threads, the workers' first. */
+    struct cpi_pulse **pulses;
+    size_t pulse_count;
+    atomic_bool was_started; /* the threads run, or have run */
+    atomic_bool has_ended;   /* and no more */
 
     /* start and stop against each other, and against callers that need to know which it is. Never held by the library's
      * own threads. */

@@ -1,11 +1,13 @@
 #!/bin/bash
 # Checks that a shared library exports the functions its header declares, and nothing else.
 #
-# Usage: exports.sh HEADER LIBRARY
+# Usage: exports.sh HEADER LIBRARY [INSIDE]
+#   INSIDE  a regular expression: names that it must not look for in other libraries, since it has them inside
 
 set -euo pipefail
 header=$1
 library=$2
+inside=${3-}
 
 declared=$(sed -n 's/^CP_API .*[ *]\(cp_[a-z_]*\)(.*/\1/p' "$header" | sort)
 lines=$(grep -c '^CP_API ' "$header")
@@ -17,3 +19,8 @@ fi
 # Without the version node, which is an absolute symbol (A).
 exported=$(nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort)
 diff --label declared --label exported -u <(echo "$declared") <(echo "$exported")
+
+if [[ $inside ]] && nm -D --undefined-only "$library" | grep -E " ($inside)"; then
+    echo "$library: looks for these elsewhere, where they may be of another version"
+    exit 1
+fi

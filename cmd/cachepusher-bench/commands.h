@@ -13,8 +13,10 @@ void bench_source_cost(struct servers *servers, const struct options *options, s
 void bench_ring(const struct options *options, struct report *report); /* needs no server */
 
 /* False: a program that the command needs is missing; this has been reported. */
-bool warmup_is_possible(void);
-bool source_cost_is_possible(void);
+bool warmup_is_possible(const struct options *options);
+bool latency_is_possible(const struct options *options);
+bool burst_is_possible(const struct options *options);
+bool source_cost_is_possible(const struct options *options);
 
 /* For commands with --plot: draws the report's tables with gnuplot. False: failed, and the reason has been reported. */
 bool plot_warmup(const struct report *report, const char *path);

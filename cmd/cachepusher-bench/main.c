@@ -19,12 +19,12 @@ static const struct command {
     const char *name;
     void (*with_servers)(struct servers *, const struct options *, struct report *);
     void (*alone)(const struct options *, struct report *);
-    bool (*is_possible)(void); /* NULL: always */
+    bool (*is_possible)(const struct options *); /* NULL: always */
     bool (*plot)(const struct report *, const char *);
 } commands[] = {
     {"warmup", bench_warmup, NULL, warmup_is_possible, plot_warmup},
-    {"latency", bench_latency, NULL, NULL, plot_latency},
-    {"burst", bench_burst, NULL, NULL, NULL},
+    {"latency", bench_latency, NULL, latency_is_possible, plot_latency},
+    {"burst", bench_burst, NULL, burst_is_possible, NULL},
     {"source-cost", bench_source_cost, NULL, source_cost_is_possible, NULL},
     {"ring", NULL, bench_ring, NULL, NULL},
     {NULL, NULL, NULL, NULL, NULL},
@@ -93,7 +93,8 @@ int main(int argc, char **argv)
     }
     const struct command *command = find_command(options.command);
     if (command == NULL || !can_write("--json", options.json) || !can_write("--plot", options.plot) ||
-        (options.plot != NULL && !plot_is_possible()) || (command->is_possible != NULL && !command->is_possible())) {
+        (options.plot != NULL && !plot_is_possible()) ||
+        (command->is_possible != NULL && !command->is_possible(&options))) {
         return EXIT_FAILURE;
     }
     signal(SIGPIPE, SIG_IGN); /* from a server that is gone: the error message says more */

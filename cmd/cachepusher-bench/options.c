@@ -25,6 +25,8 @@ enum flag {
     FLAG_UPDATES,
     FLAG_ROWS,
     FLAG_OPERATIONS,
+    FLAG_SOURCES,
+    FLAG_SYNCHRONOUS_COMMIT,
     FLAG_HELP,
     FLAG_VERSION
 };
@@ -43,6 +45,8 @@ static const struct option flags[] = {
     {"updates", required_argument, NULL, FLAG_UPDATES},
     {"rows", required_argument, NULL, FLAG_ROWS},
     {"operations", required_argument, NULL, FLAG_OPERATIONS},
+    {"sources", required_argument, NULL, FLAG_SOURCES},
+    {"synchronous-commit", required_argument, NULL, FLAG_SYNCHRONOUS_COMMIT},
     {"help", no_argument, NULL, FLAG_HELP},
     {"version", no_argument, NULL, FLAG_VERSION},
     {NULL, 0, NULL, 0},
@@ -50,8 +54,12 @@ static const struct option flags[] = {
 
 enum { USUAL_ROWS = 100000 };
 
-#define BIT(flag) (1U << ((flag)-FLAG_DSN))
+#define BIT(flag) (1U << (-FLAG_DSN + (flag)))
 #define SERVERS (BIT(FLAG_DSN) | BIT(FLAG_REDIS))
+#define ALL_SOURCES                                                                                                    \
+    {                                                                                                                  \
+        [SOURCE_NOTIFY] = true, [SOURCE_MESSAGES] = true, [SOURCE_TABLES] = true, [SOURCE_WAL2JSON] = true             \
+    }
 #define ALWAYS (BIT(FLAG_JSON) | BIT(FLAG_RUNS) | BIT(FLAG_HELP) | BIT(FLAG_VERSION))
 
 /* What a command accepts, and its defaults: the same as in help.c. */
@@ -63,20 +71,34 @@ static const struct command {
     {SERVERS | ALWAYS | BIT(FLAG_PLOT) | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS),
      BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS),
      {.command = "warmup", .runs = 3, .customers = {3, {10000, 200000, 1000000}}, .threads = {4, {1, 2, 4, 8}}}},
-    {SERVERS | ALWAYS | BIT(FLAG_PLOT) | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS) | BIT(FLAG_RATES) | BIT(FLAG_DURATION),
+    {SERVERS | ALWAYS | BIT(FLAG_PLOT) | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS) | BIT(FLAG_RATES) |
+         BIT(FLAG_DURATION) | BIT(FLAG_SOURCES) | BIT(FLAG_SYNCHRONOUS_COMMIT),
      BIT(FLAG_RATES),
      {.command = "latency",
       .runs = 3,
       .duration_s = 10,
       .customers = {1, {200000}},
       .threads = {1, {4}},
-      .rates = {2, {1000, 100}}}},
-    {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS) | BIT(FLAG_UPDATES),
+      .rates = {2, {1000, 100}},
+      .sources = ALL_SOURCES,
+      .commits_wait = true}},
+    {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_THREADS) | BIT(FLAG_UPDATES) | BIT(FLAG_SOURCES),
      BIT(FLAG_CUSTOMERS),
-     {.command = "burst", .runs = 3, .customers = {1, {200000}}, .threads = {1, {4}}, .updates = 10000}},
-    {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_CLIENTS) | BIT(FLAG_ROWS) | BIT(FLAG_DURATION),
+     {.command = "burst",
+      .runs = 3,
+      .customers = {1, {200000}},
+      .threads = {1, {4}},
+      .updates = 10000,
+      .sources = ALL_SOURCES}},
+    {SERVERS | ALWAYS | BIT(FLAG_CUSTOMERS) | BIT(FLAG_CLIENTS) | BIT(FLAG_ROWS) | BIT(FLAG_DURATION) |
+         BIT(FLAG_SOURCES),
      BIT(FLAG_CLIENTS),
-     {.command = "source-cost", .runs = 3, .duration_s = 5, .customers = {1, {100000}}, .clients = {3, {1, 4, 16}}}},
+     {.command = "source-cost",
+      .runs = 3,
+      .duration_s = 5,
+      .customers = {1, {100000}},
+      .clients = {3, {1, 4, 16}},
+      .sources = ALL_SOURCES}},
     {ALWAYS | BIT(FLAG_OPERATIONS), 0, {.command = "ring", .runs = 7, .operations = 20000000}},
 };
 
@@ -136,6 +158,25 @@ static bool parse_duration(const char *value, double *duration_s)
     return false;
 }
 
+static bool parse_sources(const char *value, bool sources[SOURCES])
+{
+    if (!sources_parse(value, sources)) {
+        complain("--sources '%s': expected some of notify, messages, tables and wal2json, with commas between", value);
+        return false;
+    }
+    return true;
+}
+
+static bool parse_on(const char *flag, const char *value, bool *is_on)
+{
+    *is_on = strcmp(value, "on") == 0;
+    if (!*is_on && strcmp(value, "off") != 0) {
+        complain("--%s '%s': expected on or off", flag, value);
+        return false;
+    }
+    return true;
+}
+
 static bool parse_value(const struct command *command, int flag, const char *value, struct options *options)
 {
     bool several = (command->lists & BIT(flag)) != 0;
@@ -169,6 +210,10 @@ static bool parse_value(const struct command *command, int flag, const char *val
         return parse_number(name, value, 100000000, &options->updates);
     case FLAG_ROWS:
         return parse_number(name, value, 100000000, &options->rows);
+    case FLAG_SOURCES:
+        return parse_sources(value, options->sources);
+    case FLAG_SYNCHRONOUS_COMMIT:
+        return parse_on(name, value, &options->commits_wait);
     default:
         return parse_number(name, value, 1000000000000, &options->operations);
     }
@@ -241,6 +286,12 @@ static bool check_sizes(struct options *options)
     long customers = options->customers.items[0];
     if (strcmp(options->command, "latency") == 0 && customers < OPTIONS_LATENCY_CUSTOMERS) {
         complain("latency: --customers %ld: expected %d at least", customers, OPTIONS_LATENCY_CUSTOMERS);
+        return false;
+    }
+    const bool *sources = options->sources;
+    if (strcmp(options->command, "burst") == 0 && sources[SOURCE_WAL2JSON] && !sources[SOURCE_NOTIFY] &&
+        !sources[SOURCE_MESSAGES] && !sources[SOURCE_TABLES]) {
+        complain("burst: --sources wal2json: expected one of cachepusher's, too, which it is compared with");
         return false;
     }
     if (strcmp(options->command, "source-cost") == 0) {

@@ -2,6 +2,8 @@
 #ifndef BENCH_OPTIONS_H
 #define BENCH_OPTIONS_H
 
+#include "sources/source.h"
+
 #include <stdbool.h>
 
 enum { OPTIONS_LIST = 8, OPTIONS_LATENCY_CUSTOMERS = 160 };
@@ -26,6 +28,8 @@ struct options {
     long updates;      /* of the hot row */
     long rows;         /* of the bulk update */
     long operations;   /* of the ring */
+    bool sources[SOURCES];
+    bool commits_wait; /* for their flush: synchronous_commit */
 };
 
 enum options_verdict { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_WRONG };

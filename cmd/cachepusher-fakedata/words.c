@@ -1,9 +1,10 @@
 #include "words.h"
 
-#define WORDS(...)                                                                                                     \
-    {                                                                                                                  \
-        (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(const char *)          \
-    }
+#define ARRAY(...) ((const char *const[]){__VA_ARGS__})
+/* The versions of clang-format do not agree about it. */
+/* clang-format off */
+#define WORDS(...) {ARRAY(__VA_ARGS__), COUNT(ARRAY(__VA_ARGS__))}
+/* clang-format on */
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 const struct people words_people[] = {

@@ -7,5 +7,11 @@
 int run(const struct options *options, cp_config *config);
 int warmup(const struct options *options, cp_config *config);
 int verify(const struct options *options, cp_config *config);
+int setup(const struct options *options, cp_config *config);
+int teardown(const struct options *options, cp_config *config);
+int slot(const struct options *options, cp_config *config);
+int status(const struct options *options, cp_config *config);
+int parked(const struct options *options, cp_config *config);
+int doctor(const struct options *options, cp_config *config);
 
 #endif

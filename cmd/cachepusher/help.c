@@ -7,16 +7,24 @@ static const char overview[] = "usage: cachepusher COMMAND [OPTION...]\n"
                                "\n"
                                "Keeps JSON documents in Redis equal to what Postgres holds.\n"
                                "\n"
-                               "  run      fill Redis, then follow every change in Postgres until stopped\n"
-                               "  warmup   fill Redis once, with progress, and exit\n"
-                               "  verify   compare Redis with Postgres, and repair it if asked to\n"
+                               "  run       fill Redis, then follow every change in Postgres until stopped\n"
+                               "  warmup    fill Redis once, with progress, and exit\n"
+                               "  verify    compare Redis with Postgres, and repair it if asked to\n"
                                "\n"
-                               "  cachepusher COMMAND --help   the options of a command\n"
+                               "  setup     make what the source needs in Postgres: triggers, or a slot\n"
+                               "  teardown  take that away\n"
+                               "  slot      show the replication slot\n"
+                               "  doctor    look whether all is as it has to be, and say what mends it\n"
+                               "\n"
+                               "  status    show what a daemon is doing\n"
+                               "  parked    list ids that fail, and have them tried again\n"
+                               "\n"
+                               "  cachepusher COMMAND --help   the options of a command (--all: each setting)\n"
                                "  cachepusher --version        print the version\n"
                                "\n"
-                               "Environment: CP_DSN, CP_REDIS, CP_PREFIX.\n"
+                               "Environment: CP_CONFIG, CP_DSN, CP_REDIS, CP_PREFIX, CP_ADMIN.\n"
                                "Exit codes: 0 done, 1 failed, 2 bad usage or configuration; of verify: 0 equal,\n"
-                               "1 differs, 2 could not tell.\n";
+                               "1 differs, 2 could not tell; of status: 0 ready, 1 not ready, 2 no answer.\n";
 
 static const char usage_of_run[] =
     "usage: cachepusher run [OPTION...]\n"
@@ -44,8 +52,9 @@ static const char usage_of_verify[] =
 
 static const char config_file[] =
     "What to connect, and how to work:\n"
-    "  --config FILE        read settings and entities from a JSON file; without one, the customers\n"
-    "                       of db/schema.sql are served\n";
+    "  --config FILE        read settings and entities from a JSON file; else from $CP_CONFIG (empty:\n"
+    "                       from none), or /etc/cachepusher.json if it is there; without a file, the\n"
+    "                       customers of db/schema.sql are served\n";
 
 static const char work_of_verify[] =
     "  --repair             have what differs read and stored again, and wait until it is equal; done\n"
@@ -61,9 +70,13 @@ static const char work[] =
 static const char set[] = "  --set NAME=VALUE     any setting of the file, repeatable: those above, and\n";
 
 static const char log_of_run[] =
+    "Watching it:\n"
+    "  --admin ADDRESS      answer there over HTTP: /metrics, /livez, /readyz, /status, and a page at /;\n"
+    "                       HOST:PORT, :PORT of 127.0.0.1, or unix:PATH (default: $CP_ADMIN, else nowhere)\n"
+    "\n"
     "The log:\n"
-    "  --log-level LEVEL    error, warn, info or debug, which shows each document (default info)\n"
-    "  --log-format FORMAT  text or json, one object a line (default text)\n"
+    "  --log-format FORMAT  text; json, an object a line; or journal, systemd's, with priorities and\n"
+    "                       fields (default: journal where stderr is that, else text)\n"
     "  --log-file FILE      append to FILE (default: stderr; with -d, syslog)\n"
     "\n"
     "In the background:\n"
@@ -73,26 +86,26 @@ static const char log_of_run[] =
     "                       while another one holds it; works without -d too\n"
     "\n"
     "Signals: SIGINT and SIGTERM stop listening, settle what is queued and end the program, a second\n"
-    "one ends it at once. SIGHUP has every document read and stored again.\n"
+    "one ends it at once. SIGHUP has the configuration read again, and every document read and stored\n"
+    "again; SIGUSR2 has only the configuration read again. Of that log_level takes effect; what else\n"
+    "has changed takes a restart, and is said. SIGUSR1 has the log file opened again.\n"
     "\n";
 
-static const char log_of_warmup[] =
-    "The log:\n"
-    "  --log-level LEVEL    error, warn, info or debug, which shows each document (default warn)\n"
-    "  --log-format FORMAT  text or json, one object a line (default text)\n"
-    "  --log-file FILE      append to FILE (default: stderr)\n"
-    "\n";
+static const char log_of_warmup[] = "The log:\n"
+                                    "  --log-format FORMAT  text; json, an object a line; or journal (default: text)\n"
+                                    "  --log-file FILE      append to FILE (default: stderr)\n"
+                                    "\n";
 
 static const char log_of_verify[] = "The log:\n"
-                                    "  --log-level LEVEL    error, warn, info or debug (default warn)\n"
-                                    "  --log-format FORMAT  text or json, one object a line (default text)\n"
+                                    "  --log-format FORMAT  text; json, an object a line; or journal (default: text)\n"
                                     "  --log-file FILE      append to FILE (default: stderr)\n"
                                     "\n";
 
 static const char environment[] =
     "Environment: CP_DSN, CP_REDIS and CP_PREFIX stand for --dsn, --redis and --prefix when not\n"
     "empty. A flag beats the environment, which beats the file. Everyone on the machine can read a\n"
-    "command line: put passwords into the environment, the file, or libpq's ~/.pgpass.\n"
+    "command line: put passwords into files (postgres_password_file, redis_password_file), the\n"
+    "configuration, the environment, or libpq's ~/.pgpass.\n"
     "\n";
 
 static const char rest_of_run[] =
@@ -155,9 +168,17 @@ static void print_wrapped(const char *text, size_t column, size_t text_at)
     putchar('\n');
 }
 
-/* "HELP; MIN to MAX (default: $ENVIRONMENT, else INITIAL)" */
-static void print_help(const cp_setting *setting, size_t column, size_t text_at)
+/* What a command makes of the default: see settings.c. */
+static const char *initial_of(enum command command, const cp_setting *setting)
 {
+    bool is_quiet = command == COMMAND_WARMUP || command == COMMAND_VERIFY;
+    return is_quiet && strcmp(setting->name, "log_level") == 0 ? "warn" : setting->initial;
+}
+
+/* "HELP; MIN to MAX (default: $ENVIRONMENT, else INITIAL)" */
+static void print_help(enum command command, const cp_setting *setting, size_t column, size_t text_at)
+{
+    const char *own = initial_of(command, setting);
     char range[64] = "";
     char from[64] = "";
     char initial[128] = "";
@@ -169,9 +190,8 @@ static void print_help(const cp_setting *setting, size_t column, size_t text_at)
     if (setting->environment != NULL) {
         snprintf(from, sizeof from, "$%s, else ", setting->environment);
     }
-    if (*setting->initial != '\0' || setting->environment != NULL) {
-        snprintf(initial, sizeof initial, " (default: %s%s)", from,
-                 *setting->initial != '\0' ? setting->initial : "empty");
+    if (*own != '\0' || setting->environment != NULL) {
+        snprintf(initial, sizeof initial, " (default: %s%s)", from, *own != '\0' ? own : "empty");
     }
     snprintf(text, sizeof text, "%s%s%s", setting->help, range, initial);
     print_wrapped(text, column, text_at);
@@ -185,7 +205,7 @@ static void print_flags(enum command command)
             bool takes_value = setting->type != CP_SETTING_BOOLEAN;
             int column = printf("  %s%s%s%s", strcmp(setting->name, "threads") == 0 ? "-t, " : "", setting->flag,
                                 takes_value ? " " : "", takes_value ? setting->value : "");
-            print_help(setting, (size_t)column, TEXT_AT);
+            print_help(command, setting, (size_t)column, TEXT_AT);
         }
     }
 }
@@ -197,7 +217,7 @@ static void print_settings(enum command command)
         const cp_setting *setting = cp_setting_describe(i);
         if (setting->flag == NULL && options_concern(command, setting)) {
             int column = printf("      %s=%s", setting->name, setting->value);
-            print_help(setting, (size_t)column, SET_TEXT_AT);
+            print_help(command, setting, (size_t)column, SET_TEXT_AT);
         }
     }
     putchar('\n');
@@ -207,18 +227,24 @@ static void print_settings(enum command command)
 
 void help_print_command(enum command command)
 {
-    const struct {
-        const char *usage;
-        const char *work;
-        const char *log;
-        const char *rest;
-    } parts[] = {
+    const struct help_parts parts[] = {
         [COMMAND_RUN] = {usage_of_run, work, log_of_run, rest_of_run},
         [COMMAND_WARMUP] = {usage_of_warmup, work, log_of_warmup, rest_of_warmup},
         [COMMAND_VERIFY] = {usage_of_verify, work_of_verify, log_of_verify, rest_of_verify},
+        [COMMAND_SETUP] = help_of_setup,
+        [COMMAND_TEARDOWN] = help_of_teardown,
+        [COMMAND_SLOT] = help_of_slot,
+        [COMMAND_STATUS] = help_of_status,
+        [COMMAND_PARKED] = help_of_parked,
+        [COMMAND_DOCTOR] = help_of_doctor,
     };
 
     fputs(parts[command].usage, stdout);
+    if (command == COMMAND_STATUS || command == COMMAND_PARKED) {
+        fputs(parts[command].work, stdout);
+        fputs(parts[command].rest, stdout);
+        return;
+    }
     fputs(config_file, stdout);
     print_flags(command);
     fputs(parts[command].work, stdout);

@@ -2,6 +2,8 @@
 
 #include "common/complain.h"
 #include "common/escape.h"
+#include "journal.h"
+#include "log_format.h"
 #include "log_queue.h"
 
 #include <errno.h>
@@ -9,36 +11,23 @@
 #include <poll.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LINE_BYTES = 4096, MESSAGE_BYTES = 2048, TIME_BYTES = 40, FINISH_MS = 1000 };
+enum { MESSAGE_BYTES = 2048, FINISH_MS = 1000 };
 
 /* Where a line goes: a syslog priority, or one of these. */
-enum { TO_LOG = -1, TO_STDERR = -2 };
+enum { TO_LOG = -1, TO_STDERR = -2, TO_JOURNAL = -3 };
 
 static const char clear_line[] = "\r\033[K";
 
-static const char *const level_names[] = {
-    [CP_LOG_ERROR] = "error",
-    [CP_LOG_WARN] = "warn",
-    [CP_LOG_INFO] = "info",
-    [CP_LOG_DEBUG] = "debug",
-};
-
-static const int syslog_priorities[] = {
-    [CP_LOG_ERROR] = LOG_ERR,
-    [CP_LOG_WARN] = LOG_WARNING,
-    [CP_LOG_INFO] = LOG_INFO,
-    [CP_LOG_DEBUG] = LOG_DEBUG,
-};
-
 bool logger_parse_level(const char *name, cp_level *level)
 {
-    for (size_t i = 0; i < sizeof level_names / sizeof *level_names; i++) {
-        if (strcmp(name, level_names[i]) == 0) {
+    for (unsigned i = 0; i <= CP_LOG_DEBUG; i++) {
+        if (strcmp(name, log_level_names[i]) == 0) {
             *level = (cp_level)i;
             return true;
         }
@@ -49,12 +38,16 @@ bool logger_parse_level(const char *name, cp_level *level)
 bool logger_open(struct logger *logger, enum log_format format, cp_level threshold, const char *path, bool detached)
 {
     *logger = (struct logger){.format = format, .threshold = threshold, .fd = STDERR_FILENO};
+    if (format == LOG_FORMAT_USUAL) {
+        logger->format = path == NULL && !detached && journal_is_stderr() ? LOG_FORMAT_JOURNAL : LOG_FORMAT_TEXT;
+    }
     if (path != NULL) {
         logger->fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
         if (logger->fd == -1) {
             complain("--log-file: %s: %s", path, strerror(errno));
             return false;
         }
+        logger->path = realpath(path, NULL); /* a detached daemon is elsewhere */
     } else if (detached) {
         logger->fd = -1;
         openlog("cachepusher", LOG_PID, LOG_DAEMON);
@@ -63,41 +56,23 @@ bool logger_open(struct logger *logger, enum log_format format, cp_level thresho
     return true;
 }
 
-static void format_time(char *buffer, size_t size)
+void logger_reopen(struct logger *logger)
 {
-    struct timespec now;
-    struct tm utc;
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    size_t length = strftime(buffer, size, "%Y-%m-%dT%H:%M:%S", &utc);
-    snprintf(buffer + length, size - length, ".%03ldZ", now.tv_nsec / 1000000);
-}
-
-static void format_text(struct text *line, cp_level level, const char *message)
-{
-    char head[TIME_BYTES + 16];
-    format_time(head, TIME_BYTES);
-    size_t length = strlen(head);
-    snprintf(head + length, sizeof head - length, " %-5s ", level_names[level]);
-    text_add(line, head);
-    text_add_plain(line, message);
-}
-
-static void format_json(struct text *line, cp_level level, const char *message)
-{
-    static const char tail[] = "\"}";
-    char time[TIME_BYTES];
-    format_time(time, sizeof time);
-    line->size -= strlen(tail); /* a message that is cut has to end its string all the same */
-    text_add(line, "{\"time\":\"");
-    text_add(line, time);
-    text_add(line, "\",\"level\":\"");
-    text_add(line, level_names[level]);
-    text_add(line, "\",\"message\":\"");
-    text_add_json(line, message);
-    line->size += strlen(tail);
-    memcpy(line->data + line->length, tail, sizeof tail);
-    line->length += strlen(tail);
+    if (logger->path == NULL) {
+        logger_printf(logger, CP_LOG_WARN, "SIGUSR1: there is no --log-file to be opened again");
+        return;
+    }
+    int fd = open(logger->path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, 0644);
+    /* In the place of the other, in one step: another thread may be writing. */
+    if (fd == -1 || dup3(fd, logger->fd, O_CLOEXEC) == -1) {
+        logger_printf(logger, CP_LOG_ERROR, "SIGUSR1: %s: %s; going on with the one before", logger->path,
+                      strerror(errno));
+    } else {
+        logger_printf(logger, CP_LOG_INFO, "SIGUSR1: the log has been opened again");
+    }
+    if (fd != -1) {
+        close(fd);
+    }
 }
 
 /* One system call for a line, so that what other processes write to the same place cannot come in between. A log that
@@ -119,7 +94,11 @@ static void write_whole(int fd, const char *text, size_t length)
 static void write_now(void *context, int kind, const char *line, size_t length)
 {
     struct logger *logger = context;
-    if (kind >= 0) {
+    if (kind == TO_JOURNAL) {
+        char fields[LINE_BYTES];
+        snprintf(fields, sizeof fields, "%.*s", (int)length, line);
+        journal_send(fields);
+    } else if (kind >= 0) {
         syslog(kind, "%.*s", (int)length, line);
     } else {
         write_whole(kind == TO_LOG ? logger->fd : STDERR_FILENO, line, length);
@@ -147,19 +126,30 @@ static void send_above_status(struct logger *logger, const char *line, size_t le
     pthread_mutex_unlock(&logger->mutex);
 }
 
-static void write_message(struct logger *logger, cp_level level, const char *message)
+/* Where a message goes, and as what. */
+static int format_entry(const struct logger *logger, struct text *line, const cp_log_entry *entry)
+{
+    if (logger->format == LOG_FORMAT_JOURNAL) {
+        format_journal(line, entry);
+        return TO_JOURNAL;
+    }
+    if (logger->format == LOG_FORMAT_JSON) {
+        format_json(line, entry);
+    } else if (logger->fd == -1) {
+        text_add_plain(line, entry->message); /* syslog has times and levels of its own */
+    } else {
+        format_text(line, entry);
+    }
+    return logger->fd == -1 ? log_priorities[entry->level] : TO_LOG;
+}
+
+static void write_entry(struct logger *logger, const cp_log_entry *entry)
 {
     char data[LINE_BYTES];
     struct text line = {.data = data, .size = sizeof data};
-    if (logger->format == LOG_FORMAT_JSON) {
-        format_json(&line, level, message);
-    } else if (logger->fd == -1) {
-        text_add_plain(&line, message); /* syslog has times and levels of its own */
-    } else {
-        format_text(&line, level, message);
-    }
-    if (logger->fd == -1) {
-        send_line(logger, syslog_priorities[level], line.data, line.length);
+    int kind = format_entry(logger, &line, entry);
+    if (kind != TO_LOG) {
+        send_line(logger, kind, line.data, line.length);
     } else {
         send_above_status(logger, line.data, line.length);
     }
@@ -172,18 +162,14 @@ static void tell_dropped(void *context, unsigned long count)
     char message[128];
     char data[LINE_BYTES];
     struct text line = {.data = data, .size = sizeof data - 1};
-    snprintf(message, sizeof message, "%lu lines of the log were dropped: whoever reads it did not keep up", count);
-    if (logger->format == LOG_FORMAT_JSON) {
-        format_json(&line, CP_LOG_WARN, message);
-    } else if (logger->fd == -1) {
-        text_add(&line, message);
-    } else {
-        format_text(&line, CP_LOG_WARN, message);
-    }
-    if (logger->fd != -1) {
+    snprintf(message, sizeof message, "%lu line%s of the log dropped: whoever reads it did not keep up", count,
+             count == 1 ? " was" : "s were");
+    const cp_log_entry entry = {.size = sizeof entry, .level = CP_LOG_WARN, .message = message, .count = count};
+    int kind = format_entry(logger, &line, &entry);
+    if (kind == TO_LOG) {
         data[line.length++] = '\n';
     }
-    write_now(logger, logger->fd == -1 ? LOG_WARNING : TO_LOG, data, line.length);
+    write_now(logger, kind, data, line.length);
 }
 
 bool logger_start(struct logger *logger)
@@ -202,6 +188,7 @@ void logger_close(struct logger *logger)
         return; /* its thread is in the middle of a write; the process ends */
     }
     logger->queue = NULL;
+    free(logger->path);
     if (logger->fd == -1) {
         closelog();
     } else if (logger->fd != STDERR_FILENO) {
@@ -210,17 +197,37 @@ void logger_close(struct logger *logger)
     pthread_mutex_destroy(&logger->mutex);
 }
 
-void logger_write(void *context, cp_level level, const char *message)
+void logger_set_level(struct logger *logger, cp_level level)
+{
+    pthread_mutex_lock(&logger->mutex);
+    logger->threshold = level;
+    pthread_mutex_unlock(&logger->mutex);
+}
+
+static bool is_wanted(struct logger *logger, cp_level level)
+{
+    pthread_mutex_lock(&logger->mutex);
+    bool wanted = level <= logger->threshold;
+    pthread_mutex_unlock(&logger->mutex);
+    return wanted;
+}
+
+void logger_write(void *context, const cp_log_entry *entry)
 {
     struct logger *logger = context;
-    if (level <= logger->threshold) {
-        write_message(logger, level, message);
+    if (is_wanted(logger, entry->level)) {
+        write_entry(logger, entry);
     }
+}
+
+static void write_message(struct logger *logger, cp_level level, const char *message)
+{
+    write_entry(logger, &(cp_log_entry){.size = sizeof(cp_log_entry), .level = level, .message = message});
 }
 
 void logger_progress(struct logger *logger, const char *message)
 {
-    if (logger->format == LOG_FORMAT_JSON && logger->fd == STDERR_FILENO) {
+    if (logger->format != LOG_FORMAT_TEXT && logger->fd == STDERR_FILENO) {
         write_message(logger, CP_LOG_INFO, message);
     } else {
         char line[MESSAGE_BYTES];
@@ -234,13 +241,13 @@ void logger_printf(struct logger *logger, cp_level level, const char *format, ..
     char message[MESSAGE_BYTES];
     va_list arguments;
 
-    if (level > logger->threshold) {
+    if (!is_wanted(logger, level)) {
         return;
     }
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    logger_write(logger, level, message);
+    write_message(logger, level, message);
 }
 
 void logger_fail(struct logger *logger, const char *format, ...)
@@ -251,7 +258,7 @@ void logger_fail(struct logger *logger, const char *format, ...)
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    logger_write(logger, CP_LOG_ERROR, message);
+    write_message(logger, CP_LOG_ERROR, message);
     if (logger->fd != STDERR_FILENO) {
         complain("%s", message);
     }

@@ -14,29 +14,29 @@
 #include "help.h"
 #include "options.h"
 
-/* 1 would mean: differs. */
+/* 1 would mean: differs, or is not ready. */
 static int exit_code_failed(enum command command)
 {
-    return command == COMMAND_VERIFY ? (int)EXIT_CANNOT_TELL : (int)EXIT_FAILED;
+    bool compares = command == COMMAND_VERIFY || command == COMMAND_STATUS || command == COMMAND_PARKED;
+    return compares ? (int)EXIT_CANNOT_TELL : (int)EXIT_FAILED;
 }
 
 static int execute(const struct options *options)
 {
     cp_config *config = NULL;
-    enum options_verdict verdict = options_make_config(options, &config);
+    char why[WHY_BYTES];
+    bool asks = options->command == COMMAND_STATUS || options->command == COMMAND_PARKED; /* whoever is configured */
+    enum options_verdict verdict = asks ? OPTIONS_GO : options_make_config(options, &config, why);
     if (verdict != OPTIONS_GO) {
+        complain("%s", why);
         cp_config_destroy(config);
         return verdict == OPTIONS_FAILED ? exit_code_failed(options->command) : EXIT_USAGE;
     }
-    switch (options->command) {
-    case COMMAND_RUN:
-        return run(options, config);
-    case COMMAND_WARMUP:
-        return warmup(options, config);
-    case COMMAND_VERIFY:
-        break;
-    }
-    return verify(options, config);
+    static int (*const commands[])(const struct options *, cp_config *) = {
+        [COMMAND_RUN] = run,       [COMMAND_WARMUP] = warmup,     [COMMAND_VERIFY] = verify,
+        [COMMAND_SETUP] = setup,   [COMMAND_TEARDOWN] = teardown, [COMMAND_SLOT] = slot,
+        [COMMAND_DOCTOR] = doctor, [COMMAND_STATUS] = status,     [COMMAND_PARKED] = parked};
+    return commands[options->command](options, config);
 }
 
 static int run_command(enum command command, int argc, char **argv)
@@ -48,6 +48,10 @@ static int run_command(enum command command, int argc, char **argv)
         exit_code = execute(&options);
         break;
     case OPTIONS_HELP:
+        help_print_short(command);
+        exit_code = EXIT_DONE;
+        break;
+    case OPTIONS_HELP_ALL:
         help_print_command(command);
         exit_code = EXIT_DONE;
         break;
@@ -66,14 +70,10 @@ static int dispatch(int argc, char **argv)
     const char *first = argc > 1 ? argv[1] : "";
     bool wants_help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
     bool wants_version = strcmp(first, "--version") == 0;
-    if (strcmp(first, "run") == 0) {
-        return run_command(COMMAND_RUN, argc - 1, argv + 1);
-    }
-    if (strcmp(first, "warmup") == 0) {
-        return run_command(COMMAND_WARMUP, argc - 1, argv + 1);
-    }
-    if (strcmp(first, "verify") == 0) {
-        return run_command(COMMAND_VERIFY, argc - 1, argv + 1);
+    for (unsigned command = 0; command < COMMANDS; command++) {
+        if (strcmp(first, command_name((enum command)command)) == 0) {
+            return run_command((enum command)command, argc - 1, argv + 1);
+        }
     }
     if (wants_help || wants_version) {
         if (argc > 2) {

@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
+#include "admin/address.h"
 #include "common/complain.h"
 
 #define DEFAULT_GRACE_S 10
@@ -23,15 +23,35 @@ enum flag {
     FLAG_REPAIR,
     FLAG_SAMPLE,
     FLAG_JSON,
-    FLAG_LOG_LEVEL,
+    FLAG_DRY_RUN,
+    FLAG_ADMIN,
+    FLAG_WATCH,
+    FLAG_RETRY,
+    FLAG_ENTITY,
+    FLAG_ID,
     FLAG_LOG_FORMAT,
     FLAG_LOG_FILE,
     FLAG_HELP,
+    FLAG_ALL,
     FLAG_SETTING /* and what follows: a flag of the library's setting with the index FLAG - FLAG_SETTING */
 };
 
 /* Which commands take a flag. */
-enum { BY_RUN = 1, BY_WARMUP = 2, BY_VERIFY = 4, BY_BOTH = BY_RUN | BY_WARMUP, BY_ALL = BY_BOTH | BY_VERIFY };
+enum {
+    BY_RUN = 1 << COMMAND_RUN,
+    BY_WARMUP = 1 << COMMAND_WARMUP,
+    BY_VERIFY = 1 << COMMAND_VERIFY,
+    BY_SETUP = 1 << COMMAND_SETUP | 1 << COMMAND_TEARDOWN,
+    BY_SLOT = 1 << COMMAND_SLOT,
+    BY_DOCTOR = 1 << COMMAND_DOCTOR,
+    BY_BOTH = BY_RUN | BY_WARMUP,
+    BY_SYNCERS = BY_BOTH | BY_VERIFY,
+    BY_CONFIGURED = BY_SYNCERS | BY_SETUP | BY_SLOT | BY_DOCTOR,
+    BY_STATUS = 1 << COMMAND_STATUS,
+    BY_PARKED = 1 << COMMAND_PARKED,
+    BY_ASKING = BY_STATUS | BY_PARKED, /* a daemon, and no server */
+    BY_ALL = BY_CONFIGURED | BY_ASKING
+};
 
 static const struct {
     const char *name;
@@ -41,17 +61,23 @@ static const struct {
 } flags[] = {
     {"detach", no_argument, FLAG_DETACH, BY_RUN},
     {"pidfile", required_argument, FLAG_PIDFILE, BY_RUN},
-    {"config", required_argument, FLAG_CONFIG, BY_ALL},
-    {"set", required_argument, FLAG_SET, BY_ALL},
+    {"config", required_argument, FLAG_CONFIG, BY_CONFIGURED},
+    {"set", required_argument, FLAG_SET, BY_CONFIGURED},
+    {"admin", required_argument, FLAG_ADMIN, BY_RUN | BY_ASKING},
+    {"watch", no_argument, FLAG_WATCH, BY_STATUS},
+    {"retry", no_argument, FLAG_RETRY, BY_PARKED},
+    {"entity", required_argument, FLAG_ENTITY, BY_PARKED},
+    {"id", required_argument, FLAG_ID, BY_PARKED},
     {"wait", no_argument, FLAG_WAIT, BY_BOTH},
     {"grace", required_argument, FLAG_GRACE, BY_BOTH},
     {"repair", no_argument, FLAG_REPAIR, BY_VERIFY},
-    {"sample", required_argument, FLAG_SAMPLE, BY_VERIFY},
-    {"json", no_argument, FLAG_JSON, BY_VERIFY},
-    {"log-level", required_argument, FLAG_LOG_LEVEL, BY_ALL},
-    {"log-format", required_argument, FLAG_LOG_FORMAT, BY_ALL},
-    {"log-file", required_argument, FLAG_LOG_FILE, BY_ALL},
+    {"sample", required_argument, FLAG_SAMPLE, BY_VERIFY | BY_DOCTOR},
+    {"json", no_argument, FLAG_JSON, BY_VERIFY | BY_SLOT | BY_DOCTOR | BY_ASKING},
+    {"dry-run", no_argument, FLAG_DRY_RUN, BY_SETUP},
+    {"log-format", required_argument, FLAG_LOG_FORMAT, BY_SYNCERS},
+    {"log-file", required_argument, FLAG_LOG_FILE, BY_SYNCERS},
     {"help", no_argument, FLAG_HELP, BY_ALL},
+    {"all", no_argument, FLAG_ALL, BY_ALL},
 };
 
 enum { FLAG_COUNT = sizeof flags / sizeof *flags, SETTING_FLAGS = 32, FLAGS_MAX = FLAG_COUNT + SETTING_FLAGS };
@@ -61,8 +87,25 @@ bool options_concern(enum command command, const cp_setting *setting)
     /* What a verification sets itself, whatever it is told: see settings.c. */
     static const char *const of_writers[] = {"warmup", "flush", "standby", "audit_per_second"};
 
-    for (size_t i = 0; command == COMMAND_VERIFY && i < sizeof of_writers / sizeof *of_writers; i++) {
-        if (strcmp(setting->name, of_writers[i]) == 0) {
+    /* The commands that only look after the database. */
+    static const char *const of_databases[] = {"postgres", "postgres_password_file", "prefix", "name",
+                                               "connect_timeout_ms"};
+
+    if (((1u << command) & BY_ASKING) != 0) {
+        return false;
+    }
+    if (((1u << command) & (BY_SETUP | BY_SLOT)) != 0) {
+        bool concerns = strncmp(setting->name, "source", strlen("source")) == 0;
+        for (size_t i = 0; i < sizeof of_databases / sizeof *of_databases; i++) {
+            concerns = concerns || strcmp(setting->name, of_databases[i]) == 0;
+        }
+        return concerns && !setting->of_entity;
+    }
+    /* The doctor looks at what the warm-up is to call, and flushes nothing. */
+    for (size_t i = 0; i < sizeof of_writers / sizeof *of_writers; i++) {
+        bool asked_for =
+            command == COMMAND_VERIFY || (command == COMMAND_DOCTOR && strcmp(of_writers[i], "warmup") != 0);
+        if (asked_for && strcmp(setting->name, of_writers[i]) == 0) {
             return false;
         }
     }
@@ -94,24 +137,21 @@ static void select_flags(enum command command, struct option selected[FLAGS_MAX 
 const char *command_name(enum command command)
 {
     static const char *const names[] = {
-        [COMMAND_RUN] = "run", [COMMAND_WARMUP] = "warmup", [COMMAND_VERIFY] = "verify"};
+        [COMMAND_RUN] = "run",       [COMMAND_WARMUP] = "warmup",     [COMMAND_VERIFY] = "verify",
+        [COMMAND_SETUP] = "setup",   [COMMAND_TEARDOWN] = "teardown", [COMMAND_SLOT] = "slot",
+        [COMMAND_DOCTOR] = "doctor", [COMMAND_STATUS] = "status",     [COMMAND_PARKED] = "parked"};
 
     return names[command];
 }
 
-char *path_make_absolute(const char *path)
+char *path_make_absolute(const struct options *options, const char *path)
 {
-    char *directory;
     char *absolute = NULL;
 
     if (*path == '/') {
         absolute = strdup(path);
-    } else {
-        directory = getcwd(NULL, 0);
-        if (directory == NULL || asprintf(&absolute, "%s/%s", directory, path) == -1) {
-            absolute = NULL;
-        }
-        free(directory);
+    } else if (options->directory == NULL || asprintf(&absolute, "%s/%s", options->directory, path) == -1) {
+        absolute = NULL;
     }
     if (absolute == NULL) {
         complain("%s: cannot be made absolute: %s", path, strerror(errno));
@@ -165,34 +205,50 @@ static bool parse_sample(const char *value, uint64_t *sample)
     return true;
 }
 
-static bool parse_log_level(const char *value, cp_level *level)
+static bool parse_log_format(const char *value, enum log_format *format)
 {
-    if (logger_parse_level(value, level)) {
-        return true;
+    static const char *const names[] = {
+        [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", [LOG_FORMAT_JOURNAL] = "journal"};
+    for (unsigned i = LOG_FORMAT_TEXT; i <= LOG_FORMAT_JOURNAL; i++) {
+        if (strcmp(value, names[i]) == 0) {
+            *format = (enum log_format)i;
+            return true;
+        }
     }
-    complain("--log-level: \"%s\" is not error, warn, info or debug", value);
+    complain("--log-format: \"%s\" is not text, json or journal", value);
     return false;
 }
 
-static bool parse_log_format(const char *value, enum log_format *format)
-{
-    if (strcmp(value, "text") != 0 && strcmp(value, "json") != 0) {
-        complain("--log-format: \"%s\" is not text or json", value);
-        return false;
-    }
-    *format = *value == 'j' ? LOG_FORMAT_JSON : LOG_FORMAT_TEXT;
-    return true;
-}
-
-static bool parse_pidfile(const char *value, char **pidfile)
+static bool parse_pidfile(const char *value, struct options *options)
 {
     if (*value == '\0') {
         complain("--pidfile: expected the name of a file");
         return false;
     }
-    free(*pidfile);
-    *pidfile = path_make_absolute(value);
-    return *pidfile != NULL;
+    free(options->pidfile);
+    options->pidfile = path_make_absolute(options, value);
+    return options->pidfile != NULL;
+}
+
+/* A daemon's directory is another one than that in which its command line was typed. */
+static bool parse_admin(struct options *options, const char *value)
+{
+    const char *relative = address_path(value);
+    char *path = NULL;
+    free(options->admin);
+    options->admin = NULL;
+    if (relative == NULL || *relative == '\0') {
+        options->admin = strdup(value);
+    } else if ((path = path_make_absolute(options, relative)) == NULL) {
+        return false;
+    } else if (asprintf(&options->admin, "unix:%s", path) == -1) {
+        options->admin = NULL;
+    }
+    free(path);
+    if (options->admin == NULL) {
+        complain("out of memory");
+    }
+    return options->admin != NULL;
 }
 
 static bool parse_flag(int flag, char *value, struct options *options)
@@ -208,7 +264,7 @@ static bool parse_flag(int flag, char *value, struct options *options)
         options->detach = true;
         break;
     case FLAG_PIDFILE:
-        return parse_pidfile(value, &options->pidfile);
+        return parse_pidfile(value, options);
     case 't':
         add_setting(options, "-t", "threads", value);
         break;
@@ -230,8 +286,23 @@ static bool parse_flag(int flag, char *value, struct options *options)
     case FLAG_JSON:
         options->json = true;
         break;
-    case FLAG_LOG_LEVEL:
-        return parse_log_level(value, &options->log_level);
+    case FLAG_DRY_RUN:
+        options->dry_run = true;
+        break;
+    case FLAG_ADMIN:
+        return parse_admin(options, value);
+    case FLAG_WATCH:
+        options->watch = true;
+        break;
+    case FLAG_RETRY:
+        options->retry = true;
+        break;
+    case FLAG_ENTITY:
+        options->entity = value;
+        break;
+    case FLAG_ID:
+        options->id = value;
+        break;
     case FLAG_LOG_FORMAT:
         return parse_log_format(value, &options->log_format);
     default:
@@ -258,17 +329,36 @@ static void complain_unusable(enum command command, const char *argument, int an
     }
 }
 
+static bool has_word(int argc, char **argv, const char *word)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], word) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum options_verdict parse_all(int argc, char **argv, struct options *options)
 {
-    bool is_run = options->command == COMMAND_RUN;
+    const char *letters = options->command == COMMAND_RUN                ? "+:dht:"
+                          : ((1u << options->command) & BY_SYNCERS) == 0 ? "+:h"
+                                                                         : "+:ht:";
     struct option selected[FLAGS_MAX + 1];
     int flag;
 
     select_flags(options->command, selected);
     opterr = 0;
-    while ((flag = getopt_long(argc, argv, is_run ? "+:dht:" : "+:ht:", selected, NULL)) != -1) {
+    while ((flag = getopt_long(argc, argv, letters, selected, NULL)) != -1) {
         if (flag == 'h' || flag == FLAG_HELP) {
-            return OPTIONS_HELP;
+            return has_word(argc, argv, "--all") ? OPTIONS_HELP_ALL : OPTIONS_HELP;
+        }
+        if (flag == FLAG_ALL && !has_word(argc, argv, "--help") && !has_word(argc, argv, "-h")) {
+            complain("--all: goes with --help");
+            return OPTIONS_WRONG;
+        }
+        if (flag == FLAG_ALL) {
+            continue;
         }
         if (flag == '?' || flag == ':') {
             complain_unusable(options->command, argv[optind - 1], flag);
@@ -286,26 +376,43 @@ static enum options_verdict parse_all(int argc, char **argv, struct options *opt
     return OPTIONS_GO;
 }
 
+/* Where no flag says it: the environment, and for whoever asks a daemon the socket of the service. */
+static enum options_verdict choose_admin(struct options *options, bool asks)
+{
+    const char *value = getenv("CP_ADMIN");
+    if (value == NULL || *value == '\0') {
+        value = asks ? "unix:/run/cachepusher/admin.sock" : NULL;
+    }
+    bool takes = asks || options->command == COMMAND_RUN;
+    return value == NULL || !takes || parse_admin(options, value) ? OPTIONS_GO : OPTIONS_FAILED;
+}
+
 enum options_verdict options_parse(enum command command, int argc, char **argv, struct options *options)
 {
     *options = (struct options){
         .command = command,
         .grace_ms = DEFAULT_GRACE_S * 1000,
-        .log_level = command == COMMAND_RUN ? CP_LOG_INFO : CP_LOG_WARN,
         /* Each setting takes an argument at least. */
         .settings = calloc((size_t)argc + 1, sizeof *options->settings),
     };
+    options->directory = realpath(".", NULL); /* NULL: one that has been removed, where nothing relative is found */
     if (options->settings == NULL) {
         complain("out of memory");
         return OPTIONS_FAILED;
     }
-    return parse_all(argc, argv, options);
+    enum options_verdict verdict = parse_all(argc, argv, options);
+    bool asks = ((1u << command) & BY_ASKING) != 0;
+    return verdict == OPTIONS_GO && options->admin == NULL ? choose_admin(options, asks) : verdict;
 }
 
 void options_fini(struct options *options)
 {
     free(options->settings);
     free(options->pidfile);
+    free(options->admin);
+    options->admin = NULL;
+    free(options->directory);
     options->settings = NULL;
+    options->directory = NULL;
     options->pidfile = NULL;
 }

@@ -44,10 +44,10 @@ static bool has_whole(uint64_t done, uint64_t estimate)
 static void format_part(char *part, size_t size, uint64_t done, uint64_t estimate)
 {
     if (has_whole(done, estimate)) {
-        snprintf(part, size, "%" PRIu64 " of ~%" PRIu64 " documents (%" PRIu64 "%%)", done, estimate,
-                 (uint64_t)(100.0 * (double)done / (double)estimate));
+        snprintf(part, size, "%" PRIu64 " of ~%" PRIu64 " document%s (%" PRIu64 "%%)", done, estimate,
+                 estimate == 1 ? "" : "s", (uint64_t)(100.0 * (double)done / (double)estimate));
     } else {
-        snprintf(part, size, "%" PRIu64 " documents", done);
+        snprintf(part, size, "%" PRIu64 " document%s", done, done == 1 ? "" : "s");
     }
 }
 

@@ -1,30 +1,42 @@
 #include "session.h"
 
+#include "admin/admin.h"
 #include "common/complain.h"
 #include "run/detach.h"
 #include "signals.h"
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 
-enum { RETRY_FIRST_MS = 200, RETRY_LONGEST_MS = 5000, START_LOOK_MS = 10 };
+enum { RETRY_FIRST_MS = 200, RETRY_LONGEST_MS = 5000, START_LOOK_MS = 10, TURN_MS = 500, SETTLED_BYTES = 2048 };
 
 static void log_settled(void *context, const cp_document *document)
 {
-    struct logger *logger = context;
+    char message[SETTLED_BYTES];
     if (document->exists) {
-        logger_printf(logger, CP_LOG_DEBUG, "%s stored, %zu bytes", document->key, document->bytes);
+        snprintf(message, sizeof message, "%s stored, %zu byte%s", document->key, document->bytes,
+                 document->bytes == 1 ? "" : "s");
     } else {
-        logger_printf(logger, CP_LOG_DEBUG, "%s deleted", document->key);
+        snprintf(message, sizeof message, "%s deleted", document->key);
     }
+    logger_write(context, &(cp_log_entry){.size = sizeof(cp_log_entry),
+                                          .level = CP_LOG_DEBUG,
+                                          .message = message,
+                                          .entity = document->entity,
+                                          .key = document->key});
 }
 
 /* True: no signal asks to stop. */
-static bool rest(int wait_ms)
+static bool rest(const struct session *session, int wait_ms)
 {
-    int signal_number = signals_wait(wait_ms);
-    return signal_number == 0 || signal_number == SIGHUP;
+    int signal_number = 0;
+    for (; wait_ms > 0 && signal_number != SIGINT && signal_number != SIGTERM; wait_ms -= TURN_MS) {
+        admin_main_is_well(session->admin);
+        signal_number = signals_wait(wait_ms < TURN_MS ? wait_ms : TURN_MS);
+    }
+    return signal_number != SIGINT && signal_number != SIGTERM;
 }
 
 static bool is_worth_a_retry(const struct session *session, const cp_error *err)
@@ -66,12 +78,12 @@ static void *attempt_to_start(void *context)
     return NULL;
 }
 
-/* False: a signal has ended it. SIGHUP is kept for when the syncer runs. */
+/* False: a signal has ended it. SIGHUP and SIGUSR2 are kept for when the syncer runs. */
 static bool try_to_start(struct session *session, struct attempt *attempt)
 {
     pthread_t thread;
     bool is_wanted = true;
-    bool hup = false;
+    int kept = 0;
     *attempt = (struct attempt){.syncer = session->syncer};
     sigset_t all;
     sigset_t before;
@@ -85,19 +97,20 @@ static bool try_to_start(struct session *session, struct attempt *attempt)
     }
     while (pthread_tryjoin_np(thread, NULL) != 0) {
         int signal_number = signals_wait(START_LOOK_MS);
-        hup = hup || signal_number == SIGHUP;
+        admin_main_is_well(session->admin);
+        kept = signal_number == SIGHUP || (signal_number == SIGUSR2 && kept == 0) ? signal_number : kept;
         if (is_wanted && (signal_number == SIGINT || signal_number == SIGTERM)) {
             is_wanted = false;
             cp_syncer_stop(session->syncer, 0, NULL); /* gives up whatever it waits for */
         }
     }
-    if (hup && is_wanted) {
-        raise(SIGHUP);
+    if (kept != 0 && is_wanted) {
+        raise(kept);
     }
     return is_wanted;
 }
 
-static enum session_outcome start(struct session *session)
+enum session_outcome session_begin(struct session *session)
 {
     int wait_ms = RETRY_FIRST_MS;
     cp_error told = {0};
@@ -123,7 +136,7 @@ static enum session_outcome start(struct session *session)
         if (!let_go(session)) {
             return SESSION_FAILED;
         }
-        if (!rest(wait_ms)) {
+        if (!rest(session, wait_ms)) {
             logger_printf(session->logger, CP_LOG_WARN, "stopped while waiting");
             return SESSION_INTERRUPTED;
         }
@@ -135,11 +148,11 @@ static enum session_outcome start(struct session *session)
 enum session_outcome session_create(struct session *session, const struct options *options, struct logger *logger,
                                     struct detach *detach, cp_config *config)
 {
-    cp_callbacks callbacks = {.size = sizeof callbacks, .log = logger_write, .context = logger};
+    cp_callbacks callbacks = {.size = sizeof callbacks, .log_entry = logger_write, .context = logger};
     cp_error err = {0};
     *session = (struct session){.options = options, .logger = logger, .detach = detach};
     /* Not for nothing: it is called for each document. */
-    if (logger->threshold == CP_LOG_DEBUG) {
+    if (options_log_level(config) == CP_LOG_DEBUG) {
         callbacks.settled = log_settled;
     }
     session->syncer = cp_syncer_create(config, &callbacks, &err);
@@ -158,7 +171,7 @@ enum session_outcome session_start(struct session *session, const struct options
     if (outcome != SESSION_STARTED) {
         return outcome;
     }
-    outcome = start(session);
+    outcome = session_begin(session);
     if (outcome != SESSION_STARTED) {
         session_close(session);
     }
@@ -168,6 +181,7 @@ enum session_outcome session_start(struct session *session, const struct options
 bool session_stop(struct session *session)
 {
     cp_error err = {0};
+    admin_main_stops(session->admin);
     if (cp_syncer_stop(session->syncer, session->options->grace_ms, &err) == CP_OK) {
         return true;
     }

@@ -5,6 +5,7 @@
 #include "logger.h"
 #include "options.h"
 
+struct admin;
 struct detach;
 
 enum session_outcome { SESSION_STARTED, SESSION_FAILED, SESSION_MISCONFIGURED, SESSION_INTERRUPTED };
@@ -15,6 +16,7 @@ struct session {
     struct logger *logger;
     struct detach *detach; /* let go of once the syncer works, or waits; NULL: none */
     cp_syncer *syncer;
+    struct admin *admin; /* is told that the main thread is well; NULL: none */
 };
 
 /* Creates a syncer, which takes config whatever comes of it. Unless it answers SESSION_STARTED the reason has been
@@ -22,8 +24,11 @@ struct session {
 enum session_outcome session_create(struct session *session, const struct options *options, struct logger *logger,
                                     struct detach *detach, cp_config *config);
 
-/* The same, and starts it; with --wait until that succeeds or a
- * signal comes. Unless it answers SESSION_STARTED the reason has been told and there is nothing to close. */
+/* Starts one that has been created; with --wait until that succeeds or a signal comes. Unless it answers
+ * SESSION_STARTED the reason has been told; it is to be closed all the same. */
+enum session_outcome session_begin(struct session *session);
+
+/* Creates and starts one. Unless it answers SESSION_STARTED the reason has been told and there is nothing to close. */
 enum session_outcome session_start(struct session *session, const struct options *options, struct logger *logger,
                                    struct detach *detach, cp_config *config);
 

@@ -1,6 +1,7 @@
 #include "signals.h"
 
 #include "common/complain.h"
+#include "logger.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +14,7 @@
 /* The handlers only read what follows; it is all set before they are installed. */
 static int pipe_fds[2];
 static const char *pidfile_path;
+static struct logger *log_to_open; /* of signals_wait() alone */
 
 static void handle(int signal_number, void (*handler)(int))
 {
@@ -21,6 +23,8 @@ static void handle(int signal_number, void (*handler)(int))
     sigaddset(&action.sa_mask, SIGINT);
     sigaddset(&action.sa_mask, SIGTERM);
     sigaddset(&action.sa_mask, SIGHUP);
+    sigaddset(&action.sa_mask, SIGUSR1);
+    sigaddset(&action.sa_mask, SIGUSR2);
     sigaction(signal_number, &action, NULL);
 }
 
@@ -64,13 +68,16 @@ static void ask_to_stop(int signal_number)
     pass_on(signal_number);
 }
 
-bool signals_init(const char *pidfile)
+bool signals_init(const char *pidfile, struct logger *logger)
 {
     if (pipe2(pipe_fds, O_CLOEXEC | O_NONBLOCK) == -1) {
         complain("cannot make a pipe: %s", strerror(errno));
         return false;
     }
     pidfile_path = pidfile;
+    log_to_open = logger;
+    handle(SIGUSR1, pass_on);
+    handle(SIGUSR2, pass_on);
     handle(SIGPIPE, SIG_IGN);
     handle(SIGTERM, ask_to_stop);
     if (!is_ignored(SIGINT)) {
@@ -88,6 +95,8 @@ void signals_fini(void)
         handle(SIGINT, SIG_DFL);
     }
     handle(SIGTERM, SIG_DFL);
+    handle(SIGUSR1, SIG_IGN);
+    handle(SIGUSR2, SIG_IGN);
 }
 
 int signals_wait(int timeout_ms)
@@ -96,5 +105,10 @@ int signals_wait(int timeout_ms)
     unsigned char number;
     /* A handler interrupts poll() once it has written to the pipe, so that EINTR, too, means: read. */
     poll(&poll_fd, 1, timeout_ms);
-    return read(pipe_fds[0], &number, sizeof number) == 1 ? number : 0;
+    number = read(pipe_fds[0], &number, sizeof number) == 1 ? number : 0;
+    if (number == SIGUSR1) {
+        logger_reopen(log_to_open);
+        return 0;
+    }
+    return number;
 }

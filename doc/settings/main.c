@@ -87,8 +87,8 @@ static void print_header(const cp_setting *setting)
     format_range(range, sizeof range, setting);
     format_default(initial, sizeof initial, setting, "");
     snprintf(text, sizeof text, "%s%s. Default: %s", setting->help, range, initial);
-    printf(" *     %-19s ", setting->name);
-    print_wrapped(text, 27, " *                         ");
+    printf(" *     %-22s ", setting->name);
+    print_wrapped(text, 30, " *                            ");
     putchar('\n');
 }
 
@@ -139,6 +139,34 @@ static void print_json(const cp_setting *setting)
     printf("    \"%s\": %s%s%s,\n", setting->name, quote, setting->initial, quote);
 }
 
+static void print_man_text(const char *text)
+{
+    for (; *text != '\0'; text++) {
+        fputs(*text == '\\' ? "\\e" : *text == '-' ? "\\-" : (char[]){*text, '\0'}, stdout);
+    }
+}
+
+static void print_man(const cp_setting *setting)
+{
+    char range[128];
+    char initial[192];
+    format_range(range, sizeof range, setting);
+    format_default(initial, sizeof initial, setting, "");
+    printf(".TP\n\\fB%s\\fR", setting->name);
+    if (setting->flag != NULL) {
+        fputs(" (", stdout);
+        print_man_text(setting->flag);
+        printf("%s%s)", setting->environment != NULL ? ", " : "",
+               setting->environment != NULL ? setting->environment : "");
+    }
+    fputs("\n\\&", stdout); /* so that no help begins with a control character */
+    print_man_text(setting->help);
+    print_man_text(range);
+    fputs(". Default: ", stdout);
+    print_man_text(initial);
+    putchar('\n');
+}
+
 static const struct {
     const char *name;
     bool of_entity;
@@ -151,6 +179,8 @@ static const struct {
      "| `entities` | | the customer example | an array, see below |\n"},
     {"markdown-entity", true, "| of an entity | default | |\n|---|---|---|\n", print_markdown, ""},
     {"json", false, "", print_json, "\n"},
+    {"man", false, "", print_man, ""},
+    {"man-entity", true, "", print_man, ""},
 };
 
 int main(int argc, char **argv)
@@ -168,6 +198,6 @@ int main(int argc, char **argv)
             return fflush(stdout) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
         }
     }
-    fputs("usage: document-settings header|markdown|markdown-entity|json\n", stderr);
+    fputs("usage: document-settings header|markdown|markdown-entity|json|man|man-entity\n", stderr);
     return EXIT_FAILURE;
 }

@@ -1,6 +1,7 @@
 #include "base/bell.h"
 
 #include "base/error.h"
+#include "base/pulse.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -52,7 +53,10 @@ void cpi_bell_disarm(struct cpi_bell *bell)
 void cpi_bell_sleep(struct cpi_bell *bell, int other_fd, int timeout_ms)
 {
     struct pollfd fds[] = {{.fd = bell->fd, .events = POLLIN}, {.fd = other_fd, .events = POLLIN}};
-    if (poll(fds, 2, timeout_ms) > 0 && (fds[0].revents & POLLIN) != 0) {
+    cpi_pulse_waits(CP_WAIT_WORK);
+    int ready = poll(fds, 2, timeout_ms);
+    cpi_pulse_waits(CP_WAIT_NONE);
+    if (ready > 0 && (fds[0].revents & POLLIN) != 0) {
         eventfd_t rings;
         eventfd_read(bell->fd, &rings);
     }

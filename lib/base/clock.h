@@ -1,4 +1,4 @@
-/* The monotonic clock, in milliseconds. */
+/* The monotonic clock, in milliseconds and microseconds. */
 #ifndef CPI_CLOCK_H
 #define CPI_CLOCK_H
 
@@ -10,6 +10,31 @@ static inline int64_t cpi_now_ms(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static inline int64_t cpi_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+/* The same clock in few bits: quarters of a millisecond, which wrap around after twelve days. Never 0, which stands for
+ * no time. */
+typedef uint32_t cpi_ticks;
+
+static inline cpi_ticks cpi_now_ticks(void)
+{
+    cpi_ticks ticks = (cpi_ticks)((uint64_t)cpi_now_us() / 250);
+    return ticks != 0 ? ticks : 1;
+}
+
+/* How long ago a time was, in microseconds. One that lies up to a second ahead, since another thread has read the clock
+ * after us, is now. */
+static inline int64_t cpi_ticks_since_us(cpi_ticks then, cpi_ticks now)
+{
+    cpi_ticks ahead = then - now;
+    return ahead < 4000 ? 0 : (int64_t)(cpi_ticks)(now - then) * 250;
 }
 
 /* The time left until a deadline, as a timeout for poll(2): never negative. */

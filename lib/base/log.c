@@ -1,49 +1,51 @@
 #include "base/log.h"
 
-#include "base/clock.h"
 #include "base/error.h"
 
 #include <stdarg.h>
 
-enum { LIMIT_MESSAGES = 10, LIMIT_MS = 10000 };
+enum { MESSAGE_BYTES = 1024 };
 
-static void write_message(const struct cpi_log *log, cp_level level, const char *format, va_list arguments)
+void cpi_log_line(const struct cpi_log *log, cp_level level, const struct cpi_log_about *about, const char *message)
 {
-    char message[1024];
-    cpi_format(message, sizeof message, format, arguments);
-    log->write(log->context, level, message);
+    if (log->write_entry != NULL) {
+        cp_log_entry entry = {.size = sizeof entry, .level = level, .message = message};
+        if (about != NULL) {
+            entry.entity = about->entity;
+            entry.key = about->key;
+            entry.host = about->host;
+            entry.duration_ms = about->duration_ms;
+            entry.count = about->count;
+        }
+        log->write_entry(log->context, &entry);
+    } else if (log->write != NULL) {
+        log->write(log->context, level, message);
+    }
 }
 
 void cpi_log(const struct cpi_log *log, cp_level level, const char *format, ...)
 {
-    if (log->write == NULL) {
+    char message[MESSAGE_BYTES];
+    if (!cpi_log_is_wanted(log)) {
         return;
     }
     va_list arguments;
     va_start(arguments, format);
-    write_message(log, level, format, arguments);
+    cpi_format(message, sizeof message, format, arguments);
     va_end(arguments);
+    cpi_log_line(log, level, NULL, message);
 }
 
-void cpi_log_limited(const struct cpi_log *log, struct cpi_log_limit *limit, cp_level level, const char *format, ...)
+void cpi_log_about(const struct cpi_log *log, cp_level level, const struct cpi_log_about *about, const char *format,
+                   ...)
 {
-    if (log->write == NULL) {
+    char message[MESSAGE_BYTES];
+    if (!cpi_log_is_wanted(log)) {
         return;
     }
-    int64_t now_ms = cpi_now_ms();
-    if (now_ms - limit->since_ms >= LIMIT_MS) {
-        if (limit->left_out > 0) {
-            cpi_log(log, level, "(%u messages like the next one were left out)", limit->left_out);
-        }
-        *limit = (struct cpi_log_limit){.since_ms = now_ms};
-    }
-    if (limit->written == LIMIT_MESSAGES) {
-        limit->left_out++;
-        return;
-    }
-    limit->written++;
     va_list arguments;
     va_start(arguments, format);
-    write_message(log, level, format, arguments);
+    cpi_format(message, sizeof message, format, arguments);
     va_end(arguments);
+    cpi_log_line(log, level, about, message);
 }

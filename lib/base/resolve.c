@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/pulse.h"
 #include "base/thread.h"
 
 #include <errno.h>
@@ -99,9 +100,14 @@ static bool wait_for_it(struct lookup *lookup, int64_t deadline_ms, int cancel_f
 {
     struct pollfd fds[] = {{.fd = lookup->done_fd, .events = POLLIN}, {.fd = cancel_fd, .events = POLLIN}};
     int ready;
+    int left_ms;
+    cpi_pulse_waits(CP_WAIT_NAMES);
     do {
-        ready = poll(fds, 2, cpi_left_ms(deadline_ms));
-    } while (ready < 0 && errno == EINTR);
+        left_ms = cpi_left_ms(deadline_ms);
+        ready = poll(fds, 2, cpi_pulse_slice(left_ms));
+        cpi_pulse_beat();
+    } while (ready < 0 ? errno == EINTR : ready == 0 && left_ms > 0);
+    cpi_pulse_waits(CP_WAIT_NONE);
     pthread_mutex_lock(&mutex);
     bool finished = lookup->is_finished;
     lookup->is_abandoned = !finished;

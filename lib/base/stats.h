@@ -8,6 +8,8 @@
 
 #include "cachepusher.h"
 
+#include "base/histogram.h"
+
 #include <stdatomic.h>
 
 enum cpi_stat {
@@ -35,21 +37,62 @@ enum cpi_stat {
     CPI_STAT_UNREADABLE,
     CPI_STAT_STRANGERS,
     CPI_STAT_DOUBLED,
+    CPI_STAT_WITHHELD,
+    CPI_STAT_RETAINED, /* set, not added to */
+    CPI_STAT_QUEUE,    /* set, not added to */
+    CPI_STAT_POSTGRES_AWAY,
+    CPI_STAT_POSTGRES_REFUSED,
+    CPI_STAT_REDIS_AWAY,
+    CPI_STAT_REDIS_REFUSED,
+    CPI_STAT_POSTGRES_CONNECTIONS, /* this and the next are levels, as above */
+    CPI_STAT_REDIS_CONNECTIONS,
     CPI_STAT_CAUSE, /* the first of CP_CAUSES */
     CPI_STAT_LAST_CAUSE = CPI_STAT_CAUSE + CP_CAUSES - 1,
     CPI_STATS
 };
 
+enum cpi_stat_histogram { CPI_HISTOGRAM_SETTLE, CPI_HISTOGRAM_FETCH, CPI_HISTOGRAM_PUSH, CPI_HISTOGRAM_RESYNC };
+enum { CPI_HISTOGRAMS = CPI_HISTOGRAM_RESYNC + 1 };
+
+/* Of one entity: these are counted for all entities together, too. */
+enum cpi_entity_stat {
+    CPI_ENTITY_EVENTS,
+    CPI_ENTITY_STORED,
+    CPI_ENTITY_DELETED,
+    CPI_ENTITY_BYTES,
+    CPI_ENTITY_FAILURES,
+    CPI_ENTITY_STATS
+};
+
+struct cpi_entity_stats {
+    _Atomic uint64_t values[CPI_ENTITY_STATS];
+};
+
 struct cpi_stats {
     /* relaxed everywhere: a figure publishes nothing but itself. */
     _Atomic uint64_t values[CPI_STATS];
+    struct cpi_histogram histograms[CPI_HISTOGRAMS];
+    struct cpi_entity_stats *entities; /* one for each */
+    _Atomic int64_t heard_ms;          /* when the source last heard from Postgres; 0: it does not listen */
 };
 
-void cpi_stats_init(struct cpi_stats *stats);
+/* For so many entities. False: out of memory; it may be given to fini all the same. */
+bool cpi_stats_init(struct cpi_stats *stats, size_t entity_count);
+void cpi_stats_fini(struct cpi_stats *stats);
 void cpi_stats_add(struct cpi_stats *stats, enum cpi_stat stat, int64_t n);
+void cpi_stats_add_entity(struct cpi_stats *stats, uint32_t entity, enum cpi_entity_stat stat, int64_t n);
+/* Of work with a server that has failed. */
+void cpi_stats_add_error(struct cpi_stats *stats, const cp_error *why);
+/* The source has heard from Postgres just now; 0: it does not listen any more. */
+void cpi_stats_heard(struct cpi_stats *stats, int64_t now_ms);
+void cpi_stats_add_cause(struct cpi_stats *stats, cp_cause cause);
 void cpi_stats_set(struct cpi_stats *stats, enum cpi_stat stat, uint64_t value);
 uint64_t cpi_stats_get(const struct cpi_stats *stats, enum cpi_stat stat);
 /* cp_syncer_stats(). */
 cp_code cpi_stats_read(const struct cpi_stats *stats, cp_stats *out, cp_error *err);
+/* cp_syncer_histogram(), and cp_syncer_entity() of the entity with this index and name. */
+cp_code cpi_stats_histogram(const struct cpi_stats *stats, size_t index, cp_histogram *out, cp_error *err);
+cp_code cpi_stats_entity(const struct cpi_stats *stats, uint32_t entity, const char *name, cp_entity_stats *out,
+                         cp_error *err);
 
 #endif

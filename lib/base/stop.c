@@ -1,6 +1,7 @@
 #include "base/stop.h"
 
 #include "base/error.h"
+#include "base/pulse.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -64,7 +65,9 @@ enum cpi_phase cpi_stop_phase(const struct cpi_stop *stop)
 bool cpi_stop_sleep(const struct cpi_stop *stop, int timeout_ms)
 {
     struct pollfd drain = {.fd = stop->drain_fd, .events = POLLIN};
+    cpi_pulse_waits(CP_WAIT_WORK);
     poll(&drain, 1, timeout_ms);
+    cpi_pulse_waits(CP_WAIT_NONE);
     return cpi_stop_phase(stop) == CPI_RUNNING;
 }
 

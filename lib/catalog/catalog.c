@@ -1,10 +1,12 @@
-#include "catalog/catalog.h"
+#include "catalog/catalog_internal.h"
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/pulse.h"
 #include "base/thread.h"
 #include "catalog/catalog_sql.h"
 #include "catalog/changes.h"
+#include "catalog/fingerprint.h"
 #include "catalog/learn.h"
 #include "catalog/watched_tables.h"
 
@@ -18,115 +20,6 @@ enum {
     PAUSE = 49,             /* times what a look has taken, at least */
     PAUSE_MAX_MS = 300000
 };
-
-struct watched {
-    struct cpi_things things;
-    bool failing;      /* its documents could not be read when last tried */
-    bool warned;       /* of that */
-    unsigned pause;    /* how many looks from one such try to the next */
-    unsigned next_try; /* by catalog->looks */
-    bool learn;        /* what it hangs on has to be learned again */
-    struct cpi_changes changes;
-};
-
-struct cpi_catalog {
-    const struct cpi_env *env;
-    struct cpi_thread thread;
-    /* Of the thread, and before it runs of the one that starts it. */
-    struct cpi_pg pg;
-    struct watched *entities;
-    struct cpi_rows *rows; /* the last look; NULL: none yet */
-    struct cpi_id_array things;
-    struct cpi_id_array names;
-    struct cpi_watched_tables tables;
-    char session[40];      /* fingerprint of what new sessions are like; "": none yet */
-    bool sessions_changed; /* seen by the last look */
-    unsigned looks;
-    bool began;   /* cpi_catalog_begin() has been called */
-    bool failing; /* logged */
-};
-
-static int64_t thing_at(const struct cpi_rows *rows, int row)
-{
-    return strtoll(cpi_rows_value(rows, row, CPI_LOOK_THING), NULL, 10);
-}
-
-/* ---- what has changed ---- */
-
-static void note_change(struct cpi_catalog *catalog, int64_t thing, const char *name, const char *what)
-{
-    for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
-        struct watched *watched = &catalog->entities[e];
-        if (cpi_things_has(&watched->things, thing)) {
-            cpi_changes_note(&watched->changes, name, what);
-            watched->learn = true;
-        }
-    }
-}
-
-static bool same(const struct cpi_rows *a, int i, const struct cpi_rows *b, int j, int column)
-{
-    return cpi_rows_is_null(a, i, column) == cpi_rows_is_null(b, j, column) &&
-           (cpi_rows_is_null(a, i, column) || strcmp(cpi_rows_value(a, i, column), cpi_rows_value(b, j, column)) == 0);
-}
-
-/* Documents are only as good as their triggers: what is amiss with them is said when it is first seen. */
-static void note_amiss(struct cpi_catalog *catalog, const struct cpi_rows *rows, int row)
-{
-    if (!cpi_rows_is_null(rows, row, CPI_LOOK_AMISS)) {
-        cpi_log(&catalog->env->log, CP_LOG_WARN,
-                "table %s: %s, so that changes may go unnoticed; cachepusher.watch() for its table makes them anew",
-                cpi_rows_value(rows, row, CPI_LOOK_NAME), cpi_rows_value(rows, row, CPI_LOOK_AMISS));
-    }
-}
-
-static void compare_row(struct cpi_catalog *catalog, const struct cpi_rows *rows, int old, const struct cpi_rows *now,
-                        int row)
-{
-    for (int column = CPI_LOOK_NAME; column < CPI_LOOK_COLUMNS; column++) {
-        if (cpi_catalog_aspects[column] != NULL && !same(rows, old, now, row, column)) {
-            note_change(catalog, thing_at(now, row), cpi_rows_value(now, row, CPI_LOOK_NAME),
-                        cpi_catalog_aspects[column]);
-        }
-    }
-    if (!same(rows, old, now, row, CPI_LOOK_AMISS)) {
-        note_amiss(catalog, now, row);
-    }
-}
-
-static void note_watched(struct cpi_catalog *catalog, const struct cpi_rows *now, int row)
-{
-    const char *name = cpi_rows_value(now, row, CPI_LOOK_NAME);
-    if (!cpi_rows_is_null(now, row, CPI_LOOK_WATCHED) &&
-        cpi_watched_tables_note(&catalog->tables, name, atoi(cpi_rows_value(now, row, CPI_LOOK_WATCHED)))) {
-        cpi_log(&catalog->env->log, CP_LOG_WARN,
-                "table %s: its triggers are gone, so that changes go unnoticed; cachepusher.watch() makes them anew",
-                name);
-    }
-}
-
-/* Both are in order. What is only there now has been learned since. */
-static void compare_looks(struct cpi_catalog *catalog, const struct cpi_rows *now)
-{
-    const struct cpi_rows *rows = catalog->rows;
-    int old = 0;
-    for (int row = 0; row < cpi_rows_count(now); row++) {
-        int64_t thing = thing_at(now, row);
-        while (old < cpi_rows_count(rows) && thing_at(rows, old) < thing) {
-            note_change(catalog, thing_at(rows, old), cpi_rows_value(rows, old, CPI_LOOK_NAME), "dropped");
-            old++;
-        }
-        if (old < cpi_rows_count(rows) && thing_at(rows, old) == thing) {
-            compare_row(catalog, rows, old++, now, row);
-        } else {
-            note_amiss(catalog, now, row);
-        }
-        note_watched(catalog, now, row);
-    }
-    for (; old < cpi_rows_count(rows); old++) {
-        note_change(catalog, thing_at(rows, old), cpi_rows_value(rows, old, CPI_LOOK_NAME), "dropped");
-    }
-}
 
 /* ---- looking ---- */
 
@@ -201,7 +94,7 @@ static bool look(struct cpi_catalog *catalog, cp_error *err)
     if (now == NULL) {
         return false;
     }
-    compare_looks(catalog, now);
+    cpi_catalog_compare(catalog, now);
     cpi_rows_free(catalog->rows);
     catalog->rows = now;
     return true;
@@ -322,8 +215,6 @@ static bool look_and_learn(struct cpi_catalog *catalog, cp_error *err)
     return true;
 }
 
-/* ---- what follows ---- */
-
 /* One at a time, and only after the last run: something that changes all the time costs one resync a look at most, and
  * none is owed to a change that a run to come will see. */
 static void request_all_due(struct cpi_catalog *catalog)
@@ -340,24 +231,39 @@ static void request_all_due(struct cpi_catalog *catalog)
     }
 }
 
+/* Tells it to whoever goes on after a restart. While a change is owed a resync it stays what it was. */
+static void publish_fingerprint(struct cpi_catalog *catalog)
+{
+    for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
+        if (catalog->entities[e].changes.count > 0) {
+            return;
+        }
+    }
+    cpi_requests_set_fingerprint(catalog->env->requests, cpi_look_fingerprint(catalog->rows, catalog->session));
+}
+
 static void catalog_once(struct cpi_catalog *catalog)
 {
     cp_error err = {0};
     bool first = catalog->rows == NULL && catalog->began;
     if (!look_and_learn(catalog, &err)) {
         if (cpi_stop_phase(catalog->env->stop) == CPI_RUNNING) {
-            cpi_log(&catalog->env->log, catalog->failing ? CP_LOG_DEBUG : CP_LOG_WARN,
-                    "catalogue: %s; until it can be looked at, changes of functions and tables go unnoticed",
-                    err.message);
+            cpi_log_about(&catalog->env->log, cpi_outage_note(&catalog->outage) ? CP_LOG_WARN : CP_LOG_DEBUG,
+                          &(struct cpi_log_about){.host = cpi_env_host(catalog->env, err.code)},
+                          "catalogue: %s; until it can be looked at, changes of functions and tables go unnoticed",
+                          err.message);
         }
-        catalog->failing = true;
+        cpi_stats_add_error(catalog->env->stats, &err);
+        cpi_pulse_fails(&err);
         cpi_pg_close(&catalog->pg);
         return;
     }
-    catalog->failing = false;
+    cpi_pulse_succeeds();
+    cpi_outage_end(&catalog->outage, &catalog->env->log, catalog->env->postgres_host, "catalogue: looked at again");
     for (size_t e = 0; e < catalog->env->config->entity_count && first; e++) {
         cpi_changes_note(&catalog->entities[e].changes, "catalogue", "nobody could look until now");
     }
+    publish_fingerprint(catalog);
 }
 
 void cpi_catalog_begin(struct cpi_catalog *catalog)
@@ -379,6 +285,8 @@ static int pause_ms(const struct cpi_catalog *catalog, int64_t took_ms)
 static void *run_catalog(void *context)
 {
     struct cpi_catalog *catalog = context;
+    cpi_pulse_adopt(&catalog->pulse);
+    cpi_pulse_does("looking at the catalogue");
     int64_t took_ms = 0;
     while (cpi_stop_sleep(catalog->env->stop, pause_ms(catalog, took_ms))) {
         int64_t began_ms = cpi_now_ms();
@@ -387,6 +295,7 @@ static void *run_catalog(void *context)
         request_all_due(catalog);
     }
     cpi_pg_close(&catalog->pg);
+    cpi_pulse_adopt(NULL);
     return NULL;
 }
 
@@ -402,6 +311,7 @@ struct cpi_catalog *cpi_catalog_create(const struct cpi_env *env, cp_error *err)
         cpi_error_memory(err);
         return NULL;
     }
+    cpi_pulse_init(&catalog->pulse, "cp-catalog");
     catalog->env = env;
     catalog->entities = entities;
     catalog->pg = cpi_env_pg(env, "cachepusher catalog", env->stop->drain_fd, STATEMENT_TIMEOUT_MS);
@@ -420,11 +330,17 @@ void cpi_catalog_join(struct cpi_catalog *catalog)
     cpi_thread_join(&catalog->thread);
 }
 
+struct cpi_pulse *cpi_catalog_pulse(struct cpi_catalog *catalog)
+{
+    return &catalog->pulse;
+}
+
 void cpi_catalog_destroy(struct cpi_catalog *catalog)
 {
     if (catalog == NULL) {
         return;
     }
+    cpi_pulse_fini(&catalog->pulse);
     for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
         cpi_things_fini(&catalog->entities[e].things);
     }

@@ -13,6 +13,7 @@
 #ifndef CPI_CATALOG_H
 #define CPI_CATALOG_H
 
+#include "base/pulse.h"
 #include "env.h"
 
 struct cpi_catalog;
@@ -28,5 +29,8 @@ cp_code cpi_catalog_start(struct cpi_catalog *catalog, cp_error *err);
 /* Returns when the thread has ended, which draining brings about. */
 void cpi_catalog_join(struct cpi_catalog *catalog);
 void cpi_catalog_destroy(struct cpi_catalog *catalog);
+
+/* Of its thread, between create and destroy; any thread may look at it. */
+struct cpi_pulse *cpi_catalog_pulse(struct cpi_catalog *catalog);
 
 #endif

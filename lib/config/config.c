@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_BYTES = 256 };
+enum { NAMES_BYTES = 512 };
 
 /* ---- the configuration as a whole ---- */
 
@@ -69,9 +69,55 @@ static cp_code check_distinct(const struct cp_config *config, size_t index, cp_e
     return CP_OK;
 }
 
+/* What cannot be told from a name that Postgres would cut off, or refuse. */
+static cp_code check_source(const struct cp_config *config, cp_error *err)
+{
+    if (strspn(config->source_slot, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(config->source_slot) ||
+        strlen(config->source_slot) >= CPI_SLOT_BYTES) {
+        return cpi_error(err, CP_ERR_CONFIG, false,
+                         "source_slot: \"%.*s\" is not 1 to %d characters of a-z, 0-9 and _, as Postgres takes them",
+                         cpi_shown(config->source_slot), config->source_slot, CPI_SLOT_BYTES - 1);
+    }
+    if (strlen(config->source_publication) >= CPI_SLOT_BYTES) {
+        return cpi_error(err, CP_ERR_CONFIG, false, "source_publication: longer than the %d bytes that Postgres keeps",
+                         CPI_SLOT_BYTES - 1);
+    }
+    bool needs_tables = config->source == CPI_SOURCE_WAL && config->source_announce == CPI_ANNOUNCE_TABLES;
+    for (size_t i = 0; i < config->entity_count && needs_tables; i++) {
+        if (config->entities[i].watch_count == 0) {
+            return cpi_error(
+                err, CP_ERR_CONFIG, false,
+                "entities[%zu].watch: the wal source needs to know the tables that documents of \"%s\" are "
+                "made of",
+                i, config->entities[i].name);
+        }
+    }
+    return CP_OK;
+}
+
+/* One password for each server, and a user of Redis has one. */
+static cp_code check_passwords(struct cp_config *config, cp_error *err)
+{
+    struct cpi_redis_address *address = &config->redis_address;
+    address->password_file = config->redis_password_file[0] != '\0' ? config->redis_password_file : NULL;
+    if (address->password != NULL && address->password_file != NULL) {
+        return cpi_error(err, CP_ERR_CONFIG, false, "redis_password_file: redis has a password already");
+    }
+    if (address->user != NULL && address->password == NULL && address->password_file == NULL) {
+        return cpi_error(err, CP_ERR_CONFIG, false,
+                         "redis: it has a user without a password, and there is no redis_password_file");
+    }
+    if (config->postgres_password_file[0] != '\0' && cpi_conninfo_has_password(config->postgres)) {
+        return cpi_error(err, CP_ERR_CONFIG, false, "postgres_password_file: postgres has a password already");
+    }
+    return CP_OK;
+}
+
 cp_code cpi_config_finish(struct cp_config *config, cp_error *err)
 {
     cp_code code = cpi_conninfo_check(config->postgres, err);
+    code = code == CP_OK ? check_passwords(config, err) : code;
+    code = code == CP_OK ? check_source(config, err) : code;
     bool prefix_used = false;
     for (size_t i = 0; i < config->entity_count && code == CP_OK; i++) {
         if (config->warmup == CPI_WARMUP_TOUCH && config->entities[i].warmup_procedure == NULL) {
@@ -112,6 +158,37 @@ const char *cpi_config_name(const struct cp_config *config)
     return config->name[0] != '\0' ? config->name : config->prefix;
 }
 
+/* Postgres takes a-z, 0-9 and _. What does not fit, or would be spelt like another name, ends with a checksum. */
+void cpi_config_slot(const struct cp_config *config, char slot[CPI_SLOT_BYTES])
+{
+    if (config->source_slot[0] != '\0') {
+        snprintf(slot, CPI_SLOT_BYTES, "%s", config->source_slot);
+        return;
+    }
+    const char *name = cpi_config_name(config);
+    union cpi_id id = {.text = (char *)(uintptr_t)name};
+    int length = snprintf(slot, CPI_SLOT_BYTES, "cachepusher_%.40s", name);
+    bool is_exact = strlen(name) <= 40;
+    for (char *at = slot; *at != '\0'; at++) {
+        bool fits = (*at >= 'a' && *at <= 'z') || (*at >= '0' && *at <= '9') || *at == '_';
+        *at = (char)(fits ? *at : *at >= 'A' && *at <= 'Z' ? *at - 'A' + 'a' : '_');
+        is_exact = is_exact && fits;
+    }
+    if (!is_exact) {
+        snprintf(slot + length, CPI_SLOT_BYTES - (size_t)length, "_%08x",
+                 (unsigned)(cpi_id_hash(CPI_ID_TEXT, &id, 3) & UINT32_MAX));
+    }
+}
+
+void cpi_config_publication(const struct cp_config *config, char publication[CPI_SLOT_BYTES])
+{
+    if (config->source_publication[0] != '\0') {
+        snprintf(publication, CPI_SLOT_BYTES, "%s", config->source_publication);
+    } else {
+        cpi_config_slot(config, publication);
+    }
+}
+
 const struct cpi_entity *cpi_config_entity(const struct cp_config *config, const char *name)
 {
     for (size_t i = 0; i < config->entity_count; i++) {
@@ -128,6 +205,11 @@ void cpi_entity_fini(struct cpi_entity *entity)
         free(entity->channels[i]);
     }
     free(entity->channels);
+    for (size_t i = 0; i < entity->watch_count; i++) {
+        free(entity->watch[i].table);
+        free(entity->watch[i].column);
+    }
+    free(entity->watch);
     free(entity->name);
     free(entity->key_template);
     free(entity->fetch);
@@ -147,6 +229,10 @@ void cpi_config_fini(struct cp_config *config)
     free(config->redis);
     free(config->prefix);
     free(config->name);
+    free(config->source_slot);
+    free(config->source_publication);
+    free(config->postgres_password_file);
+    free(config->redis_password_file);
     cpi_redis_address_fini(&config->redis_address);
     *config = (struct cp_config){0};
 }

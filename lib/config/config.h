@@ -9,9 +9,14 @@
 
 enum cpi_warmup { CPI_WARMUP_SCAN, CPI_WARMUP_TOUCH, CPI_WARMUP_NONE };
 
+enum cpi_source_kind { CPI_SOURCE_NOTIFY, CPI_SOURCE_WAL };
+enum cpi_announce_kind { CPI_ANNOUNCE_TABLES, CPI_ANNOUNCE_MESSAGES };
+
 struct cp_config {
-    char *postgres; /* may hold a password: never logged */
-    char *redis;    /* as given; may hold a password: never logged */
+    char *postgres;               /* may hold a password: never logged */
+    char *redis;                  /* as given; may hold a password: never logged */
+    char *postgres_password_file; /* "": none */
+    char *redis_password_file;    /* "": none */
     char *prefix;
     bool prefix_set;                        /* by cp_config_set() or a file, not by default */
     struct cpi_redis_address redis_address; /* of redis; made when redis is set */
@@ -19,16 +24,23 @@ struct cp_config {
     char *name; /* "": the prefix; see cpi_config_name() */
     bool standby;
     enum cpi_warmup warmup;
+    enum cpi_source_kind source;
+    enum cpi_announce_kind source_announce;
+    char *source_slot;        /* "": see cpi_config_slot() */
+    char *source_publication; /* "": see cpi_config_publication() */
+    unsigned source_retained_mb;
     bool flush;
     unsigned batch;
     unsigned batch_bytes;
     unsigned max_pending;
     unsigned max_delete_percent;
     int catalog_check_ms; /* 0: off */
+    int max_lag_ms;
     int connect_timeout_ms;
     int fetch_timeout_ms;
     int redis_timeout_ms;
     unsigned audit_per_second; /* 0: off */
+    unsigned log_level;        /* cp_level; the embedder's to heed */
     struct cpi_entity *entities;
     size_t entity_count;
 };
@@ -44,10 +56,21 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err);
 /* The name under which one syncer at a time writes. */
 const char *cpi_config_name(const struct cp_config *config);
 
+/* What the wal source's slot and publication are called: as configured, or made of the name. */
+enum { CPI_SLOT_BYTES = 64 };
+void cpi_config_slot(const struct cp_config *config, char slot[CPI_SLOT_BYTES]);
+void cpi_config_publication(const struct cp_config *config, char publication[CPI_SLOT_BYTES]);
+
 /* The key of the marker (resync/marker.h), made of the name and the entities' key templates: those who take turns have
  * the same, and nobody else. */
 enum { CPI_MARKER_KEY_BYTES = 48 };
 void cpi_config_marker_key(const struct cp_config *config, char key[CPI_MARKER_KEY_BYTES]);
+
+/* Whether changes are announced by triggers. */
+static inline bool cpi_config_has_triggers(const struct cp_config *config)
+{
+    return config->source == CPI_SOURCE_NOTIFY || config->source_announce == CPI_ANNOUNCE_MESSAGES;
+}
 
 /* The entity called name, or NULL. */
 const struct cpi_entity *cpi_config_entity(const struct cp_config *config, const char *name);

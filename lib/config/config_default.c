@@ -21,6 +21,11 @@ static cp_code add_customer(struct cp_config *config, cp_error *err)
         return cpi_error_memory(err);
     }
     entity->channel_count = 2;
+    entity->watch = calloc(2, sizeof *entity->watch);
+    if (entity->watch == NULL) {
+        return cpi_error_memory(err);
+    }
+    entity->watch_count = 2;
 
     const struct {
         char **string;
@@ -30,6 +35,10 @@ static cp_code add_customer(struct cp_config *config, cp_error *err)
         {&entity->key_template, "{prefix}:{id}"},
         {&entity->channels[0], "customer_updated"},
         {&entity->channels[1], "customer_deleted"},
+        {&entity->watch[0].table, "customer"},
+        {&entity->watch[0].column, "id_customer"},
+        {&entity->watch[1].table, "address"},
+        {&entity->watch[1].column, "fk_customer"},
         {&entity->fetch, "customer_get_many"},
         {&entity->list, "select id_customer from customer"},
         {&entity->warmup_procedure, "customer_warmup"},

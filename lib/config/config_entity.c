@@ -61,7 +61,7 @@ static const char *skip_identifier(const char *text)
 }
 
 /* NAME or SCHEMA.NAME. The text is pasted into statements, so nothing else may pass. */
-static bool is_function_name(const char *text)
+static bool is_name(const char *text)
 {
     const char *end = skip_identifier(text);
     if (end != NULL && *end == '.') {
@@ -73,7 +73,7 @@ static bool is_function_name(const char *text)
 static cp_code read_function(struct cpi_reader *reader, const json_t *value, char **function)
 {
     cp_code code = read_string(reader, value, function);
-    if (code == CP_OK && !is_function_name(*function)) {
+    if (code == CP_OK && !is_name(*function)) {
         return cpi_reader_reject(reader,
                                  "\"%.*s\" is not the name of a function (expected name, schema.name or "
                                  "\"Quoted Name\")",
@@ -174,6 +174,77 @@ static cp_code read_channels(struct cpi_reader *reader, json_t *value, struct cp
     return CP_OK;
 }
 
+/* One member of an element of "watch". */
+static cp_code read_watch_member(struct cpi_reader *reader, const char *name, const json_t *value,
+                                 struct cpi_watch *watch)
+{
+    bool is_table = strcmp(name, "table") == 0;
+    if (!is_table && strcmp(name, "column") != 0) {
+        return cpi_reader_reject(reader, "unknown; expected table or column");
+    }
+    char **member = is_table ? &watch->table : &watch->column;
+    cp_code code = read_string(reader, value, member);
+    if (code != CP_OK) {
+        return code;
+    }
+    const char *end = skip_identifier(*member);
+    bool fits = is_table ? is_name(*member) : end != NULL && *end == '\0';
+    return fits ? CP_OK
+                : cpi_reader_reject(reader, "\"%.*s\" is not the name of a %s (expected name, %s\"Quoted Name\")",
+                                    cpi_shown(*member), *member, is_table ? "table" : "column",
+                                    is_table ? "schema.name or " : "or ");
+}
+
+static cp_code read_watch(struct cpi_reader *reader, json_t *object, struct cpi_watch *watch)
+{
+    size_t path_length = strlen(reader->path);
+    if (!json_is_object(object)) {
+        return cpi_reader_reject_type(reader, object, "an object");
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach(object, name, value)
+    {
+        if (cpi_is_comment(name)) {
+            continue;
+        }
+        snprintf(reader->path + path_length, sizeof reader->path - path_length, ".%.*s", cpi_shown(name), name);
+        cp_code code = read_watch_member(reader, name, value, watch);
+        if (code != CP_OK) {
+            return code;
+        }
+    }
+    reader->path[path_length] = '\0';
+    return watch->table != NULL && watch->column != NULL
+               ? CP_OK
+               : cpi_reader_reject(reader, "%s is missing", watch->table == NULL ? "table" : "column");
+}
+
+static cp_code read_watches(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    if (!json_is_array(value)) {
+        return cpi_reader_reject_type(reader, value, "an array of objects");
+    }
+    size_t count = json_array_size(value);
+    if (count == 0) {
+        return cpi_reader_reject(reader, "expected at least one table");
+    }
+    entity->watch = calloc(count, sizeof *entity->watch);
+    if (entity->watch == NULL) {
+        return cpi_error_memory(reader->err);
+    }
+    entity->watch_count = count;
+    size_t path_length = strlen(reader->path);
+    for (size_t i = 0; i < count; i++) {
+        snprintf(reader->path + path_length, sizeof reader->path - path_length, "[%zu]", i);
+        cp_code code = read_watch(reader, json_array_get(value, i), &entity->watch[i]);
+        if (code != CP_OK) {
+            return code;
+        }
+    }
+    return CP_OK;
+}
+
 static cp_code read_fetch(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
 {
     if (entity->fetch != NULL) {
@@ -242,6 +313,10 @@ static const struct {
     {read_id_type, MEMBER("id_type", CP_SETTING_CHOICE, .initial = "integer", .help = "integer, bigint, uuid or text")},
     {read_channels, MEMBER("channels", CP_SETTING_STRINGS, .required = true,
                            .help = "notification channels; a payload is an id, a JSON array of ids, or * for all")},
+    {read_watches, MEMBER("watch", CP_SETTING_OBJECTS, .initial = "",
+                          .help = "the tables that documents are made of: {\"table\": \"address\", \"column\": "
+                                  "\"fk_customer\"}, where the column holds the document's id; cachepusher setup "
+                                  "makes of it what the source needs")},
     {read_fetch, MEMBER("fetch", CP_SETTING_STRING, .initial = "",
                         .help = "a function that takes an id and returns the document (json, jsonb or text); this or "
                                 "fetch_many is required")},

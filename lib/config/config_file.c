@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FILE_BYTES_MAX = 1024 * 1024, NAMES_BYTES = 256 };
+enum { FILE_BYTES_MAX = 1024 * 1024, NAMES_BYTES = 512 };
 
 static cp_code read_setting(struct cpi_reader *reader, const json_t *value, const struct cpi_setting *setting,
                             struct cp_config *draft)
@@ -33,7 +33,7 @@ static cp_code read_setting(struct cpi_reader *reader, const json_t *value, cons
     case CPI_SETTING_POSTGRES:
     case CPI_SETTING_REDIS:
     case CPI_SETTING_PREFIX:
-    case CPI_SETTING_WARMUP:
+    case CPI_SETTING_CHOICE:
     case CPI_SETTING_STRING:
         if (!json_is_string(value)) {
             return cpi_reader_reject_type(reader, value, "a string");
@@ -50,30 +50,54 @@ static cp_code read_setting(struct cpi_reader *reader, const json_t *value, cons
     return code == CP_OK ? CP_OK : cpi_error_memory(reader->err);
 }
 
-/* "audit": {"per_second": 100} means "audit_per_second": 100; likewise for any setting that begins with audit_. */
-static cp_code read_audit(struct cpi_reader *reader, json_t *group, struct cp_config *draft)
+/* "audit": {"per_second": 100} means "audit_per_second": 100, likewise "source": {"slot": "s"}; the group's own setting
+ * is its "type". */
+static cp_code read_group(struct cpi_reader *reader, const char *group, json_t *object, struct cp_config *draft)
 {
-    if (!json_is_object(group)) {
-        return cpi_reader_reject_type(reader, group, "an object");
-    }
     const char *name;
     json_t *value;
-    json_object_foreach(group, name, value)
+    json_object_foreach(object, name, value)
     {
         char full_name[64];
         if (cpi_is_comment(name)) {
             continue;
         }
-        snprintf(reader->path, sizeof reader->path, "audit.%.*s", cpi_shown(name), name);
-        snprintf(full_name, sizeof full_name, "audit_%.40s", name);
+        snprintf(reader->path, sizeof reader->path, "%s.%.*s", group, cpi_shown(name), name);
+        snprintf(full_name, sizeof full_name, "%s%s%.40s", group, strcmp(name, "type") == 0 ? "" : "_",
+                 strcmp(name, "type") == 0 ? "" : name);
         const struct cpi_setting *setting = cpi_setting_find(full_name);
+        char names[NAMES_BYTES];
+        cpi_setting_group_names(group, names, sizeof names);
         cp_code code = setting != NULL ? read_setting(reader, value, setting, draft)
-                                       : cpi_reader_reject(reader, "unknown; expected per_second");
+                                       : cpi_reader_reject(reader, "unknown; expected %s", names);
         if (code != CP_OK) {
             return code;
         }
     }
     return CP_OK;
+}
+
+static bool is_group(const char *name, const json_t *value)
+{
+    return strcmp(name, "audit") == 0 || (strcmp(name, "source") == 0 && json_is_object(value));
+}
+
+static cp_code read_member_of_root(struct cpi_reader *reader, const char *name, json_t *value, struct cp_config *draft)
+{
+    const struct cpi_setting *setting = cpi_setting_find(name);
+    if (is_group(name, value)) {
+        return json_is_object(value) ? read_group(reader, name, value, draft)
+                                     : cpi_reader_reject_type(reader, value, "an object");
+    }
+    if (setting != NULL) {
+        return read_setting(reader, value, setting, draft);
+    }
+    if (strcmp(name, "entities") == 0) {
+        return cpi_read_entities(reader, value, draft);
+    }
+    char names[NAMES_BYTES];
+    cpi_setting_names(names, sizeof names);
+    return cpi_reader_reject(reader, "unknown; expected one of: %s, audit, entities", names);
 }
 
 static cp_code read_root(struct cpi_reader *reader, json_t *root, struct cp_config *draft)
@@ -89,19 +113,7 @@ static cp_code read_root(struct cpi_reader *reader, json_t *root, struct cp_conf
             continue;
         }
         snprintf(reader->path, sizeof reader->path, "%.*s", cpi_shown(name), name);
-        const struct cpi_setting *setting = cpi_setting_find(name);
-        cp_code code;
-        if (setting != NULL) {
-            code = read_setting(reader, value, setting, draft);
-        } else if (strcmp(name, "entities") == 0) {
-            code = cpi_read_entities(reader, value, draft);
-        } else if (strcmp(name, "audit") == 0) {
-            code = read_audit(reader, value, draft);
-        } else {
-            char names[NAMES_BYTES];
-            cpi_setting_names(names, sizeof names);
-            code = cpi_reader_reject(reader, "unknown; expected one of: %s, audit, entities", names);
-        }
+        cp_code code = read_member_of_root(reader, name, value, draft);
         if (code != CP_OK) {
             return code;
         }
@@ -148,8 +160,14 @@ static cp_code draft_init(struct cp_config *draft, const struct cp_config *confi
     draft->redis = strdup(config->redis);
     draft->prefix = strdup(config->prefix);
     draft->name = strdup(config->name);
+    draft->source_slot = strdup(config->source_slot);
+    draft->source_publication = strdup(config->source_publication);
+    draft->postgres_password_file = strdup(config->postgres_password_file);
+    draft->redis_password_file = strdup(config->redis_password_file);
     cp_code code = cpi_redis_address_parse(&draft->redis_address, config->redis, err);
-    if (draft->postgres == NULL || draft->redis == NULL || draft->prefix == NULL || draft->name == NULL) {
+    if (draft->postgres == NULL || draft->redis == NULL || draft->prefix == NULL || draft->name == NULL ||
+        draft->source_slot == NULL || draft->source_publication == NULL || draft->postgres_password_file == NULL ||
+        draft->redis_password_file == NULL) {
         return cpi_error_memory(err);
     }
     return code;

@@ -16,17 +16,20 @@ enum cpi_setting_kind {
     CPI_SETTING_POSTGRES, /* char *; checked by libpq */
     CPI_SETTING_REDIS,    /* char *, and the address made of it */
     CPI_SETTING_PREFIX,   /* char * and whether it was ever set */
-    CPI_SETTING_WARMUP,   /* enum cpi_warmup */
+    CPI_SETTING_CHOICE,   /* an enum, from 0 on, by its words */
     CPI_SETTING_STRING,   /* char * */
     CPI_SETTING_FLAG,     /* bool */
     CPI_SETTING_COUNT,    /* unsigned, from min to max */
     CPI_SETTING_TIME      /* int, from min to max */
 };
 
+enum { CPI_SETTING_WORDS = 4 };
+
 struct cpi_setting {
     enum cpi_setting_kind kind;
-    size_t offset;    /* in struct cp_config, of the kinds that do not name their member */
-    cp_setting shown; /* its name, range and initial value are what the parser goes by */
+    size_t offset;                        /* in struct cp_config, of the kinds that do not name their member */
+    const char *words[CPI_SETTING_WORDS]; /* of a choice, by its value; NULL: no more */
+    cp_setting shown;                     /* its name, range and initial value are what the parser goes by */
 };
 
 /* The setting called name, or NULL. */
@@ -43,6 +46,9 @@ void cpi_list_append(char *buffer, size_t size, const char *name);
 
 /* The names of all settings as such a list. */
 void cpi_setting_names(char *buffer, size_t size);
+
+/* Those that a group may have in a file, without the group's name. */
+void cpi_setting_group_names(const char *group, char *buffer, size_t size);
 
 void cpi_entity_fini(struct cpi_entity *entity);
 void cpi_config_fini(struct cp_config *config);

@@ -25,6 +25,15 @@ static const struct cpi_setting settings[] = {
      SETTING("redis", CP_SETTING_STRING, .initial = "127.0.0.1:6379", .flag = "--redis", .value = "URI",
              .environment = "CP_REDIS",
              .help = "Redis: HOST[:PORT], redis://[[USER]:PASSWORD@]HOST[:PORT][/DB] or unix:PATH")},
+    {.kind = CPI_SETTING_STRING,
+     .offset = AT(postgres_password_file),
+     SETTING("postgres_password_file", CP_SETTING_STRING, .initial = "", .value = "FILE",
+             .help = "a file whose first line is the password for Postgres, read at each connect; a path that does not "
+                     "begin with / is one of systemd's credentials, where there are any ($CREDENTIALS_DIRECTORY)")},
+    {.kind = CPI_SETTING_STRING,
+     .offset = AT(redis_password_file),
+     SETTING("redis_password_file", CP_SETTING_STRING, .initial = "", .value = "FILE",
+             .help = "the same for Redis; with a user of an ACL, redis is redis://USER:@HOST")},
     {.kind = CPI_SETTING_PREFIX,
      SETTING("prefix", CP_SETTING_STRING, .initial = "customer", .flag = "--prefix", .value = "P",
              .environment = "CP_PREFIX", .help = "what {prefix} in key templates stands for")},
@@ -43,10 +52,37 @@ static const struct cpi_setting settings[] = {
      .offset = AT(threads),
      SETTING("threads", CP_SETTING_NUMBER, .min = 1, .max = 64, .initial = "4", .flag = "--threads", .value = "N",
              .help = "workers, each with a connection to either server")},
-    {.kind = CPI_SETTING_WARMUP,
+    {.kind = CPI_SETTING_CHOICE,
+     .offset = AT(warmup),
+     .words = {[CPI_WARMUP_SCAN] = "scan", [CPI_WARMUP_TOUCH] = "touch", [CPI_WARMUP_NONE] = "none"},
      SETTING("warmup", CP_SETTING_CHOICE, .initial = "scan", .flag = "--warmup", .value = "MODE",
              .help = "how documents are filled in at the start: scan lists the ids and reads each document, touch "
                      "calls the warm-up procedure and follows the changes it makes, none only follows changes")},
+    {.kind = CPI_SETTING_CHOICE,
+     .offset = AT(source),
+     .words = {[CPI_SOURCE_NOTIFY] = "notify", [CPI_SOURCE_WAL] = "wal"},
+     SETTING("source", CP_SETTING_CHOICE, .initial = "notify", .flag = "--source", .value = "SOURCE",
+             .help = "where changes are learned from: notify listens to notifications, wal reads a logical replication "
+                     "slot and goes on from there after a restart; in a file also \"source\": {\"type\": …}, with "
+                     "the settings that begin with source_")},
+    {.kind = CPI_SETTING_CHOICE,
+     .offset = AT(source_announce),
+     .words = {[CPI_ANNOUNCE_TABLES] = "tables", [CPI_ANNOUNCE_MESSAGES] = "messages"},
+     SETTING("source_announce", CP_SETTING_CHOICE, .initial = "tables", .value = "tables|messages",
+             .help = "how the wal source learns of a change: tables reads the rows of each entity's \"watch\" and "
+                     "needs no trigger, messages reads what triggers write into the log")},
+    {.kind = CPI_SETTING_STRING,
+     .offset = AT(source_slot),
+     SETTING("source_slot", CP_SETTING_STRING, .initial = "", .value = "NAME",
+             .help = "the wal source's replication slot, made when there is none; empty: cachepusher_ and the name")},
+    {.kind = CPI_SETTING_STRING,
+     .offset = AT(source_publication),
+     SETTING("source_publication", CP_SETTING_STRING, .initial = "", .value = "NAME",
+             .help = "the wal source's publication, which cachepusher setup makes; empty: that of the slot")},
+    {.kind = CPI_SETTING_COUNT,
+     .offset = AT(source_retained_mb),
+     SETTING("source_retained_mb", CP_SETTING_NUMBER, .min = 1, .max = 1000000000, .initial = "1024", .value = "N",
+             .unit = "MiB", .help = "warn when the slot makes Postgres keep more write-ahead log than this")},
     {.kind = CPI_SETTING_FLAG,
      .offset = AT(flush),
      SETTING("flush", CP_SETTING_BOOLEAN, .initial = "false", .flag = "--flush", .value = "true|false",
@@ -73,9 +109,15 @@ static const struct cpi_setting settings[] = {
      .offset = AT(max_delete_percent),
      SETTING("max_delete_percent", CP_SETTING_NUMBER, .min = 0, .max = 100, .initial = "50", .value = "N",
              .unit = "percent",
-             .help = "a resync stops where Postgres lists less than the rest of an entity's keys, and more than 200 "
-                     "would be deleted, until a \"*\" on one of the entity's channels says that they are to go "
-                     "(TRUNCATE sends it); 100: never")},
+             .help = "a resync deletes no more of an entity's keys than this, or 200, whether Postgres does not list "
+                     "them or the fetch function gives no document; the others are kept until a \"*\" on one of the "
+                     "entity's channels says that they are to go (TRUNCATE sends it); 100: no limit")},
+    {.kind = CPI_SETTING_TIME,
+     .offset = AT(max_lag_ms),
+     SETTING("max_lag_ms", CP_SETTING_NUMBER, .min = 100, .max = 86400000, .initial = "10000", .value = "MS",
+             .unit = "milliseconds",
+             .help = "how long the oldest change may wait to be stored before health says \"lagging\" instead of "
+                     "\"ready\"")},
     {.kind = CPI_SETTING_TIME,
      .offset = AT(catalog_check_ms),
      SETTING("catalog_check_ms", CP_SETTING_NUMBER, .min = 0, .max = 3600000, .initial = "2000", .value = "MS",
@@ -104,15 +146,15 @@ static const struct cpi_setting settings[] = {
              .unit = "documents",
              .help = "documents compared with Redis in the background each second, to find what no trigger has "
                      "announced; 0: none; in a file also \"audit\": {\"per_second\": N}")},
+    {.kind = CPI_SETTING_CHOICE,
+     .offset = AT(log_level),
+     .words = {[CP_LOG_ERROR] = "error", [CP_LOG_WARN] = "warn", [CP_LOG_INFO] = "info", [CP_LOG_DEBUG] = "debug"},
+     SETTING("log_level", CP_SETTING_CHOICE, .initial = "info", .flag = "--log-level", .value = "LEVEL",
+             .help = "how much the command logs: error, warn, info or debug, which shows each document (those only if "
+                     "it starts with it); a program that embeds the library gets everything")},
 };
 
 static const size_t setting_count = sizeof settings / sizeof *settings;
-
-static const char *const warmup_names[] = {
-    [CPI_WARMUP_SCAN] = "scan",
-    [CPI_WARMUP_TOUCH] = "touch",
-    [CPI_WARMUP_NONE] = "none",
-};
 
 /* ---- one setting ---- */
 
@@ -172,15 +214,23 @@ static cp_code set_prefix(struct cp_config *config, const char *value, cp_error 
     return code;
 }
 
-static cp_code set_warmup(struct cp_config *config, const struct cpi_setting *setting, const char *value, cp_error *err)
+static cp_code set_choice(unsigned *choice, const struct cpi_setting *setting, const char *value, cp_error *err)
 {
-    for (size_t i = 0; i < sizeof warmup_names / sizeof *warmup_names; i++) {
-        if (strcmp(value, warmup_names[i]) == 0) {
-            config->warmup = (enum cpi_warmup)i;
+    char words[64] = "";
+    for (unsigned i = 0; i < CPI_SETTING_WORDS && setting->words[i] != NULL; i++) {
+        if (strcmp(value, setting->words[i]) == 0) {
+            *choice = i;
             return CP_OK;
         }
+        size_t length = strlen(words);
+        bool is_last = i + 1 == CPI_SETTING_WORDS || setting->words[i + 1] == NULL;
+        snprintf(words + length, sizeof words - length, "%s%s",
+                 i == 0    ? ""
+                 : is_last ? " or "
+                           : ", ",
+                 setting->words[i]);
     }
-    return setting_reject(setting, value, "scan, touch or none", err);
+    return setting_reject(setting, value, words, err);
 }
 
 static cp_code set_flag(bool *flag, const struct cpi_setting *setting, const char *value, cp_error *err)
@@ -233,8 +283,8 @@ cp_code cpi_setting_set(struct cp_config *config, const struct cpi_setting *sett
         return set_redis(config, value, err);
     case CPI_SETTING_PREFIX:
         return set_prefix(config, value, err);
-    case CPI_SETTING_WARMUP:
-        return set_warmup(config, setting, value, err);
+    case CPI_SETTING_CHOICE:
+        return set_choice((unsigned *)(void *)member, setting, value, err);
     case CPI_SETTING_STRING:
         return replace_string((char **)(void *)member, value, err);
     case CPI_SETTING_FLAG:
@@ -266,6 +316,18 @@ void cpi_setting_names(char *buffer, size_t size)
     buffer[0] = '\0';
     for (size_t i = 0; i < setting_count; i++) {
         cpi_list_append(buffer, size, settings[i].shown.name);
+    }
+}
+
+void cpi_setting_group_names(const char *group, char *buffer, size_t size)
+{
+    size_t length = strlen(group);
+    buffer[0] = '\0';
+    for (size_t i = 0; i < setting_count; i++) {
+        const char *name = settings[i].shown.name;
+        if (strncmp(name, group, length) == 0) {
+            cpi_list_append(buffer, size, name[length] == '_' ? name + length + 1 : "type");
+        }
     }
 }
 

@@ -26,6 +26,7 @@ struct cpi_keeper {
     struct cpi_stats *stats;
     int database;
     struct cpi_thread thread;
+    struct cpi_pulse pulse;
     struct cpi_bell bell;
     const struct cpi_stop *stop; /* the syncer's */
     struct cpi_stop released;    /* the keeper's own: draining means that the lease is to be let go */
@@ -33,14 +34,13 @@ struct cpi_keeper {
     /* All below belongs to the thread. */
     struct cpi_pg pg;
     struct cpi_backoff backoff;
-    int64_t due_ms;              /* when to ping, to try again or to connect */
-    unsigned tries;              /* each with a token of its own */
-    bool holds;                  /* pg's session holds the lock, as far as we know */
-    bool has_held;               /* once at least */
-    bool standing_by;            /* has been logged */
-    bool away;                   /* an outage has been logged */
-    struct cpi_log_limit ending; /* sessions: a frozen one takes its time */
-    struct cpi_log_limit strange;
+    int64_t due_ms;   /* when to ping, to try again or to connect */
+    unsigned tries;   /* each with a token of its own */
+    bool holds;       /* pg's session holds the lock, as far as we know */
+    bool has_held;    /* once at least */
+    bool standing_by; /* has been logged */
+    struct cpi_outage outage;
+    const char *host; /* Postgres, for messages */
 };
 
 static void set_state(struct cpi_keeper *keeper, enum cpi_lease_state state)
@@ -55,8 +55,8 @@ static void set_state(struct cpi_keeper *keeper, enum cpi_lease_state state)
 static void lose(struct cpi_keeper *keeper, const cp_error *why)
 {
     if (cpi_stop_phase(&keeper->released) == CPI_RUNNING) {
-        cpi_log(keeper->log, keeper->away ? CP_LOG_DEBUG : CP_LOG_WARN, "lease: %s; connecting again", why->message);
-        keeper->away = true;
+        cpi_log_about(keeper->log, cpi_outage_note(&keeper->outage) ? CP_LOG_WARN : CP_LOG_DEBUG,
+                      &(struct cpi_log_about){.host = keeper->host}, "lease: %s; connecting again", why->message);
     }
     cpi_pg_close(&keeper->pg);
     keeper->holds = false;
@@ -65,6 +65,8 @@ static void lose(struct cpi_keeper *keeper, const cp_error *why)
     }
     cpi_stats_set(keeper->stats, CPI_STAT_WRITER, 0);
     cpi_stats_add(keeper->stats, CPI_STAT_RETRIES, 1);
+    cpi_stats_add_error(keeper->stats, why);
+    cpi_pulse_fails(why);
     keeper->due_ms = cpi_now_ms() + cpi_backoff_next(&keeper->backoff);
 }
 
@@ -72,11 +74,12 @@ static void lose(struct cpi_keeper *keeper, const cp_error *why)
 
 static void hold(struct cpi_keeper *keeper, const struct cpi_lease_session *session)
 {
-    if (keeper->standing_by || keeper->away) {
-        cpi_log(keeper->log, CP_LOG_INFO, "lease: %s", keeper->standing_by ? "taking over" : "held again");
+    if (keeper->standing_by) {
+        cpi_log(keeper->log, CP_LOG_INFO, "lease: taking over");
+        keeper->outage = (struct cpi_outage){.tries = 0};
     }
+    cpi_outage_end(&keeper->outage, keeper->log, keeper->host, "lease: held again");
     keeper->standing_by = false;
-    keeper->away = false;
     keeper->holds = true;
     cpi_stats_add(keeper->stats, CPI_STAT_RECONNECTS, keeper->has_held);
     keeper->has_held = true;
@@ -88,14 +91,14 @@ static void hold(struct cpi_keeper *keeper, const struct cpi_lease_session *sess
 
 static void keeper_stand_by(struct cpi_keeper *keeper, const struct cpi_lock_holder *holder)
 {
-    if (!keeper->standing_by || keeper->away) { /* after an outage too: else the log would end with that */
+    if (!keeper->standing_by || keeper->outage.tries > 0) { /* after an outage too: else the log would end with that */
         cpi_log(keeper->log, CP_LOG_INFO,
                 "standing by: another cachepusher named \"%s\" is the writer (%s); one that writes other keys, or to "
                 "another Redis, needs another name",
                 keeper->lease->name, holder->line);
     }
     keeper->standing_by = true;
-    keeper->away = false;
+    keeper->outage = (struct cpi_outage){.tries = 0};
 }
 
 /* The lock is an advisory one, which any role may take. Nobody writes then, and nobody can be told to: what waits here
@@ -103,11 +106,11 @@ static void keeper_stand_by(struct cpi_keeper *keeper, const struct cpi_lock_hol
 static void note_stranger(struct cpi_keeper *keeper, const struct cpi_lock_holder *holder)
 {
     cpi_stats_add(keeper->stats, CPI_STAT_STRANGERS, 1);
-    cpi_log_limited(keeper->log, &keeper->strange, CP_LOG_ERROR,
-                    "lease: its lock \"%s\" is held by %s, which is not our role: nothing is written until that ends "
-                    "(select pg_terminate_backend(%s)); instances of one name need one role",
-                    keeper->lease->name, holder->line, holder->pid);
-    keeper->away = true; /* so that it is said when it is over */
+    cpi_log_repeated(keeper->log, CPI_REPEAT_STRANGER, NULL, CP_LOG_ERROR, NULL,
+                     "lease: its lock \"%s\" is held by %s, which is not our role: nothing is written until that ends "
+                     "(select pg_terminate_backend(%s)); instances of one name need one role",
+                     keeper->lease->name, holder->line, holder->pid);
+    cpi_outage_note(&keeper->outage); /* so that it is said when it is over */
 }
 
 /* Postgres may take hours to notice that a client is gone without a word. Where we have no right to end its session we
@@ -116,9 +119,9 @@ static void end_session(struct cpi_keeper *keeper, const struct cpi_lock_holder 
 {
     cp_error err;
     bool done = cpi_lock_end_session(&keeper->pg, holder->pid, &err) == CP_OK;
-    cpi_log_limited(keeper->log, &keeper->ending, done ? CP_LOG_INFO : CP_LOG_WARN,
-                    "ending the session of %s, Postgres process %s: %s", whose, holder->pid,
-                    done ? "done" : err.message);
+    cpi_log_repeated(keeper->log, CPI_REPEAT_ENDING, NULL, done ? CP_LOG_INFO : CP_LOG_WARN, NULL,
+                     "ending the session of %s, Postgres process %s: %s", whose, holder->pid,
+                     done ? "done" : err.message);
 }
 
 /* The lock is somebody's: of a session that we had before, which is told to end and under whose name we go on, since
@@ -170,7 +173,12 @@ static cp_code try_lock(struct cpi_keeper *keeper, cp_error *err)
 
 static cp_code ping(struct cpi_keeper *keeper, cp_error *err)
 {
-    struct cpi_rows *rows = cpi_pg_query(&keeper->pg, "select", NULL, 0, false, err);
+    struct cpi_rows *rows =
+        cpi_pg_query(&keeper->pg, "select pg_catalog.pg_notification_queue_usage()", NULL, 0, false, err);
+    if (rows != NULL && cpi_rows_count(rows) == 1 && cpi_rows_columns(rows) == 1) {
+        double filled = strtod(cpi_rows_value(rows, 0, 0), NULL);
+        cpi_stats_set(keeper->stats, CPI_STAT_QUEUE, filled > 0 ? (uint64_t)(filled * 1e6) : 0);
+    }
     cpi_rows_free(rows);
     keeper->due_ms = cpi_now_ms() + CPI_LEASE_PING_MS;
     return rows != NULL ? CP_OK : CP_ERR_POSTGRES;
@@ -225,14 +233,22 @@ static void keeper_rest(struct cpi_keeper *keeper)
 static void *run_keeper(void *context)
 {
     struct cpi_keeper *keeper = context;
+    cpi_pulse_adopt(&keeper->pulse);
+    cpi_pulse_does("keeping the lease");
     while (cpi_stop_phase(&keeper->released) == CPI_RUNNING) {
         cp_error err = {0};
-        if (is_due(keeper) && step(keeper, &err) != CP_OK) {
-            lose(keeper, &err);
+        if (is_due(keeper)) {
+            if (step(keeper, &err) == CP_OK) {
+                cpi_pulse_succeeds();
+            } else {
+                lose(keeper, &err);
+            }
         }
+        cpi_repeats_tick(keeper->log, cpi_now_ms(), cpi_stats_get(keeper->stats, CPI_STAT_FAILING));
         keeper_rest(keeper);
     }
     cpi_pg_close(&keeper->pg);
+    cpi_pulse_adopt(NULL);
     return NULL;
 }
 
@@ -245,8 +261,10 @@ struct cpi_keeper *cpi_keeper_create(const struct cpi_keeper_parts *parts, cp_er
         cpi_error_memory(err);
         return NULL;
     }
+    cpi_pulse_init(&keeper->pulse, "cp-lease");
     keeper->lease = parts->lease;
     keeper->log = parts->log;
+    keeper->host = parts->host;
     keeper->stats = parts->stats;
     keeper->stop = parts->stop;
     keeper->database = parts->database;
@@ -278,11 +296,17 @@ void cpi_keeper_join(struct cpi_keeper *keeper)
     cpi_thread_join(&keeper->thread);
 }
 
+struct cpi_pulse *cpi_keeper_pulse(struct cpi_keeper *keeper)
+{
+    return &keeper->pulse;
+}
+
 void cpi_keeper_destroy(struct cpi_keeper *keeper)
 {
     if (keeper == NULL) {
         return;
     }
+    cpi_pulse_fini(&keeper->pulse);
     cpi_pg_close(&keeper->pg);
     cpi_bell_fini(&keeper->bell);
     cpi_stop_fini(&keeper->released);

@@ -9,7 +9,8 @@
 #ifndef CPI_KEEPER_H
 #define CPI_KEEPER_H
 
-#include "base/log.h"
+#include "base/pulse.h"
+#include "base/repeats.h"
 #include "base/stats.h"
 #include "base/stop.h"
 #include "lease/lease.h"
@@ -19,7 +20,8 @@ struct cpi_keeper;
 
 struct cpi_keeper_parts {
     struct cpi_lease *lease;
-    const struct cpi_log *log;
+    const struct cpi_log *log; /* of which it also tells what has been counted (base/repeats.h) */
+    const char *host;          /* Postgres, for messages */
     struct cpi_stats *stats;
     const struct cpi_stop *stop; /* once draining, a lease that another syncer has is not asked for */
     struct cpi_pg pg;            /* closed; whatever its cancel_fd is, the keeper sets its own */
@@ -39,5 +41,8 @@ void cpi_keeper_join(struct cpi_keeper *keeper);
 
 /* NULL is allowed. */
 void cpi_keeper_destroy(struct cpi_keeper *keeper);
+
+/* Of its thread, between create and destroy; any thread may look at it. */
+struct cpi_pulse *cpi_keeper_pulse(struct cpi_keeper *keeper);
 
 #endif

@@ -20,7 +20,8 @@ enum {
     /* The keeper's session runs a statement this often. */
     CPI_LEASE_PING_MS = 3000,
     /* One that has been idle for so long belongs to a frozen process or a lost machine: whoever stands by ends it. */
-    CPI_LEASE_SILENT_MS = 9000
+    CPI_LEASE_SILENT_MS = 9000,
+    CPI_LEASE_GROUP_BYTES = 20
 };
 
 enum cpi_lease_state {
@@ -33,8 +34,8 @@ enum cpi_lease_state {
 /* A session that holds the lock, or did last. */
 struct cpi_lease_session {
     char token[48]; /* names a second lock that only this session has ever taken; "": none yet */
-    char group[20]; /* hex digits, made of the name, the database and its cluster: common to all owners, former ones too
-                     */
+    /* Hex digits, made of the name, the database and its cluster: common to all owners, former ones too. */
+    char group[CPI_LEASE_GROUP_BYTES];
 };
 
 struct cpi_lease {

@@ -33,13 +33,29 @@ static const char holder_sql[] =
                    "operator(pg_catalog.=) l.pid"
                    " where " IS_LOCK("l", "$1");
 
+/* What all owners of the lease have in common, former ones too; $1 is the name. */
+#define GROUP(database)                                                                                                \
+    "pg_catalog.to_hex(pg_catalog.hashtextextended(pg_catalog.concat_ws(' ', $1::pg_catalog.text,"                     \
+    " pg_catalog.current_database(), c.system_identifier, " database "::pg_catalog.text), 0))"
+
 static const char take_sql[] = "select case when pg_catalog.pg_try_advisory_lock(" KEY(
     "$1") ")"
-          " then pg_catalog.pg_try_advisory_lock(" KEY(
-              "$2") ") else false end,"
-                    " pg_catalog.to_hex(pg_catalog.hashtextextended(pg_catalog.concat_ws("
-                    "' ', $1, pg_catalog.current_database(), c.system_identifier, $3::pg_catalog.text), 0))"
-                    " from pg_catalog.pg_control_system() c";
+          " then pg_catalog.pg_try_advisory_lock(" KEY("$2") ") else false end, " GROUP(
+              "$3") " from pg_catalog.pg_control_system() c";
+
+static const char group_sql[] = "select " GROUP("$2") " from pg_catalog.pg_control_system() c";
+
+cp_code cpi_lock_find_group(struct cpi_pg *pg, const char *name, int database, char group[CPI_LEASE_GROUP_BYTES],
+                            cp_error *err)
+{
+    char number[16];
+    snprintf(number, sizeof number, "%d", database);
+    struct cpi_pg_parameter parameters[] = {{.value = name}, {.value = number}};
+    struct cpi_rows *rows = cpi_pg_query(pg, group_sql, parameters, 2, false, err);
+    snprintf(group, CPI_LEASE_GROUP_BYTES, "%s", cpi_rows_value(rows, 0, 0));
+    cpi_rows_free(rows);
+    return rows != NULL ? CP_OK : CP_ERR_POSTGRES;
+}
 
 cp_code cpi_lock_try(struct cpi_pg *pg, const char *name, int database, struct cpi_lease_session *session,
                      bool *acquired, cp_error *err)

@@ -26,6 +26,10 @@ struct cpi_lock_holder {
 cp_code cpi_lock_try(struct cpi_pg *pg, const char *name, int database, struct cpi_lease_session *session,
                      bool *acquired, cp_error *err);
 
+/* What that group is, without the lock. */
+cp_code cpi_lock_find_group(struct cpi_pg *pg, const char *name, int database, char group[CPI_LEASE_GROUP_BYTES],
+                            cp_error *err);
+
 cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *token, struct cpi_lock_holder *holder,
                              cp_error *err);
 

@@ -8,6 +8,12 @@
  * thousand is more than any schema needs and keeps both cheap. The coalescing set has 16 bits for it (idset.c). */
 enum { CPI_ENTITIES_MAX = 1000 };
 
+/* A table whose rows name documents: the column holds their ids. Both are spelt as in SQL. */
+struct cpi_watch {
+    char *table;
+    char *column;
+};
+
 /* One kind of document. Every string is owned by the entity and never NULL unless said otherwise. */
 struct cpi_entity {
     char *name;
@@ -16,6 +22,8 @@ struct cpi_entity {
     enum cpi_id_type id_type;
     char **channels; /* a notification means: read this id again. A channel may belong to several entities */
     size_t channel_count;
+    struct cpi_watch *watch; /* what the entity's documents are made of, for setup and the wal source */
+    size_t watch_count;
     char *fetch;            /* the fetch function, checked to be a plain name ("schema.name", quoted or not) */
     bool fetch_many;        /* it takes an array and returns rows (id, document) instead of one id and one document */
     char *list;             /* a query with one column: the id of every document */

@@ -5,25 +5,28 @@
 #ifndef CPI_EVENT_H
 #define CPI_EVENT_H
 
+#include "base/clock.h"
 #include "model/entity.h"
 
 /* One slot of a ring. */
 struct cpi_event {
     union cpi_id id;
-    uint16_t entity; /* index into the configuration, or one of the two marks below */
-    bool in_crowd;   /* one session announced it with so many others that those of other sessions go first */
+    uint16_t entity;   /* index into the configuration, or one of the marks below */
+    bool in_crowd;     /* one session announced it with so many others that those of other sessions go first */
+    cpi_ticks arrived; /* when the listener had it; 0: nobody announced it */
 };
 
 /* Marks for the worker instead of ids, numbered by id.number (see lane.h). */
 #define CPI_BARRIER UINT16_MAX
 #define CPI_QUIESCE (UINT16_MAX - 1)
+#define CPI_POSITION (UINT16_MAX - 2)
 
 _Static_assert(sizeof(struct cpi_event) == 16, "four events to a cache line");
-_Static_assert(CPI_ENTITIES_MAX < CPI_QUIESCE, "an entity is not a question");
+_Static_assert(CPI_ENTITIES_MAX < CPI_POSITION, "an entity is not a question");
 
 static inline bool cpi_event_is_id(const struct cpi_event *event)
 {
-    return event->entity < CPI_QUIESCE;
+    return event->entity < CPI_POSITION;
 }
 
 /* Events on their way, in an array that grows. Zero is a valid empty one. */

@@ -1,9 +1,8 @@
 #include "model/id.h"
 
+#include "base/decimal.h"
 #include "base/utf8.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -167,7 +166,14 @@ const char *cpi_id_text(enum cpi_id_type type, const union cpi_id *id, char buff
     if (cpi_id_is_text(type)) {
         return id->text;
     }
-    snprintf(buffer, CPI_ID_NUMBER_BYTES, "%" PRId64, id->number);
+    size_t length = 0;
+    uint64_t size = (uint64_t)id->number;
+    if (id->number < 0) {
+        buffer[length++] = '-';
+        size = -size;
+    }
+    length += cpi_decimal(buffer + length, size);
+    buffer[length] = '\0';
     return buffer;
 }
 

@@ -11,6 +11,8 @@
 #include "postgres/pg.h"
 
 struct cpi_announcer {
+    /* What a person types to announce something by hand, up to the channel; then come "', 'PAYLOAD')". */
+    const char *by_hand;
     /* Announces `count` events, each `stride` bytes after the one before. It takes few messages if events of one entity
      * are adjacent. If an id is too long for a message, its whole entity is announced instead. The connection is open.
      * After a failure some may have been announced. */
@@ -21,7 +23,9 @@ struct cpi_announcer {
     cp_code (*everything)(struct cpi_pg *pg, const struct cpi_entity *entities, size_t count, cp_error *err);
 };
 
-/* By notifications on each entity's first channel, as the application's triggers do. */
+/* By notifications on each entity's first channel, as the application's triggers do; or by messages that are written
+ * into the log under "cachepusher:" and that channel. */
 extern const struct cpi_announcer cpi_announce_by_notify;
+extern const struct cpi_announcer cpi_announce_by_message;
 
 #endif

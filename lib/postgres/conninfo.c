@@ -4,6 +4,7 @@
 
 #include <libpq-fe.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -55,6 +56,15 @@ bool cpi_conninfo_has_hosts(const char *value)
     return several;
 }
 
+bool cpi_conninfo_has_password(const char *value)
+{
+    PQconninfoOption *options = PQconninfoParse(value, NULL);
+    const char *password = option_of(options, "password");
+    bool has_one = password != NULL && *password != '\0';
+    PQconninfoFree(options);
+    return has_one;
+}
+
 /* libpq's own message is of no use here: it quotes the text it stumbles over, which may be the
  * password. */
 cp_code cpi_conninfo_check(const char *value, cp_error *err)
@@ -87,4 +97,32 @@ cp_code cpi_conninfo_check(const char *value, cp_error *err)
                          "\"postgresql://USER:PASSWORD@HOST:PORT/DATABASE\")");
     }
     return CP_OK;
+}
+
+/* What the string says, or else the environment or libpq; "" where nobody does. */
+static const char *said_or_default(const PQconninfoOption *options, const PQconninfoOption *defaults,
+                                   const char *keyword)
+{
+    const char *said = option_of(options, keyword);
+    said = said != NULL && *said != '\0' ? said : option_of(defaults, keyword);
+    return said != NULL ? said : "";
+}
+
+void cpi_conninfo_name(const char *conninfo, char *buffer, size_t size)
+{
+    PQconninfoOption *options = PQconninfoParse(conninfo, NULL);
+    PQconninfoOption *defaults = PQconndefaults();
+    const char *service = said_or_default(options, defaults, "service");
+    const char *host = said_or_default(options, defaults, "host");
+    host = *host != '\0' ? host : said_or_default(options, defaults, "hostaddr");
+    const char *database = said_or_default(options, defaults, "dbname");
+    database = *database != '\0' ? database : said_or_default(options, defaults, "user");
+    if (*service != '\0') {
+        snprintf(buffer, size, "service %s", service);
+    } else {
+        snprintf(buffer, size, "%s:%s/%s", *host != '\0' ? host : "local", said_or_default(options, defaults, "port"),
+                 database);
+    }
+    PQconninfoFree(options);
+    PQconninfoFree(defaults);
 }

@@ -12,4 +12,11 @@ cp_code cpi_conninfo_check(const char *conninfo, cp_error *err);
  * say which of them is wanted. */
 bool cpi_conninfo_has_hosts(const char *conninfo);
 
+/* Whether it says the password itself; libpq's environment does not count. */
+bool cpi_conninfo_has_password(const char *conninfo);
+
+/* "HOST:PORT/DATABASE", or what there is of it, libpq's environment and defaults included; for messages. Never the
+ * password. */
+void cpi_conninfo_name(const char *conninfo, char *buffer, size_t size);
+
 #endif

@@ -46,9 +46,9 @@ union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const struct cpi_rows
 
 /* ---- the statement ---- */
 
-static void statement_name(uint32_t index, char name[32])
+void cpi_fetch_statement(uint32_t index, char name[CPI_FETCH_STATEMENT_BYTES])
 {
-    snprintf(name, 32, "cachepusher_fetch_%u", index);
+    snprintf(name, CPI_FETCH_STATEMENT_BYTES, "cachepusher_fetch_%u", index);
 }
 
 /* argument: what the ids are cast to for a function that takes another type than theirs; empty: they need no cast. */
@@ -57,18 +57,37 @@ struct casts {
     const char *argument;
 };
 
+/* The ids, of which those that a smaller integer cannot hold are left out: the function has no document of theirs, and
+ * the cast would fail whatever is read with them. */
+static const char *ids_sql(const struct cpi_entity *entity, const char *argument)
+{
+#define WITHIN(least, most)                                                                                            \
+    "array(select w.id from pg_catalog.unnest($1::pg_catalog.int8[]) as w(id) where w.id "                             \
+    "operator(pg_catalog.>=) " least " and w.id operator(pg_catalog.<=) " most ")"
+    if (cpi_id_is_text(entity->id_type)) {
+        return "$1::pg_catalog.text[]";
+    }
+    bool is_small = strcmp(argument, "::smallint") == 0 || strcmp(argument, "::smallint[]") == 0;
+    bool is_integer = strcmp(argument, "::integer") == 0 || strcmp(argument, "::integer[]") == 0;
+    return is_small     ? WITHIN("-32768", "32767")
+           : is_integer ? WITHIN("-2147483648", "2147483647")
+                        : "$1::pg_catalog.int8[]";
+#undef WITHIN
+}
+
 static char *fetch_sql(const struct cpi_entity *entity, struct casts casts)
 {
     const char *type = cpi_id_sql_type(entity->id_type);
     const char *wire = cpi_id_wire_type(entity->id_type);
+    const char *ids = ids_sql(entity, casts.argument);
     char *sql = NULL;
     int length = entity->fetch_many
                      ? asprintf(&sql,
-                                "select f.id::%s, f.document%s from %s($1::%s[]::%s[]%s) as f(id, document)"
+                                "select f.id::%s, f.document%s from %s(%s::%s[]%s) as f(id, document)"
                                 " where f.id is not null",
-                                wire, casts.document, entity->fetch, wire, type, casts.argument)
-                     : asprintf(&sql, "select u.id::%s, %s(u.id%s)%s from pg_catalog.unnest($1::%s[]::%s[]) as u(id)",
-                                wire, entity->fetch, casts.argument, casts.document, wire, type);
+                                wire, casts.document, entity->fetch, ids, type, casts.argument)
+                     : asprintf(&sql, "select u.id::%s, %s(u.id%s)%s from pg_catalog.unnest(%s::%s[]) as u(id)", wire,
+                                entity->fetch, casts.argument, casts.document, ids, type);
     return length < 0 ? NULL : sql;
 }
 
@@ -128,9 +147,9 @@ static cp_code prepare_somehow(struct cpi_pg *pg, const struct cpi_entity *entit
 
 cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err)
 {
-    char name[32];
+    char name[CPI_FETCH_STATEMENT_BYTES];
     char cast[ARGUMENT_BYTES];
-    statement_name(index, name);
+    cpi_fetch_statement(index, name);
 
     cpi_oid type = 0;
     cp_code code = prepare_somehow(pg, entity, cast, err);
@@ -278,8 +297,8 @@ static enum cpi_failure fetch_run(void *connection, uint32_t entity, const union
         cpi_pg_no_memory(&fetch->pg, err);
         return CPI_FAILURE_MEMORY;
     }
-    char name[32];
-    statement_name(entity, name);
+    char name[CPI_FETCH_STATEMENT_BYTES];
+    cpi_fetch_statement(entity, name);
     struct cpi_pg_parameter parameter = cpi_id_array_parameter(&fetch->ids);
     return cpi_pg_stream(&fetch->pg, name, &parameter, 1, err) == CP_OK ? CPI_FAILURE_NONE : fetch->pg.failure;
 }

@@ -18,6 +18,10 @@ const char *cpi_id_sql_type(enum cpi_id_type type);
 /* The id in a binary result's column. A text id points into the result and lives as long as that. */
 union cpi_id cpi_fetch_id(const struct cpi_entity *entity, const struct cpi_rows *result, int row, int column);
 
+/* What an entity's prepared statement is called. It takes an array of ids and returns rows (id, document). */
+enum { CPI_FETCH_STATEMENT_BYTES = 32 };
+void cpi_fetch_statement(uint32_t index, char name[CPI_FETCH_STATEMENT_BYTES]);
+
 /* Prepares the entity's statement on a new connection, which also shows that the function is there and returns what can
  * be stored: json, jsonb, text or varchar. */
 cp_code cpi_fetch_prepare(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, cp_error *err);

@@ -30,7 +30,7 @@ static bool has_heard(struct cpi_pg *pg, const char *channel)
     return heard;
 }
 
-static cp_code wait_to_hear(struct cpi_pg *pg, const char *channel, cp_error *err)
+static cp_code wait_to_hear(struct cpi_pg *pg, const char *channel, const char *cure, cp_error *err)
 {
     int64_t deadline_ms = cpi_now_ms() + HEARING_MS;
     while (!has_heard(pg, channel)) {
@@ -38,9 +38,8 @@ static cp_code wait_to_hear(struct cpi_pg *pg, const char *channel, cp_error *er
         int left_ms = cpi_left_ms(deadline_ms);
         if (left_ms == 0) {
             return cpi_error(err, CP_ERR_POSTGRES, false,
-                             "Postgres: a notification to ourselves has not come back within %d s; connect to Postgres "
-                             "itself, or through a pooler in session mode: in transaction mode nothing is heard",
-                             HEARING_MS / 1000);
+                             "Postgres: a notification to ourselves has not come back within %d s; %s",
+                             HEARING_MS / 1000, cure);
         }
         poll(fds, 2, left_ms);
         if (fds[1].revents != 0) {
@@ -53,7 +52,7 @@ static cp_code wait_to_hear(struct cpi_pg *pg, const char *channel, cp_error *er
     return CP_OK;
 }
 
-cp_code cpi_hearing_prove(struct cpi_pg *pg, struct cpi_pg *other, const char *channel, cp_error *err)
+cp_code cpi_hearing_prove(struct cpi_pg *pg, struct cpi_pg *other, const char *channel, const char *cure, cp_error *err)
 {
     char sql[128];
     snprintf(sql, sizeof sql, "listen %s", channel);
@@ -61,7 +60,7 @@ cp_code cpi_hearing_prove(struct cpi_pg *pg, struct cpi_pg *other, const char *c
     code = code == CP_OK ? cpi_pg_open(other, err) : code;
     snprintf(sql, sizeof sql, "notify %s, 'proof'", channel);
     code = code == CP_OK ? run_statement(other, sql, err) : code;
-    code = code == CP_OK ? wait_to_hear(pg, channel, err) : code;
+    code = code == CP_OK ? wait_to_hear(pg, channel, cure, err) : code;
     cpi_pg_close(other);
     /* Behind a pooler the session is somebody else's next. */
     cp_code ended = cpi_pg_is_open(pg) ? run_statement(pg, "unlisten *", code == CP_OK ? err : NULL) : CP_OK;

@@ -5,7 +5,8 @@
 #include "postgres/pg.h"
 
 /* Listens with pg, which is open, and notifies with other, closed and to be closed again. CP_ERR_POSTGRES, not
- * retriable, when nothing is heard within some seconds. Listens to nothing afterwards. */
-cp_code cpi_hearing_prove(struct cpi_pg *pg, struct cpi_pg *other, const char *channel, cp_error *err);
+ * retriable, with the cure in its message, when nothing is heard within some seconds. Listens to nothing afterwards. */
+cp_code cpi_hearing_prove(struct cpi_pg *pg, struct cpi_pg *other, const char *channel, const char *cure,
+                          cp_error *err);
 
 #endif

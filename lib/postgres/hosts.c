@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/secret.h"
 #include "base/resolve.h"
 #include "postgres/conninfo.h"
 
@@ -164,7 +165,7 @@ static const char *wanted_host(const struct cpi_pg *pg)
     return !cpi_conninfo_has_hosts(pg->conninfo) ? NULL : knows_primary ? "primary" : "read-write";
 }
 
-struct pg_conn *cpi_hosts_connect(const struct cpi_hosts *hosts, const struct cpi_pg *pg)
+static struct pg_conn *begin_to_connect(const struct cpi_hosts *hosts, const struct cpi_pg *pg, const char *password)
 {
     /* Later entries win, and those of the user's string stand where dbname does. A connection whose peer is gone
      * without a word looks healthy for hours unless the kernel is told to probe it. A value of NULL is none. */
@@ -176,11 +177,42 @@ struct pg_conn *cpi_hosts_connect(const struct cpi_hosts *hosts, const struct cp
                                     "application_name",
                                     "dbname",
                                     "client_encoding",
+                                    "application_name",
+                                    "replication",
                                     "host",
                                     "hostaddr",
                                     "port",
+                                    "password",
                                     NULL};
-    const char *const values[] = {"5",          "2",    "3",          "10000",          wanted_host(pg), pg->role,
-                                  pg->conninfo, "UTF8", hosts->hosts, hosts->addresses, hosts->ports,    NULL};
+    const char *const values[] = {"5",
+                                  "2",
+                                  "3",
+                                  "10000",
+                                  wanted_host(pg),
+                                  pg->role,
+                                  pg->conninfo,
+                                  "UTF8",
+                                  pg->replicates ? pg->role : NULL, /* by which it is known who streams */
+                                  pg->replicates ? "database" : NULL,
+                                  hosts->hosts,
+                                  hosts->addresses,
+                                  hosts->ports,
+                                  password,
+                                  NULL};
     return PQconnectStartParams(keywords, values, 1);
+}
+
+/* A password in a file is read each time, so that a new one needs no restart. */
+cp_code cpi_hosts_connect(const struct cpi_hosts *hosts, struct cpi_pg *pg, cp_error *err)
+{
+    char password[CPI_SECRET_BYTES];
+    bool has_file = pg->password_file != NULL && pg->password_file[0] != '\0';
+    cp_error inner;
+    if (has_file && cpi_secret_read("postgres_password_file", pg->password_file, password, NULL, &inner) != CP_OK) {
+        pg->failure = CPI_FAILURE_CONNECTION;
+        return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", inner.message);
+    }
+    pg->connection = begin_to_connect(hosts, pg, has_file ? password : NULL);
+    cpi_secret_wipe(password);
+    return pg->connection != NULL ? CP_OK : cpi_pg_no_memory(pg, err);
 }

@@ -22,7 +22,7 @@ struct cpi_hosts {
 cp_code cpi_hosts_resolve(struct cpi_hosts *hosts, const struct cpi_pg *pg, int64_t deadline_ms, cp_error *err);
 void cpi_hosts_fini(struct cpi_hosts *hosts);
 
-/* Begins to connect. NULL: out of memory. */
-struct pg_conn *cpi_hosts_connect(const struct cpi_hosts *hosts, const struct cpi_pg *pg);
+/* Begins to connect pg: its connection is there unless this fails, for want of memory or of the password's file. */
+cp_code cpi_hosts_connect(const struct cpi_hosts *hosts, struct cpi_pg *pg, cp_error *err);
 
 #endif

@@ -1,9 +1,8 @@
-#include "postgres/pg.h"
+#include "postgres/pg_internal.h"
 
 #include "base/clock.h"
 #include "base/error.h"
-#include "postgres/conninfo.h"
-#include "postgres/hosts.h"
+#include "base/pulse.h"
 #include "postgres/message.h"
 
 #include <libpq-fe.h>
@@ -14,7 +13,7 @@
 #include <string.h>
 
 /* The server is given this much longer than its own timeout before it counts as gone. */
-enum { TIMEOUT_MARGIN_MS = 1000, WATCH_EVERY_MS = 500, MAX_PARAMETERS = 4, STREAM_PATIENCE = 10 };
+enum { TIMEOUT_MARGIN_MS = 1000, WATCH_EVERY_MS = 500, MAX_PARAMETERS = 5, STREAM_PATIENCE = 10 };
 
 bool cpi_pg_is_open(const struct cpi_pg *pg)
 {
@@ -23,6 +22,10 @@ bool cpi_pg_is_open(const struct cpi_pg *pg)
 
 void cpi_pg_close(struct cpi_pg *pg)
 {
+    if (pg->connection != NULL && pg->is_counted) {
+        cpi_stats_add(pg->stats, CPI_STAT_POSTGRES_CONNECTIONS, -1);
+    }
+    pg->is_counted = false;
     PQfinish(pg->connection);
     pg->connection = NULL;
 }
@@ -38,8 +41,7 @@ cp_code cpi_pg_no_memory(struct cpi_pg *pg, cp_error *err)
     return cpi_error_memory(err);
 }
 
-/* Closes the connection: it is of no use any more, and err says why. */
-static cp_code give_up(struct cpi_pg *pg)
+cp_code cpi_pg_give_up(struct cpi_pg *pg)
 {
     cpi_pg_close(pg);
     pg->failure = CPI_FAILURE_CONNECTION;
@@ -50,19 +52,20 @@ enum cpi_failure cpi_pg_strange(struct cpi_pg *pg, cp_error *err)
 {
     cpi_error(err, CP_ERR_POSTGRES, true,
               "Postgres: not the answer that this statement has; is there a proxy in between?");
-    give_up(pg);
+    cpi_pg_give_up(pg);
     return pg->failure;
 }
 
 /* ---- waiting ---- */
 
 /* Waits until the socket is ready, the deadline (-1: none) has passed or we are to give up. */
-static cp_code pg_wait_socket(struct cpi_pg *pg, short events, int64_t deadline_ms, cp_error *err)
+static cp_code wait_in_pieces(struct cpi_pg *pg, short events, int64_t deadline_ms, cp_error *err)
 {
     struct pollfd fds[] = {{.fd = PQsocket(pg->connection), .events = events}, {.fd = pg->cancel_fd, .events = POLLIN}};
     int ready;
     bool is_late;
     do {
+        cpi_pulse_beat();
         int64_t now_ms = cpi_now_ms();
         if (pg->watch != NULL && now_ms - pg->watched_ms >= WATCH_EVERY_MS) {
             pg->watched_ms = now_ms;
@@ -74,7 +77,7 @@ static cp_code pg_wait_socket(struct cpi_pg *pg, short events, int64_t deadline_
         is_late = deadline_ms >= 0 && now_ms >= deadline_ms;
         int left_ms = deadline_ms < 0 ? -1 : cpi_left_ms(deadline_ms);
         bool watching = pg->watch != NULL && (left_ms < 0 || left_ms > WATCH_EVERY_MS);
-        ready = is_late ? 0 : poll(fds, 2, watching ? WATCH_EVERY_MS : left_ms);
+        ready = is_late ? 0 : poll(fds, 2, watching ? WATCH_EVERY_MS : cpi_pulse_slice(left_ms));
         if (ready < 0 && errno != EINTR) {
             return cpi_error(err, CP_ERR_SYSTEM, true, "poll: %s", strerror(errno));
         }
@@ -88,10 +91,18 @@ static cp_code pg_wait_socket(struct cpi_pg *pg, short events, int64_t deadline_
     return cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no answer in time");
 }
 
-static cp_code connection_lost(struct cpi_pg *pg, cp_error *err)
+cp_code cpi_pg_wait_socket(struct cpi_pg *pg, short events, int64_t deadline_ms, cp_error *err)
+{
+    cpi_pulse_waits(CP_WAIT_POSTGRES);
+    cp_code code = wait_in_pieces(pg, events, deadline_ms, err);
+    cpi_pulse_waits(CP_WAIT_NONE);
+    return code;
+}
+
+cp_code cpi_pg_connection_lost(struct cpi_pg *pg, cp_error *err)
 {
     cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(pg->connection));
-    return give_up(pg);
+    return cpi_pg_give_up(pg);
 }
 
 /* Sends what libpq holds. Keeps reading meanwhile: a server that blocks on its own output reads nothing. */
@@ -99,14 +110,14 @@ static cp_code flush(struct cpi_pg *pg, int64_t deadline_ms, cp_error *err)
 {
     int left;
     while ((left = PQflush(pg->connection)) > 0) {
-        if (pg_wait_socket(pg, POLLIN | POLLOUT, deadline_ms, err) != CP_OK) {
-            return give_up(pg);
+        if (cpi_pg_wait_socket(pg, POLLIN | POLLOUT, deadline_ms, err) != CP_OK) {
+            return cpi_pg_give_up(pg);
         }
         if (PQconsumeInput(pg->connection) == 0) {
-            return connection_lost(pg, err);
+            return cpi_pg_connection_lost(pg, err);
         }
     }
-    return left < 0 ? connection_lost(pg, err) : CP_OK;
+    return left < 0 ? cpi_pg_connection_lost(pg, err) : CP_OK;
 }
 
 static int64_t deadline_from(const struct cpi_pg *pg, int64_t now_ms)
@@ -120,11 +131,11 @@ static cp_code next_result(struct cpi_pg *pg, int64_t deadline_ms, int64_t exten
                            cp_error *err)
 {
     while (PQisBusy(pg->connection) != 0) {
-        if (pg_wait_socket(pg, POLLIN, deadline_ms, err) != CP_OK) {
-            return give_up(pg);
+        if (cpi_pg_wait_socket(pg, POLLIN, deadline_ms, err) != CP_OK) {
+            return cpi_pg_give_up(pg);
         }
         if (PQconsumeInput(pg->connection) == 0) {
-            return connection_lost(pg, err);
+            return cpi_pg_connection_lost(pg, err);
         }
         int64_t extended_ms = deadline_from(pg, cpi_now_ms());
         if (extend_until_ms > 0 && deadline_ms >= 0) {
@@ -167,14 +178,14 @@ static cp_code statement_failed(struct cpi_pg *pg, const PGresult *result, cp_er
     cpi_message_of_server(message != NULL ? message : PQresultErrorMessage(result),
                           PQresultErrorField(result, PG_DIAG_MESSAGE_HINT), trouble, err);
     pg->failure = CPI_FAILURE_STATEMENT;
-    return trouble ? give_up(pg) : CP_ERR_POSTGRES;
+    return trouble ? cpi_pg_give_up(pg) : CP_ERR_POSTGRES;
 }
 
 /* Sends what has been queued and collects its one result. */
 static PGresult *pg_finish(struct cpi_pg *pg, int sent, cp_error *err)
 {
     if (sent == 0) {
-        connection_lost(pg, err);
+        cpi_pg_connection_lost(pg, err);
         return NULL;
     }
     int64_t deadline_ms = deadline_from(pg, cpi_now_ms());
@@ -253,23 +264,34 @@ cp_code cpi_pg_stream(struct cpi_pg *pg, const char *name, const struct cpi_pg_p
     struct unzipped p = unzip(parameters, count);
     if (PQsendQueryPrepared(pg->connection, name, count, p.values, p.lengths, p.formats, true) == 0 ||
         PQsetSingleRowMode(pg->connection) == 0) {
-        return connection_lost(pg, err);
+        return cpi_pg_connection_lost(pg, err);
     }
     pg->streaming_ms = cpi_now_ms();
     return flush(pg, deadline_from(pg, pg->streaming_ms), err);
 }
 
+/* The next result of rows that are streamed. What has arrived is taken without a look at the clock, which would be one
+ * a row: a server that never ends its answer has us wait between. */
+static cp_code next_streamed(struct cpi_pg *pg, PGresult **result, cp_error *err)
+{
+    int64_t deadline_ms = -1;
+    int64_t until_ms = pg->streaming_ms + STREAM_PATIENCE * (int64_t)pg->statement_timeout_ms + TIMEOUT_MARGIN_MS;
+    if (pg->statement_timeout_ms > 0 && PQisBusy(pg->connection) != 0) {
+        int64_t now_ms = cpi_now_ms();
+        if (now_ms > until_ms) {
+            cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no end of the rows in time");
+            return cpi_pg_give_up(pg);
+        }
+        deadline_ms = deadline_from(pg, now_ms);
+    }
+    return next_result(pg, deadline_ms, until_ms, result, err);
+}
+
 cp_code cpi_pg_stream_next(struct cpi_pg *pg, struct cpi_rows **rows, cp_error *err)
 {
-    int64_t deadline_ms = deadline_from(pg, cpi_now_ms());
-    int64_t until_ms = pg->streaming_ms + STREAM_PATIENCE * (int64_t)pg->statement_timeout_ms + TIMEOUT_MARGIN_MS;
     PGresult *result = NULL;
     *rows = NULL;
-    if (pg->statement_timeout_ms > 0 && cpi_now_ms() > until_ms) {
-        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no end of the rows in time");
-        return give_up(pg);
-    }
-    if (next_result(pg, deadline_ms, until_ms, &result, err) != CP_OK) {
+    if (next_streamed(pg, &result, err) != CP_OK) {
         return CP_ERR_POSTGRES;
     }
     ExecStatusType status = PQresultStatus(result);
@@ -278,7 +300,7 @@ cp_code cpi_pg_stream_next(struct cpi_pg *pg, struct cpi_rows **rows, cp_error *
         return CP_OK;
     }
     PGresult *more = NULL;
-    if (next_result(pg, deadline_ms, until_ms, &more, err) != CP_OK) {
+    if (next_streamed(pg, &more, err) != CP_OK) {
         PQclear(result);
         return CP_ERR_POSTGRES;
     }
@@ -307,125 +329,4 @@ cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, Oid 
     *type = column < PQnfields(result) ? PQftype(result, column) : 0;
     PQclear(result);
     return CP_OK;
-}
-
-/* ---- connecting ---- */
-
-/* Without it libpq would print notices to standard error. */
-static void log_notice(void *context, const PGresult *result)
-{
-    const struct cpi_pg *pg = context;
-    cp_error notice;
-    cpi_error(&notice, CP_OK, false, "%s", PQresultErrorMessage(result));
-    if (pg->log != NULL) {
-        cpi_log(pg->log, CP_LOG_DEBUG, "%s: %s", pg->role, notice.message);
-    }
-}
-
-static cp_code connect_in_time(struct cpi_pg *pg, cp_error *err)
-{
-    int64_t deadline_ms = cpi_now_ms() + pg->connect_timeout_ms;
-    struct cpi_hosts hosts;
-    cp_code code = cpi_hosts_resolve(&hosts, pg, deadline_ms, err);
-    if (code != CP_OK) {
-        pg->failure = code == CP_ERR_SYSTEM ? CPI_FAILURE_MEMORY : CPI_FAILURE_CONNECTION;
-        return code;
-    }
-    pg->connection = cpi_hosts_connect(&hosts, pg);
-    cpi_hosts_fini(&hosts);
-    if (pg->connection == NULL) {
-        return cpi_pg_no_memory(pg, err);
-    }
-    PQsetNoticeReceiver(pg->connection, log_notice, pg);
-    PostgresPollingStatusType step =
-        PQstatus(pg->connection) == CONNECTION_BAD ? PGRES_POLLING_FAILED : PGRES_POLLING_WRITING;
-    while (step != PGRES_POLLING_OK) {
-        if (step == PGRES_POLLING_FAILED) {
-            bool needs_password = PQconnectionNeedsPassword(pg->connection) != 0;
-            code = connection_lost(pg, err);
-            pg->failure = needs_password ? CPI_FAILURE_REFUSED : pg->failure;
-            return code;
-        }
-        if (pg_wait_socket(pg, step == PGRES_POLLING_READING ? POLLIN : POLLOUT, deadline_ms, err) != CP_OK) {
-            pg->turn++; /* libpq waits for one host for ever, and asks the others afterwards */
-            return give_up(pg);
-        }
-        step = PQconnectPoll(pg->connection);
-    }
-    PQsetnonblocking(pg->connection, 1);
-    return CP_OK;
-}
-
-/* Closes a connection to a server that was reached and is not to be used; err says why. */
-static cp_code pg_refuse(struct cpi_pg *pg)
-{
-    cpi_pg_close(pg);
-    pg->failure = CPI_FAILURE_REFUSED;
-    return CP_ERR_POSTGRES;
-}
-
-/* What a session needs whatever its role and database are set to. Everything else (search_path, time zone, ...) is the
- * role's, since documents are made with it.
- *
- * Row-level security filters rows away without a word, which would be taken for deletions: off means that Postgres
- * refuses instead. A transaction that is serializable, read-only and deferrable waits for those that write, and the one
- * that sets the rest up would be the first: a SET by itself reads nothing, hence never waits. A session of ours may be
- * idle for long. Settings that came later (14, 17) are left out where there is no such setting. In a database without
- * an encoding, nothing could be read at all beside one text that is not UTF-8. */
-static const char set_up_isolation[] = "set default_transaction_isolation = 'read committed'";
-static const char set_up_sql[] =
-    "select pg_catalog.pg_is_in_recovery(), pg_catalog.set_config(s.name, s.value, false)"
-    " from (values ('jit', 'off'), ('statement_timeout', $1::pg_catalog.text), ('lock_timeout', '0'),"
-    " ('row_security', 'off'),"
-    " ('default_transaction_deferrable', 'off'), ('idle_in_transaction_session_timeout', '0'),"
-    " ('idle_session_timeout', '0'), ('transaction_timeout', '0')) as s(name, value)"
-    " where pg_catalog.current_setting(s.name, true) is not null"
-    " union all select pg_catalog.pg_is_in_recovery(), pg_catalog.set_config('client_encoding', 'SQL_ASCII', false)"
-    " where pg_catalog.current_setting('server_encoding') operator(pg_catalog.=) 'SQL_ASCII'";
-
-/* Settings of the session, and whether the server is a standby. */
-static cp_code set_up(struct cpi_pg *pg, cp_error *err)
-{
-    char timeout[16];
-    snprintf(timeout, sizeof timeout, "%d", pg->statement_timeout_ms);
-    struct cpi_pg_parameter parameter = {.value = timeout};
-    struct cpi_rows *result = cpi_pg_query(pg, set_up_isolation, NULL, 0, false, err);
-    if (result != NULL) {
-        cpi_rows_free(result);
-        result = cpi_pg_query(pg, set_up_sql, &parameter, 1, false, err);
-    }
-    if (result == NULL) {
-        return pg->failure == CPI_FAILURE_STATEMENT ? pg_refuse(pg) : CP_ERR_POSTGRES;
-    }
-    if (cpi_rows_count(result) == 0 || cpi_rows_columns(result) != 2) {
-        cpi_rows_free(result);
-        cpi_error(err, CP_ERR_POSTGRES, true,
-                  "Postgres: the first statement was answered without a row: this is no "
-                  "Postgres, or a proxy that cannot be used");
-        return give_up(pg);
-    }
-    bool standby = cpi_rows_is_true(result, 0);
-    cpi_rows_free(result);
-    if (standby) {
-        cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: the server is a standby; the primary is needed");
-        return pg_refuse(pg);
-    }
-    return CP_OK;
-}
-
-cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err)
-{
-    cpi_pg_close(pg);
-    pg->proven = false;
-    pg->failure = CPI_FAILURE_NONE;
-    cp_code code = connect_in_time(pg, err);
-    if (code != CP_OK) {
-        return code;
-    }
-    if (PQserverVersion(pg->connection) < 110000) {
-        cpi_error(err, CP_ERR_POSTGRES, false, "Postgres: the server's version is %d; 11 or newer is needed",
-                  PQserverVersion(pg->connection) / 10000);
-        return pg_refuse(pg);
-    }
-    return set_up(pg, err);
 }

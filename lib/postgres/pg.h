@@ -7,6 +7,7 @@
 #define CPI_PG_H
 
 #include "base/log.h"
+#include "base/stats.h"
 #include "postgres/rows.h"
 
 /* The number of a type in Postgres' catalog. */
@@ -28,7 +29,11 @@ enum cpi_failure {
 struct cpi_pg {
     struct pg_conn *connection; /* libpq's PGconn, by its tag; NULL: closed. Only this room and source/ use it */
     const char *conninfo;       /* may hold a password: never logged */
+    const char *password_file;  /* read at each open; "" or NULL: none */
     const struct cpi_log *log;  /* for notices of the server */
+    struct cpi_stats *stats;    /* where it is counted while it is open; NULL: nowhere */
+    bool is_counted;            /* it has been */
+    bool replicates;            /* a walsender's session: it takes no statement with parameters, and is not set up */
     const char *role;           /* for application_name: "cachepusher worker" */
     bool proven;                /* has run a prepared statement since it was opened */
     enum cpi_failure failure;   /* why the last call that failed did */

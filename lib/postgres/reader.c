@@ -1,16 +1,12 @@
 #include "postgres/reader.h"
 
 #include "base/clock.h"
+#include "postgres/batch_limit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 enum {
-    /* What the documents of one statement should not exceed, at their usual size: beyond it Postgres has to put them
-     * into a file, and later changes wait longer. */
-    STATEMENT_BYTES = 8 * 1024 * 1024,
-    /* Of the first batch, while nothing is known of their size. */
-    FIRST_BATCH = 32,
     /* Of a statement that looks for what made another one fail, where time is short. */
     SEARCH_TIMEOUT_MS = 250
 };
@@ -29,8 +25,7 @@ struct cpi_reader {
     size_t portion_bytes; /* documents of at least so many bytes are handed on */
     bool *prepared;       /* by entity: its statement, on this connection */
     int timeout_ms;       /* of a statement; 0: the connection's */
-    size_t usual_bytes;   /* of a document: up at once, down slowly */
-    bool has_size;        /* some have been read */
+    struct cpi_batch_limit limit;
 
     /* Of a call. */
     uint32_t *positions; /* to be read yet; a statement's are next to each other */
@@ -162,14 +157,6 @@ static void take_row(struct cpi_reader *reader, const struct request *request, c
 
 /* ---- reading ---- */
 
-static void note_size(struct cpi_reader *reader, uint32_t n)
-{
-    size_t mean = reader->bytes / n;
-    bool up = !reader->has_size || mean > reader->usual_bytes;
-    reader->usual_bytes = up ? mean : (3 * reader->usual_bytes + mean) / 4;
-    reader->has_size = true;
-}
-
 /* Moves those without a row to the front. Returns how many. */
 static uint32_t keep_missing(const struct cpi_reader *reader, uint32_t *positions, uint32_t n)
 {
@@ -253,10 +240,15 @@ static enum cpi_failure read_at_once(struct cpi_reader *reader, struct request *
     if (request->sink->statement != NULL) {
         request->sink->statement(request->sink->context);
     }
+    int64_t began_ms = cpi_now_ms();
     enum cpi_failure failure = reader->ops->run(reader->connection, request->entity, reader->ids, n, err);
     failure = failure == CPI_FAILURE_NONE ? take_rows(reader, request, positions, n, err) : failure;
+    if (failure == CPI_FAILURE_NONE || failure == CPI_FAILURE_STATEMENT) {
+        cpi_batch_limit_note_time(&reader->limit, request->entity, n, cpi_now_ms() - began_ms, reader->timeout_ms,
+                                  failure == CPI_FAILURE_NONE);
+    }
     if (failure == CPI_FAILURE_NONE) {
-        note_size(reader, n);
+        cpi_batch_limit_note_bytes(&reader->limit, n, reader->bytes);
         return report_missing(reader, request, positions, n, err);
     }
     /* What has arrived was read, and counts, whatever became of the statement then. */
@@ -340,8 +332,12 @@ void cpi_reader_set_timeout(struct cpi_reader *reader, int timeout_ms)
 
 uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most)
 {
-    size_t fitting = reader->has_size ? STATEMENT_BYTES / (reader->usual_bytes + 1) : FIRST_BATCH;
-    return (uint32_t)(fitting < 1 ? 1 : fitting < most ? fitting : most);
+    return cpi_batch_limit_get(&reader->limit, most);
+}
+
+uint32_t cpi_reader_entity_limit(const struct cpi_reader *reader, uint32_t entity)
+{
+    return cpi_batch_limit_of_entity(&reader->limit, entity);
 }
 
 /* ---- the connection ---- */
@@ -389,8 +385,9 @@ struct cpi_reader *cpi_reader_create(const struct cpi_reader_ops *ops, void *con
     reader->places = calloc(most, sizeof *reader->places);
     reader->portion = calloc(most, sizeof *reader->portion);
     reader->documents = calloc(most, sizeof *reader->documents);
-    if (reader->prepared == NULL || reader->positions == NULL || reader->found == NULL || reader->ids == NULL ||
-        reader->places == NULL || reader->portion == NULL || reader->documents == NULL) {
+    if (!cpi_batch_limit_init(&reader->limit, entity_count) || reader->prepared == NULL || reader->positions == NULL ||
+        reader->found == NULL || reader->ids == NULL || reader->places == NULL || reader->portion == NULL ||
+        reader->documents == NULL) {
         cpi_reader_destroy(reader);
         return NULL;
     }
@@ -403,6 +400,7 @@ void cpi_reader_destroy(struct cpi_reader *reader)
         return;
     }
     cpi_reader_close(reader);
+    cpi_batch_limit_fini(&reader->limit);
     free(reader->prepared);
     free(reader->positions);
     free(reader->found);

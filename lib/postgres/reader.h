@@ -2,8 +2,8 @@
  * Reading documents by their ids, some hundred in one statement.
  *
  * The reader owns nothing but its memory: it works through a connection that it is given, prepares the statement of
- * each entity when that is first needed, matches rows to ids, keeps batches small while documents are large, and finds
- * the ids that make a statement fail. It belongs to one thread.
+ * each entity when that is first needed, matches rows to ids, keeps batches small while documents are large or slow,
+ * and finds the ids that make a statement fail. It belongs to one thread.
  *
  * The connection comes as a struct of functions, of which fetch.h has the real ones; tests have their own.
  */
@@ -91,6 +91,10 @@ void cpi_reader_set_timeout(struct cpi_reader *reader, int timeout_ms);
 
 /* How many ids to read at once: `most`, or fewer while documents are large, or of unknown size. */
 uint32_t cpi_reader_limit(const struct cpi_reader *reader, uint32_t most);
+
+/* How many ids of an entity one statement can be expected to read in a second, or in a fifth of its timeout if that is
+ * less: at least 1, and more than cpi_reader_read() takes while documents come fast. */
+uint32_t cpi_reader_entity_limit(const struct cpi_reader *reader, uint32_t entity);
 
 /* Reads the documents of n ids of one entity; the connection has to be open. A statement that fails by itself is tried
  * again with half of its ids, until each culprit is alone and the others are served. Once that has taken search_ms what

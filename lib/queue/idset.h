@@ -4,7 +4,11 @@
  * Here a thousand updates of one row become one read. Each id is in one of four queues: live (it was changed), crowd
  * (it was changed with a great many others), bulk (a resync listed it) and parked (its own fetch or store fails, so it
  * is retried alone). An id that arrives again stays where it is, except that a live event moves it to the end of live,
- * and one of a crowd a parked id to the end of crowd. While parked ids are held they stay, too.
+ * one of a crowd a parked id to the end of crowd, and a listing one of the crowd to the end of bulk: a crowd may be
+ * dropped, what a resync has listed may not. Parked ids that are held stay, too.
+ *
+ * Each also remembers whether an event has named it, whatever queue it is in, or only a resync: what nobody announced
+ * may be deleted within bounds only (allowance.h).
  *
  * An id stays in the set while it is worked on, and is removed when it has settled. So a failed batch needs no
  * rollback. The set belongs to one thread.
@@ -24,7 +28,7 @@ enum cpi_added {
 };
 
 /* Barriers that may be open at once: one for each ring of a lane (lane.h). */
-enum { CPI_IDSET_BARRIERS = 2 };
+enum { CPI_IDSET_BARRIERS = 3 };
 
 struct cpi_idset;
 
@@ -38,10 +42,17 @@ void cpi_idset_destroy(struct cpi_idset *set);
  */
 enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *event, enum cpi_queue queue);
 
-/* Whether events leave parked ids where they are; not at first. */
+/* Whether all parked ids are held, which events leave where they are; not at first. */
 void cpi_idset_hold_parked(struct cpi_idset *set, bool holds);
 
+/* Holds a single one that is parked, until it is moved or removed. */
+void cpi_idset_hold(struct cpi_idset *set, uint32_t handle);
+bool cpi_idset_is_held(const struct cpi_idset *set, uint32_t handle);
+
 uint32_t cpi_idset_count(const struct cpi_idset *set, enum cpi_queue queue);
+/* When the first of a queue was announced; 0: it is empty, or only a resync has named the first. */
+cpi_ticks cpi_idset_oldest(const struct cpi_idset *set, enum cpi_queue queue);
+
 uint32_t cpi_idset_total(const struct cpi_idset *set);
 
 /* A handle names a member until it is removed. It is never 0, so 0 can mean "none". */
@@ -54,6 +65,20 @@ struct cpi_event cpi_idset_get(const struct cpi_idset *set, uint32_t handle);
 
 /* Which queue it is in. */
 enum cpi_queue cpi_idset_queue(const struct cpi_idset *set, uint32_t handle);
+
+/* Adds a copy of each member that has ever been parked, wherever it is now: what has failed and not succeeded since.
+ * False: there are more than `most`, or memory ran out; some may have been added. */
+bool cpi_idset_copy_failing(const struct cpi_idset *set, uint32_t most, struct cpi_events *events);
+
+/* How many of these there are. */
+uint32_t cpi_idset_failed(const struct cpi_idset *set);
+
+/* Whether an event has named it since it came, and not only a resync. */
+bool cpi_idset_is_announced(const struct cpi_idset *set, uint32_t handle);
+
+/* A granted one may be deleted, which has been counted: where that has to be tried again it is not counted again. */
+void cpi_idset_grant(struct cpi_idset *set, uint32_t handle);
+bool cpi_idset_is_granted(const struct cpi_idset *set, uint32_t handle);
 
 /* The handle of an id; 0: it is not in the set. */
 uint32_t cpi_idset_find(const struct cpi_idset *set, uint32_t entity, const union cpi_id *id);

@@ -9,6 +9,7 @@ struct kept {
     struct cpi_idset *set;    /* in its live and crowd queues */
     struct cpi_events staged; /* of one put; empty between calls */
     int64_t barrier;          /* to be put into the ring once the set is empty; 0: none */
+    int64_t position;         /* the same */
 };
 
 struct cpi_live_feed {
@@ -82,11 +83,15 @@ static bool flush_lane(struct cpi_live_feed *feed, uint32_t index)
         kept->barrier = 0;
         moved++;
     }
+    if (cpi_idset_total(kept->set) == 0 && kept->position != 0 && cpi_lane_put_position(lane, kept->position)) {
+        kept->position = 0;
+        moved++;
+    }
     if (moved > 0) {
         cpi_bell_ring(&lane->bell);
         cpi_idset_compact(kept->set); /* gives memory back: those ids are the worker's to hold now */
     }
-    return cpi_idset_total(kept->set) == 0 && kept->barrier == 0;
+    return cpi_idset_total(kept->set) == 0 && kept->barrier == 0 && kept->position == 0;
 }
 
 bool cpi_live_feed_flush(struct cpi_live_feed *feed)
@@ -189,8 +194,10 @@ enum cpi_fed cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *ev
 {
     const struct cpi_lanes *lanes = feed->lanes;
     enum cpi_fed fed = CPI_FED;
+    cpi_ticks now = cpi_now_ticks();
     for (size_t i = 0; i < events->count; i++) {
         struct cpi_event *event = &events->items[i];
+        event->arrived = now;
         uint32_t lane = cpi_lane_of(lanes, event);
         if (!cpi_events_add(&feed->kept[lane].staged, event)) {
             cpi_id_fini(lanes->entities[event->entity].id_type, &event->id);
@@ -201,7 +208,9 @@ enum cpi_fed cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *ev
     events->count = 0;
     for (uint32_t i = 0; i < lanes->count; i++) {
         enum cpi_fed lane = put_lane(feed, i);
-        fed = lane > fed ? lane : fed;
+        if (lane > fed) {
+            fed = lane;
+        }
     }
     return fed;
 }
@@ -211,6 +220,28 @@ void cpi_live_feed_barrier(struct cpi_live_feed *feed, int64_t number)
     for (uint32_t i = 0; i < feed->lanes->count; i++) {
         feed->kept[i].barrier = number;
     }
+}
+
+void cpi_live_feed_position(struct cpi_live_feed *feed, int64_t number)
+{
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
+        feed->kept[i].position = number;
+    }
+}
+
+uint32_t cpi_live_feed_room(const struct cpi_live_feed *feed)
+{
+    uint32_t most = feed->lanes->capacity - feed->lanes->capacity / 4;
+    uint32_t room = most;
+    for (uint32_t i = 0; i < feed->lanes->count; i++) {
+        const struct cpi_lane *lane = &feed->lanes->items[i];
+        uint32_t used = cpi_idset_total(feed->kept[i].set);
+        used += cpi_ring_count(lane->rings[CPI_RING_LIVE]); /* before what the worker says that it has taken */
+        used += cpi_lane_queued(lane);
+        uint32_t left = used < most ? most - used : 0;
+        room = left < room ? left : room;
+    }
+    return room;
 }
 
 uint64_t cpi_live_feed_count(const struct cpi_live_feed *feed)

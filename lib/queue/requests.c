@@ -13,7 +13,8 @@ cp_code cpi_requests_init(struct cpi_requests *requests, uint32_t entity_count, 
     pthread_mutex_init(&requests->mutex, NULL);
     requests->wanted = calloc(entity_count, sizeof *requests->wanted);
     requests->announced = calloc(entity_count, sizeof *requests->announced);
-    if (requests->wanted == NULL || requests->announced == NULL) {
+    requests->filled = calloc(entity_count, sizeof *requests->filled);
+    if (requests->wanted == NULL || requests->announced == NULL || requests->filled == NULL) {
         return cpi_error_memory(err);
     }
     cp_code code = cpi_bell_init(&requests->resync_bell, err);
@@ -24,6 +25,7 @@ void cpi_requests_fini(struct cpi_requests *requests)
 {
     free(requests->wanted);
     free(requests->announced);
+    free(requests->filled);
     cpi_bell_fini(&requests->resync_bell);
     cpi_bell_fini(&requests->listener_bell);
     pthread_mutex_destroy(&requests->mutex);
@@ -32,14 +34,18 @@ void cpi_requests_fini(struct cpi_requests *requests)
 void cpi_requests_resync(struct cpi_requests *requests, uint32_t entity, cp_cause cause)
 {
     pthread_mutex_lock(&requests->mutex);
+    requests->owed_ms = (requests->causes | requests->taken) == 0 ? cpi_now_ms() : requests->owed_ms;
     requests->causes |= 1u << cause;
-    requests->started = requests->started || cause == CP_CAUSE_START;
+    requests->requested += cause != CP_CAUSE_RESUME;
+    requests->started = requests->started || cause == CP_CAUSE_START || cause == CP_CAUSE_RESUME;
     for (uint32_t e = 0; e < requests->entity_count && cause != CP_CAUSE_START; e++) {
         requests->wanted[e] = requests->wanted[e] || entity == CPI_ALL_ENTITIES || entity == e;
         requests->announced[e] = requests->announced[e] || (cause == CP_CAUSE_TRUNCATE && entity == e);
+        requests->filled[e] = requests->filled[e] || cause == CP_CAUSE_RESUME;
     }
     pthread_mutex_unlock(&requests->mutex);
     cpi_bell_ring(&requests->resync_bell);
+    cpi_bell_ring(&requests->listener_bell); /* a checkpoint is not complete any more */
 }
 
 bool cpi_requests_is_idle(struct cpi_requests *requests)
@@ -48,6 +54,65 @@ bool cpi_requests_is_idle(struct cpi_requests *requests)
     bool idle = requests->started && requests->listening && !requests->busy && requests->causes == 0;
     pthread_mutex_unlock(&requests->mutex);
     return idle;
+}
+
+uint64_t cpi_requests_owe_nothing(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    bool nothing = requests->started && requests->listening && !requests->owing &&
+                   (requests->causes & ~(1u << CP_CAUSE_RESUME)) == 0 && !requests->incomplete;
+    for (uint32_t e = 0; e < requests->entity_count; e++) {
+        nothing = nothing && requests->filled[e];
+    }
+    uint64_t number = nothing ? requests->requested + 1 : 0;
+    pthread_mutex_unlock(&requests->mutex);
+    return number;
+}
+
+unsigned cpi_requests_owed(struct cpi_requests *requests, int64_t *since_ms)
+{
+    pthread_mutex_lock(&requests->mutex);
+    unsigned owed = requests->causes | requests->taken;
+    *since_ms = requests->owed_ms;
+    pthread_mutex_unlock(&requests->mutex);
+    return owed;
+}
+
+void cpi_requests_note_enqueued(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    requests->requested++;
+    pthread_mutex_unlock(&requests->mutex);
+}
+
+void cpi_requests_set_fingerprint(struct cpi_requests *requests, uint64_t fingerprint)
+{
+    pthread_mutex_lock(&requests->mutex);
+    requests->fingerprint = fingerprint;
+    pthread_mutex_unlock(&requests->mutex);
+}
+
+uint64_t cpi_requests_fingerprint(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    uint64_t fingerprint = requests->fingerprint;
+    pthread_mutex_unlock(&requests->mutex);
+    return fingerprint;
+}
+
+void cpi_requests_note_marker(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    requests->has_marker = true;
+    pthread_mutex_unlock(&requests->mutex);
+}
+
+bool cpi_requests_has_marker(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    bool has = requests->has_marker;
+    pthread_mutex_unlock(&requests->mutex);
+    return has;
 }
 
 void cpi_requests_barrier(struct cpi_requests *requests, int64_t number)
@@ -125,8 +190,10 @@ unsigned cpi_requests_take(struct cpi_requests *requests, bool *wanted)
     pthread_mutex_lock(&requests->mutex);
     unsigned causes = requests->causes;
     requests->causes = 0;
+    requests->taken |= causes;
     requests->busy = true;
-    if ((causes & ~(1u << CP_CAUSE_START)) != 0) { /* at the start they are new as it is */
+    requests->owing = (causes & ~(1u << CP_CAUSE_RESUME)) != 0;
+    if ((causes & ~(1u << CP_CAUSE_START | 1u << CP_CAUSE_RESUME)) != 0) { /* at the start they are new as it is */
         renew_sessions(requests, (causes & (1u << CP_CAUSE_REQUEST)) != 0 ? 0 : CPI_RENEWAL_EVERY_MS);
     }
     for (uint32_t e = 0; e < requests->entity_count; e++) {
@@ -147,10 +214,20 @@ void cpi_requests_take_announced(struct cpi_requests *requests, bool *announced)
     pthread_mutex_unlock(&requests->mutex);
 }
 
-void cpi_requests_end_run(struct cpi_requests *requests)
+void cpi_requests_note_filled(struct cpi_requests *requests, uint32_t entity)
+{
+    pthread_mutex_lock(&requests->mutex);
+    requests->filled[entity] = true;
+    pthread_mutex_unlock(&requests->mutex);
+}
+
+void cpi_requests_end_run(struct cpi_requests *requests, bool incomplete)
 {
     pthread_mutex_lock(&requests->mutex);
     requests->busy = false;
+    requests->owing = false;
+    requests->incomplete = incomplete;
+    requests->taken = incomplete ? requests->taken : 0;
     pthread_mutex_unlock(&requests->mutex);
 }
 

@@ -34,3 +34,14 @@ uint32_t cpi_ring_count(const struct cpi_ring *ring)
     uint32_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
     return atomic_load_explicit(&ring->tail, memory_order_acquire) - head;
 }
+
+uint32_t cpi_ring_count_ids(struct cpi_ring *ring)
+{
+    /* relaxed: whoever has joined the threads sees what they have written. */
+    uint32_t head = atomic_load_explicit(&ring->head, memory_order_relaxed);
+    uint32_t ids = 0;
+    for (uint32_t left = cpi_ring_count(ring); left > 0; left--) {
+        ids += cpi_event_is_id(cpi_ring_slot(ring, head + left - 1, ring->mask));
+    }
+    return ids;
+}

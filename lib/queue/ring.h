@@ -55,6 +55,9 @@ void cpi_ring_destroy(struct cpi_ring *ring);
 /* How many events are in it. Any thread; for others than the two sides the figure may be old. */
 uint32_t cpi_ring_count(const struct cpi_ring *ring);
 
+/* How many of them are ids and no marks. After the threads at either end have ended. */
+uint32_t cpi_ring_count_ids(struct cpi_ring *ring);
+
 /* The slot of a counter's value, by a 32-bit offset in bytes. With slots[at & mask] compilers add the offset of slots
  * within the struct at each access, and an event takes a tenth longer. */
 static inline struct cpi_event *cpi_ring_slot(struct cpi_ring *ring, uint32_t at, uint32_t mask)

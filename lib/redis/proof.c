@@ -38,9 +38,14 @@ static cp_code lacks(const char *command, const char *rule, const cp_error *why,
 
 static cp_code check_mode(struct proof *proof, cp_error *err)
 {
-    char mode[41];
+    static const char *const names[] = {"redis_mode:", "server_mode:" /* Valkey's */};
+    char mode[41] = "";
     cp_error why;
-    if (cpi_redis_read_info(proof->redis, "server", "redis_mode:", mode, &why) != CP_OK) {
+    cp_code code = CP_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names && code == CP_OK && mode[0] == '\0'; i++) {
+        code = cpi_redis_read_info(proof->redis, "server", names[i], mode, &why);
+    }
+    if (code != CP_OK) {
         return cpi_error(err, why.code, true, "%s", why.message);
     }
     if (mode[0] == '\0') {
@@ -145,9 +150,11 @@ static cp_code prove_key(struct proof *proof, const struct cpi_key *key, cp_erro
     const char *set[] = {"SET", name, "", "XX"};
     const char *del[] = {"DEL", name};
     const char *get[] = {"GET", name};
+    const char *exists[] = {"EXISTS", name};
     const char *scan[] = {"SCAN", "0", "MATCH", name, "COUNT", "1"};
     bool works = try_command(proof, 4, set, &why) == CP_OK && try_command(proof, 2, del, &why) == CP_OK &&
-                 try_command(proof, 2, get, &why) == CP_OK && try_command(proof, 6, scan, &why) == CP_OK;
+                 try_command(proof, 2, get, &why) == CP_OK && try_command(proof, 2, exists, &why) == CP_OK &&
+                 try_command(proof, 6, scan, &why) == CP_OK;
     free(name);
     if (works || (!why.retriable && is_about_key(&why))) {
         if (!works) {
@@ -157,8 +164,8 @@ static cp_code prove_key(struct proof *proof, const struct cpi_key *key, cp_erro
     }
     return why.retriable ? cpi_error(err, why.code, true, "%s", why.message)
                          : cpi_error(err, CP_ERR_REDIS, false,
-                                     "%s; documents cannot be kept without SET, DEL, GET and SCAN (ACL SETUSER NAME "
-                                     "+set +del +get +scan)",
+                                     "%s; documents cannot be kept without SET, DEL, GET, EXISTS and SCAN (ACL SETUSER "
+                                     "NAME +set +del +get +exists +scan)",
                                      why.message);
 }
 

@@ -1,6 +1,8 @@
 #include "redis/redis.h"
 
+#include "base/decimal.h"
 #include "base/error.h"
+#include "base/secret.h"
 
 #include <ctype.h>
 #include <stdio.h>
@@ -14,6 +16,10 @@ bool cpi_redis_is_open(const struct cpi_redis *redis)
 
 void cpi_redis_close(struct cpi_redis *redis)
 {
+    if (redis->is_counted) {
+        cpi_stats_add(redis->stats, CPI_STAT_REDIS_CONNECTIONS, -1);
+        redis->is_counted = false;
+    }
     redis->left_unanswered = redis->left_unanswered || redis->unanswered > 0;
     redis->unanswered = 0;
     cpi_wire_close(&redis->wire);
@@ -47,17 +53,26 @@ static cp_code append_raw(struct cpi_redis *redis, const char *bytes, size_t len
     return cpi_wire_append(&redis->wire, bytes, length, &why) == CP_OK ? CP_OK : wire_failed(redis, &why, err);
 }
 
+/* A length as RESP writes it, behind what comes before it, which is short. */
+static cp_code append_length(struct cpi_redis *redis, const char *before, size_t length, cp_error *err)
+{
+    char text[64];
+    size_t n = (size_t)(stpcpy(text, before) - text);
+    text[n++] = '$';
+    n += cpi_decimal(text + n, length);
+    text[n++] = '\r';
+    text[n++] = '\n';
+    return append_raw(redis, text, n, err);
+}
+
 /* A key as a RESP bulk string, behind the command's head. The head is small and made on the stack, and a document goes
  * from libpq's memory into the output buffer in one copy. */
 static cp_code append_head(struct cpi_redis *redis, const char *head, const struct cpi_key *key, const char *id,
                            cp_error *err)
 {
     size_t id_length = strlen(id);
-    char start[64];
-    int start_length =
-        snprintf(start, sizeof start, "%s$%zu\r\n", head, key->before_length + id_length + key->after_length);
     redis->unanswered++;
-    if (append_raw(redis, start, (size_t)start_length, err) != CP_OK ||
+    if (append_length(redis, head, key->before_length + id_length + key->after_length, err) != CP_OK ||
         append_raw(redis, key->before, key->before_length, err) != CP_OK ||
         append_raw(redis, id, id_length, err) != CP_OK) {
         return err != NULL ? err->code : CP_ERR_REDIS;
@@ -68,10 +83,8 @@ static cp_code append_head(struct cpi_redis *redis, const char *head, const stru
 cp_code cpi_redis_append_set(struct cpi_redis *redis, const struct cpi_key *key, const char *id, const char *value,
                              size_t length, int64_t ttl_s, cp_error *err)
 {
-    char size[32];
-    int size_length = snprintf(size, sizeof size, "\r\n$%zu\r\n", length);
     if (append_head(redis, ttl_s > 0 ? "*5\r\n$3\r\nSET\r\n" : "*3\r\n$3\r\nSET\r\n", key, id, err) != CP_OK ||
-        append_raw(redis, size, (size_t)size_length, err) != CP_OK || append_raw(redis, value, length, err) != CP_OK) {
+        append_length(redis, "\r\n", length, err) != CP_OK || append_raw(redis, value, length, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
     char seconds[24];
@@ -100,6 +113,14 @@ cp_code cpi_redis_append_get(struct cpi_redis *redis, const struct cpi_key *key,
     return append_raw(redis, "\r\n", 2, err);
 }
 
+cp_code cpi_redis_append_exists(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err)
+{
+    if (append_head(redis, "*2\r\n$6\r\nEXISTS\r\n", key, id, err) != CP_OK) {
+        return CP_ERR_REDIS;
+    }
+    return append_raw(redis, "\r\n", 2, err);
+}
+
 cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths, cp_error *err)
 {
     if (!cpi_redis_is_open(redis)) {
@@ -111,8 +132,7 @@ cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, c
     cp_code code = append_raw(redis, head, (size_t)head_length, err);
     for (int i = 0; i < argc && code == CP_OK; i++) {
         size_t length = lengths != NULL ? lengths[i] : strlen(argv[i]);
-        head_length = snprintf(head, sizeof head, "$%zu\r\n", length);
-        code = append_raw(redis, head, (size_t)head_length, err);
+        code = append_length(redis, "", length, err);
         code = code == CP_OK ? append_raw(redis, argv[i], length, err) : code;
         code = code == CP_OK ? append_raw(redis, "\r\n", 2, err) : code;
     }
@@ -256,13 +276,31 @@ static cp_code greet(struct cpi_redis *redis, int argc, const char **argv, cp_er
     return CP_OK;
 }
 
+/* A file is read each time, so that a new password needs no restart. */
+static cp_code log_in(struct cpi_redis *redis, cp_error *err)
+{
+    const struct cpi_redis_address *address = redis->address;
+    char secret[CPI_SECRET_BYTES];
+    cp_error inner;
+    if (address->password_file != NULL &&
+        cpi_secret_read("redis_password_file", address->password_file, secret, NULL, &inner) != CP_OK) {
+        return cpi_error(err, CP_ERR_REDIS, true, "Redis: %s", inner.message);
+    }
+    const char *password = address->password_file != NULL ? secret : address->password;
+    const char *with_user[] = {"AUTH", address->user, password};
+    const char *without[] = {"AUTH", password};
+    cp_code code = CP_OK;
+    if (password != NULL) {
+        code = greet(redis, address->user != NULL ? 3 : 2, address->user != NULL ? with_user : without, err);
+    }
+    cpi_secret_wipe(secret);
+    return code;
+}
+
 static cp_code authenticate(struct cpi_redis *redis, cp_error *err)
 {
     const struct cpi_redis_address *address = redis->address;
-    const char *with_user[] = {"AUTH", address->user, address->password};
-    const char *without[] = {"AUTH", address->password};
-    if (address->password != NULL &&
-        greet(redis, address->user != NULL ? 3 : 2, address->user != NULL ? with_user : without, err) != CP_OK) {
+    if (log_in(redis, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
     const char *ping[] = {"PING"}; /* what tells NOAUTH and LOADING when there is nothing else to ask */
@@ -392,6 +430,10 @@ cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
         cpi_redis_close(redis);
         advise(err);
         return CP_ERR_REDIS;
+    }
+    if (redis->stats != NULL) {
+        cpi_stats_add(redis->stats, CPI_STAT_REDIS_CONNECTIONS, 1);
+        redis->is_counted = true;
     }
     return CP_OK;
 }

@@ -7,6 +7,7 @@
 #ifndef CPI_REDIS_H
 #define CPI_REDIS_H
 
+#include "base/stats.h"
 #include "model/key.h"
 #include "redis/redis_address.h"
 #include "redis/wire.h"
@@ -15,8 +16,10 @@ struct cpi_redis {
     struct cpi_wire wire;
     const struct cpi_redis_address *address;
     int connect_timeout_ms;
-    const char *role; /* for CLIENT SETNAME: letters and dashes */
-    int unanswered;   /* commands appended since the last reply that was read */
+    const char *role;        /* for CLIENT SETNAME: letters and dashes */
+    int unanswered;          /* commands appended since the last reply that was read */
+    struct cpi_stats *stats; /* where it is counted while it is open; NULL: nowhere */
+    bool is_counted;         /* it has been */
 
     /* Of the connection before this one, to find out what has become of it. */
     char run_id[41];      /* of the server process; "" when unknown */
@@ -49,6 +52,7 @@ cp_code cpi_redis_append_set(struct cpi_redis *redis, const struct cpi_key *key,
                              size_t length, int64_t ttl_s, cp_error *err);
 cp_code cpi_redis_append_del(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
 cp_code cpi_redis_append_get(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
+cp_code cpi_redis_append_exists(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
 cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths, cp_error *err);
 
 /* Sends everything appended, and reads what comes in meanwhile. From here on Redis has the wire's time to answer. */

@@ -170,9 +170,6 @@ static cp_code parse_login(struct cpi_redis_address *address, const char *text, 
     if (code == CP_OK) {
         code = percent_decode(password, length - user_length - 1, &address->password, err);
     }
-    if (code == CP_OK && address->user != NULL && address->password == NULL) {
-        return address_reject(err, "it has a user without a password");
-    }
     return code;
 }
 

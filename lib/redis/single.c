@@ -13,8 +13,9 @@
  * millisecond). */
 static const char SCAN_COUNT[] = "1000";
 
-enum command { COMMAND_SET, COMMAND_DEL, COMMAND_GET };
-static const char *const command_names[] = {[COMMAND_SET] = "SET", [COMMAND_DEL] = "DEL", [COMMAND_GET] = "GET"};
+enum command { COMMAND_SET, COMMAND_DEL, COMMAND_GET, COMMAND_EXISTS };
+static const char *const command_names[] = {
+    [COMMAND_SET] = "SET", [COMMAND_DEL] = "DEL", [COMMAND_GET] = "GET", [COMMAND_EXISTS] = "EXISTS"};
 
 struct single {
     struct cpi_target target; /* first: the two are cast into each other */
@@ -128,7 +129,7 @@ static cp_code begin_command(struct single *single, enum command command, cp_err
     if (single->is_sent && single->redis.unanswered > 0) {
         cpi_redis_close(&single->redis);
     }
-    if (check_usable(single, command != COMMAND_GET, err) != CP_OK) {
+    if (check_usable(single, command == COMMAND_SET || command == COMMAND_DEL, err) != CP_OK) {
         return CP_ERR_REDIS;
     }
     if (single->is_sent) {
@@ -170,6 +171,13 @@ static cp_code single_get(struct cpi_target *target, const struct cpi_key *key, 
     struct single *single = single_of(target);
     cp_code code = begin_command(single, COMMAND_GET, err);
     return code == CP_OK ? cpi_redis_append_get(&single->redis, key, id, err) : code;
+}
+
+static cp_code single_exists(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err)
+{
+    struct single *single = single_of(target);
+    cp_code code = begin_command(single, COMMAND_EXISTS, err);
+    return code == CP_OK ? cpi_redis_append_exists(&single->redis, key, id, err) : code;
 }
 
 static cp_code single_flush(struct cpi_target *target, cp_error *err)
@@ -217,8 +225,9 @@ static struct cpi_result not_a_reply(struct single *single, enum command command
 
 static struct cpi_result read_plain(struct single *single, enum command command, enum cpi_wire_reply kind)
 {
-    bool fits = kind == CPI_WIRE_OK ? command == COMMAND_SET : command == COMMAND_DEL;
-    return fits ? (struct cpi_result){.answer = CPI_ANSWER_DONE} : not_a_reply(single, command);
+    bool fits = kind == CPI_WIRE_OK ? command == COMMAND_SET : command == COMMAND_DEL || command == COMMAND_EXISTS;
+    return fits ? (struct cpi_result){.answer = CPI_ANSWER_DONE, .exists = kind == CPI_WIRE_ONE}
+                : not_a_reply(single, command);
 }
 
 static struct cpi_result read_object(struct single *single, enum command command)
@@ -230,7 +239,10 @@ static struct cpi_result read_object(struct single *single, enum command command
     case REDIS_REPLY_STATUS:
         return read_plain(single, command, CPI_WIRE_OK);
     case REDIS_REPLY_INTEGER:
-        return read_plain(single, command, CPI_WIRE_ONE);
+        if (command == COMMAND_EXISTS && reply->integer != 0 && reply->integer != 1) {
+            break; /* it was asked about one key */
+        }
+        return read_plain(single, command, reply->integer == 0 ? CPI_WIRE_ZERO : CPI_WIRE_ONE);
     case REDIS_REPLY_NIL:
         if (command == COMMAND_GET) {
             return (struct cpi_result){.answer = CPI_ANSWER_DONE, .kind = CPI_VALUE_NONE};
@@ -400,6 +412,7 @@ struct cpi_target *cpi_single_create(const struct cpi_target_options *options)
                                               .set = single_set,
                                               .del = single_del,
                                               .get = single_get,
+                                              .exists = single_exists,
                                               .flush = single_flush,
                                               .result = single_result,
                                               .fence = single_fence,
@@ -417,8 +430,10 @@ struct cpi_target *cpi_single_create(const struct cpi_target_options *options)
         return NULL;
     }
     single->target.ops = &ops;
-    single->redis = (struct cpi_redis){
-        .address = options->address, .role = options->role, .connect_timeout_ms = options->connect_timeout_ms};
+    single->redis = (struct cpi_redis){.address = options->address,
+                                       .role = options->role,
+                                       .stats = options->stats,
+                                       .connect_timeout_ms = options->connect_timeout_ms};
     cpi_wire_init(&single->redis.wire, options->cancel_fd, options->timeout_ms);
     return &single->target;
 }

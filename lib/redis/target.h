@@ -14,13 +14,14 @@
 #ifndef CPI_TARGET_H
 #define CPI_TARGET_H
 
+#include "base/stats.h"
 #include "model/key.h"
 #include "redis/keyspace.h"
 #include "redis/redis_address.h"
 
 enum cpi_answer {
     CPI_ANSWER_NONE,      /* the connection was lost before: whether the command was executed is unknown */
-    CPI_ANSWER_DONE,      /* acknowledged, or the value was read */
+    CPI_ANSWER_DONE,      /* acknowledged, or what was asked for was read */
     CPI_ANSWER_WAIT,      /* the server is busy, loading or full: try again later */
     CPI_ANSWER_RECONNECT, /* this is not, or no longer, the server to write to; the target is closed */
     CPI_ANSWER_REFUSED,   /* somebody has to change something */
@@ -38,6 +39,7 @@ struct cpi_result {
     enum cpi_value kind; /* of a get that is DONE, like the two below */
     const char *bytes;   /* of a string */
     size_t length;
+    bool exists; /* of an exists that is DONE: there is such a key, of whatever type */
 };
 
 struct cpi_target_ops;
@@ -48,8 +50,9 @@ struct cpi_target {
 
 struct cpi_target_options {
     const struct cpi_redis_address *address;
-    const char *role; /* names its connections on the server: letters and dashes */
-    int cancel_fd;    /* readable: give up whatever is waited for */
+    const char *role;        /* names its connections on the server: letters and dashes */
+    struct cpi_stats *stats; /* where open connections are counted; NULL: nowhere */
+    int cancel_fd;           /* readable: give up whatever is waited for */
     int connect_timeout_ms;
     int timeout_ms; /* for the server to take and answer one round */
 };
@@ -67,6 +70,7 @@ struct cpi_target_ops {
                    size_t length, int64_t ttl_s, cp_error *err);
     cp_code (*del)(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err);
     cp_code (*get)(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err);
+    cp_code (*exists)(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err);
 
     /* Sends what has been appended. From here on the server has timeout_ms to answer all of it. */
     cp_code (*flush)(struct cpi_target *target, cp_error *err);

@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/pulse.h"
 #include "base/resolve.h"
 
 #include <errno.h>
@@ -118,8 +119,15 @@ static int64_t deadline_of(const struct cpi_wire *wire)
 static cp_code wait_for(struct cpi_wire *wire, short events, int64_t deadline_ms, cp_error *err)
 {
     struct pollfd fds[] = {{.fd = wire->fd, .events = events}, {.fd = wire->cancel_fd, .events = POLLIN}};
-    int left_ms = cpi_left_ms(deadline_ms);
-    int ready = poll(fds, 2, left_ms > 0 ? left_ms : 0);
+    int ready;
+    int left_ms;
+    cpi_pulse_waits(CP_WAIT_REDIS);
+    do {
+        left_ms = cpi_left_ms(deadline_ms);
+        ready = poll(fds, 2, cpi_pulse_slice(left_ms));
+        cpi_pulse_beat();
+    } while (ready == 0 && left_ms > 0);
+    cpi_pulse_waits(CP_WAIT_NONE);
     if (ready < 0 && errno != EINTR) {
         return fail(strerror(errno), err);
     }

@@ -1,6 +1,8 @@
 #include "resync/marker.h"
 
+#include "base/assert.h"
 #include "base/error.h"
+#include "base/pulse.h"
 #include "base/random.h"
 #include "lease/admission.h"
 
@@ -13,6 +15,7 @@ cp_code cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env, cp
 {
     *marker = (struct cpi_marker){.env = env};
     pthread_mutex_init(&marker->mutex, NULL);
+    cpi_pulse_init(&marker->pulse, "cp-marker");
     marker->target = cpi_env_target(env, "cachepusher-marker", env->stop->drain_fd);
     cpi_config_marker_key(env->config, marker->key);
     return marker->target != NULL ? CP_OK : cpi_error_memory(err);
@@ -20,8 +23,17 @@ cp_code cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env, cp
 
 void cpi_marker_fini(struct cpi_marker *marker)
 {
+    cpi_pulse_fini(&marker->pulse);
     cpi_target_destroy(marker->target);
     pthread_mutex_destroy(&marker->mutex);
+}
+
+/* Whoever has it may be waiting for Redis. */
+static void lock_marker(struct cpi_marker *marker)
+{
+    cpi_pulse_waits(CP_WAIT_THREAD);
+    pthread_mutex_lock(&marker->mutex);
+    cpi_pulse_waits(CP_WAIT_NONE);
 }
 
 static bool marker_is_admitted(struct cpi_marker *marker, struct cpi_pg *pg, cp_error *err)
@@ -30,16 +42,29 @@ static bool marker_is_admitted(struct cpi_marker *marker, struct cpi_pg *pg, cp_
            cpi_lease_admit(marker->env->lease, pg, marker->target, err) == CP_OK;
 }
 
+static void end_outage(struct cpi_marker *marker)
+{
+    cpi_outage_end(&marker->outage, &marker->env->log, marker->env->redis_host, "marker: Redis answers again");
+}
+
 /* True: a failure that time may cure. Each kind is said once. */
 static bool should_retry(struct cpi_marker *marker, const cp_error *err)
 {
-    bool *said = err->retriable ? &marker->away : &marker->refused;
-    if (!*said && cpi_stop_phase(marker->env->stop) == CPI_RUNNING) {
-        cpi_log(&marker->env->log, CP_LOG_WARN,
-                err->retriable ? "marker: %s; trying again"
-                               : "marker: %s; doing without, so that FLUSHALL or evictions go unnoticed",
-                err->message);
-        *said = true;
+    if (cpi_stop_phase(marker->env->stop) != CPI_RUNNING) {
+        return err->retriable;
+    }
+    const struct cpi_log_about about = {.host = cpi_env_host(marker->env, err->code)};
+    if (err->retriable) {
+        cpi_log_about(&marker->env->log, cpi_outage_note(&marker->outage) ? CP_LOG_WARN : CP_LOG_DEBUG, &about,
+                      "marker: %s; trying again", err->message);
+    } else if (!marker->refused) {
+        cpi_log_about(&marker->env->log, CP_LOG_WARN, &about,
+                      "marker: %s; doing without, so that FLUSHALL or evictions go unnoticed", err->message);
+        marker->refused = true;
+    }
+    if (err->retriable) { /* without one it does well enough to be well */
+        cpi_stats_add_error(marker->env->stats, err);
+        cpi_pulse_fails(err);
     }
     return err->retriable;
 }
@@ -119,8 +144,9 @@ static bool plant_or_do_without(struct cpi_marker *marker, struct cpi_pg *pg, bo
     if (!done && should_retry(marker, &err)) {
         return false;
     }
+    cpi_pulse_succeeds();
     marker->planted = true;
-    marker->away = false;
+    end_outage(marker);
     marker->refused = marker->refused && !done;
     data_may_differ(marker, false);
     return true;
@@ -128,7 +154,7 @@ static bool plant_or_do_without(struct cpi_marker *marker, struct cpi_pg *pg, bo
 
 bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost)
 {
-    pthread_mutex_lock(&marker->mutex);
+    lock_marker(marker);
     bool planted = plant_or_do_without(marker, pg, lost);
     pthread_mutex_unlock(&marker->mutex);
     return planted;
@@ -154,6 +180,7 @@ static bool is_admitted_again(struct cpi_marker *marker, cp_error *err)
 static bool look(struct cpi_marker *marker, bool *changed, cp_error *err)
 {
     bool same = true;
+    CPI_ASSERT(!marker->has_ended);
     if (cpi_target_ensure_open(marker->target, err) != CP_OK ||
         marker->target->ops->check_primary(marker->target, err) != CP_OK) {
         return false;
@@ -169,8 +196,9 @@ static bool has_changed(struct cpi_marker *marker)
     cp_error err = {0};
     bool changed = false;
     if (look(marker, &changed, &err)) {
-        marker->away = false;
+        end_outage(marker);
         marker->refused = false;
+        cpi_pulse_succeeds();
     } else if (should_retry(marker, &err)) {
         return changed;
     }
@@ -183,17 +211,35 @@ static bool is_ours_to_look_at(struct cpi_marker *marker)
     return marker->planted && cpi_lease_is_held(marker->env->lease);
 }
 
+cp_code cpi_marker_look(struct cpi_marker *marker, bool *same, cp_error *err)
+{
+    bool changed = false;
+    lock_marker(marker);
+    bool is_ours = is_ours_to_look_at(marker);
+    bool looked = is_ours && look(marker, &changed, err);
+    changed = is_ours && (data_may_differ(marker, false) || changed);
+    pthread_mutex_unlock(&marker->mutex);
+    if (changed) {
+        cpi_requests_resync(marker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
+    }
+    *same = looked && !changed;
+    return !is_ours || looked ? CP_OK : err->code;
+}
+
 static void *run_marker(void *context)
 {
     struct cpi_marker *marker = context;
+    cpi_pulse_adopt(&marker->pulse);
+    cpi_pulse_does("looking at the marker");
     while (cpi_stop_sleep(marker->env->stop, LOOK_EVERY_MS)) {
-        pthread_mutex_lock(&marker->mutex);
+        lock_marker(marker);
         bool changed = is_ours_to_look_at(marker) && has_changed(marker);
         pthread_mutex_unlock(&marker->mutex);
         if (changed) {
             cpi_requests_resync(marker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
         }
     }
+    cpi_pulse_adopt(NULL);
     return NULL;
 }
 
@@ -205,5 +251,8 @@ cp_code cpi_marker_start(struct cpi_marker *marker, cp_error *err)
 void cpi_marker_join(struct cpi_marker *marker)
 {
     cpi_thread_join(&marker->thread);
+    lock_marker(marker);
+    marker->has_ended = true;
     marker->target->ops->close(marker->target);
+    pthread_mutex_unlock(&marker->mutex);
 }

@@ -23,6 +23,7 @@
 #define CPI_MARKER_H
 
 #include "env.h"
+#include "base/pulse.h"
 #include "base/thread.h"
 
 #include <pthread.h>
@@ -30,6 +31,7 @@
 struct cpi_marker {
     const struct cpi_env *env;
     struct cpi_thread thread;
+    struct cpi_pulse pulse;
 
     /* Over all below, the connection included: held while Redis is asked, so that planting and looking never meet. */
     pthread_mutex_t mutex;
@@ -38,8 +40,9 @@ struct cpi_marker {
     int64_t known;      /* the number as we know it; 0: none of ours */
     int64_t unanswered; /* increments since that were sent and not answered */
     bool planted;       /* at least once */
-    bool away;          /* that Redis is away has been logged */
-    bool refused;       /* that Redis does not let us has been logged */
+    struct cpi_outage outage;
+    bool refused;   /* that Redis does not let us has been logged */
+    bool has_ended; /* join() has closed the connection for good */
 };
 
 cp_code cpi_marker_init(struct cpi_marker *marker, const struct cpi_env *env, cp_error *err);
@@ -48,13 +51,17 @@ void cpi_marker_fini(struct cpi_marker *marker);
 /* The thread that looks: once a second, as soon as one is planted. */
 cp_code cpi_marker_start(struct cpi_marker *marker, cp_error *err);
 
-/* Once the resync thread has ended: returns when this one has, too, which draining brings about, and closes the
- * connection. */
+/* Once the threads have ended that plant it or look at it, those of the resync and of checkpoints: returns when this
+ * one has, too, which draining brings about, and closes the connection. */
 void cpi_marker_join(struct cpi_marker *marker);
 
 /* The resync thread. Plants one unless there is one; pg is open, and asked whether we may write. False: Redis is away,
  * try again. Where Redis refuses for good (an ACL), does with the run_id alone, and says so once. *lost: data may have
  * been lost since the last look, and no resync has been asked for. */
 bool cpi_marker_plant(struct cpi_marker *marker, struct cpi_pg *pg, bool *lost);
+
+/* Any thread: looks now. *same: Redis has lost nothing since it was planted; else a resync has been requested, or none
+ * is planted. Fails where it could not be looked at. */
+cp_code cpi_marker_look(struct cpi_marker *marker, bool *same, cp_error *err);
 
 #endif

@@ -3,10 +3,10 @@
 #include "base/clock.h"
 #include "base/error.h"
 #include "resync/marker.h"
+#include "resync/ready.h"
 #include "resync/resync_steps.h"
 #include "base/thread.h"
 
-#include <errno.h>
 #include <stdlib.h>
 
 enum {
@@ -21,11 +21,13 @@ enum {
 struct cpi_resync {
     const struct cpi_env *env;
     struct cpi_thread thread;
+    struct cpi_pulse pulse;
     struct cpi_marker *marker;
 
     /* Of the thread: the run under way. */
     struct cpi_steps steps;
     bool *running;   /* by entity: to be listed and swept */
+    bool resuming;   /* nothing has been missed, and what is announced is caught up with */
     bool touching;   /* every entity's warm-up procedure is called, and all are swept */
     bool *failed;    /* by entity: failed in this run; repeated at retry_at_ms */
     bool *announced; /* by entity: a "*" was heard, so that many deletions are meant; until a run went through */
@@ -37,28 +39,10 @@ struct cpi_resync {
     uint64_t settled_before;
     unsigned taken; /* causes of runs since the last completed one */
 
-    /* What waiters wait for. */
-    pthread_mutex_t mutex;
-    pthread_cond_t became_ready;
-    bool ready; /* only written by the thread, which may therefore read it without the mutex */
+    struct cpi_ready ready;
 };
 
 /* ---- requests ---- */
-
-const char *cp_cause_name(cp_cause cause)
-{
-    static const char *const names[CP_CAUSES] = {"start",
-                                                 "listener connected again",
-                                                 "truncate",
-                                                 "overflow",
-                                                 "Redis has lost data",
-                                                 "request",
-                                                 "again what failed",
-                                                 "unreadable notification",
-
-                                                 "functions or tables have changed"};
-    return cause >= 0 && cause < CP_CAUSES ? names[cause] : "unknown";
-}
 
 static bool is_writer(struct cpi_resync *resync)
 {
@@ -86,6 +70,7 @@ static unsigned take_requests(struct cpi_resync *resync)
     for (uint32_t e = 0; e < resync->env->config->entity_count && is_warmup && warmup == CPI_WARMUP_SCAN; e++) {
         resync->running[e] = true;
     }
+    resync->resuming = (causes & 1u << CP_CAUSE_RESUME) != 0;
     resync->touching = is_warmup && warmup == CPI_WARMUP_TOUCH;
     resync->taken |= causes;
     resync->any_failed = false;
@@ -104,12 +89,14 @@ static uint64_t settled_so_far(const struct cpi_resync *resync)
 static void report_progress(void *context)
 {
     struct cpi_resync *resync = context;
+    cpi_pulse_adopt(&resync->pulse);
     int64_t now_ms = cpi_now_ms();
     if (now_ms - resync->reported_ms >= REPORT_EVERY_MS) {
         resync->reported_ms = now_ms;
-        cpi_log(&resync->env->log, CP_LOG_INFO, "resync: %llu of about %llu documents settled",
-                (unsigned long long)settled_so_far(resync),
-                (unsigned long long)cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE));
+        uint64_t estimate = cpi_stats_get(resync->env->stats, CPI_STAT_RESYNC_ESTIMATE);
+        cpi_log_about(&resync->env->log, CP_LOG_INFO, &(struct cpi_log_about){.count = settled_so_far(resync)},
+                      "resync: %llu of about %llu document%s settled", (unsigned long long)settled_so_far(resync),
+                      (unsigned long long)estimate, cpi_plural(estimate));
     }
 }
 
@@ -134,8 +121,22 @@ static bool note_step(struct cpi_resync *resync, uint32_t entity, enum cpi_step 
     return step != CPI_STEP_STOPPING;
 }
 
+/* Waits until everything that is announced by now has settled. A request may mean that announcements were lost, and the
+ * barrier with them. False: stopping. */
+static bool catch_up(struct cpi_resync *resync)
+{
+    int64_t barrier = cpi_steps_announce_barrier(&resync->steps);
+    for (int look_ms = CPI_LOOK_FIRST_MS;
+         !cpi_steps_announced_settled(&resync->steps, barrier) && !cpi_requests_has_any(resync->env->requests);) {
+        if (!cpi_steps_wait(&resync->steps, &look_ms)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* Makes the triggers announce every document and waits until these have settled. If an entity's procedure fails, the
- * entity is listed instead. False: stopping. */
+ * entity is listed instead, and everything is where announcements may have been lost. False: stopping. */
 static bool touch(struct cpi_resync *resync)
 {
     for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
@@ -145,13 +146,8 @@ static bool touch(struct cpi_resync *resync)
         }
         resync->running[e] = resync->running[e] || step == CPI_STEP_FAILED;
     }
-    int64_t barrier = cpi_steps_announce_barrier(&resync->steps);
-    /* A request may mean that announcements were lost, and the barrier with them. Then everything is listed instead. */
-    for (int look_ms = CPI_LOOK_FIRST_MS;
-         !cpi_steps_announced_settled(&resync->steps, barrier) && !cpi_requests_has_any(resync->env->requests);) {
-        if (!cpi_steps_wait(&resync->steps, &look_ms)) {
-            return false;
-        }
+    if (!catch_up(resync)) {
+        return false;
     }
     for (uint32_t e = 0; e < resync->env->config->entity_count && cpi_requests_has_any(resync->env->requests); e++) {
         resync->running[e] = true;
@@ -176,6 +172,7 @@ static bool plant_marker(struct cpi_resync *resync)
     if (lost) { /* of all entities, but this run may be for one only */
         cpi_requests_resync(resync->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_REDIS);
     }
+    cpi_requests_note_marker(resync->env->requests);
     return true;
 }
 
@@ -185,11 +182,9 @@ static bool go_through(struct cpi_resync *resync, uint32_t entity)
     if (!list && !resync->touching) {
         return true;
     }
-    resync->steps.share.confirmed = resync->announced[entity];
-    bool going_on = note_step(resync, entity, cpi_steps_sweep(&resync->steps, entity, list)) &&
-                    (!list || note_step(resync, entity, cpi_steps_list(&resync->steps, entity)));
-    resync->announced[entity] = resync->announced[entity] && (!going_on || resync->failed[entity]);
-    return going_on;
+    cpi_allowance_begin(resync->env->allowance, entity, resync->announced[entity]);
+    return note_step(resync, entity, cpi_steps_sweep(&resync->steps, entity, list)) &&
+           (!list || note_step(resync, entity, cpi_steps_list(&resync->steps, entity)));
 }
 
 static bool go_through_all(struct cpi_resync *resync)
@@ -207,12 +202,28 @@ static bool go_through_all(struct cpi_resync *resync)
     return true;
 }
 
+/* When everything has settled. What the workers have withheld is a failure, and a "*" counts once it has been done. */
+static void end_entities(struct cpi_resync *resync)
+{
+    for (uint32_t e = 0; e < resync->env->config->entity_count; e++) {
+        bool went_through = (resync->running[e] || resync->touching) && !resync->failed[e];
+        if (went_through) {
+            bool all_gone = cpi_share_ends(resync->env, e);
+            note_step(resync, e, all_gone ? CPI_STEP_DONE : CPI_STEP_FAILED);
+            resync->announced[e] = resync->announced[e] && !all_gone;
+            if (all_gone) {
+                cpi_requests_note_filled(resync->env->requests, e);
+            }
+        }
+    }
+}
+
 /* A document read before the listener listened (again) has to reach Redis before the sweep looks there: its row may
  * have been deleted since, without an announcement. So the workers finish their batches first. */
 static bool run_steps(struct cpi_resync *resync)
 {
     return plant_marker(resync) && cpi_steps_quiesce(&resync->steps) == CPI_STEP_DONE &&
-           (!resync->touching || touch(resync)) && go_through_all(resync) &&
+           (!resync->resuming || catch_up(resync)) && (!resync->touching || touch(resync)) && go_through_all(resync) &&
            cpi_steps_settle(&resync->steps) == CPI_STEP_DONE;
 }
 
@@ -221,22 +232,28 @@ static void report_ready(struct cpi_resync *resync)
     double seconds = (double)(cpi_now_ms() - resync->began_ms) / 1000.0;
     uint64_t settled = settled_so_far(resync);
     uint64_t failing = cpi_stats_get(resync->env->stats, CPI_STAT_FAILING);
-    cpi_log(&resync->env->log, CP_LOG_INFO, "%s: %llu documents in %.1f s (%.0f/s)",
-            resync->ready ? "resync done" : "ready", (unsigned long long)settled, seconds,
-            seconds > 0 ? (double)settled / seconds : (double)settled);
+    bool only_resumed = resync->taken == 1u << CP_CAUSE_RESUME;
+    const char *what = only_resumed ? "resumed" : cpi_ready_is(&resync->ready) ? "resync done" : "ready";
+    cpi_log_about(&resync->env->log, CP_LOG_INFO,
+                  &(struct cpi_log_about){.duration_ms = cpi_now_ms() - resync->began_ms + 1, .count = settled},
+                  "%s: %llu document%s in %.1f s (%.0f/s)", what, (unsigned long long)settled, cpi_plural(settled),
+                  seconds, seconds > 0 ? (double)settled / seconds : (double)settled);
     if (failing > 0) {
-        cpi_log(&resync->env->log, CP_LOG_WARN, "%llu documents fail and are being retried",
-                (unsigned long long)failing);
+        cpi_log_about(&resync->env->log, CP_LOG_WARN, &(struct cpi_log_about){.count = failing},
+                      "%llu document%s being retried", (unsigned long long)failing,
+                      failing == 1 ? " fails and is" : "s fail and are");
     }
-    cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, 1);
+    cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, only_resumed ? 0 : 1);
+    cpi_histogram_add(&resync->env->stats->histograms[CPI_HISTOGRAM_RESYNC], 1000 * (cpi_now_ms() - resync->began_ms));
 
     resync->taken = 0;
-    pthread_mutex_lock(&resync->mutex);
     /* If an id of this run was dropped because memory ran out, only the next run makes ready. */
-    resync->ready = resync->ready || !cpi_requests_has(resync->env->requests, CP_CAUSE_OVERFLOW);
-    cpi_stats_set(resync->env->stats, CPI_STAT_READY, resync->ready);
-    pthread_cond_broadcast(&resync->became_ready);
-    pthread_mutex_unlock(&resync->mutex);
+    bool is_next_run_needed = only_resumed ? cpi_requests_has_any(resync->env->requests)
+                                           : cpi_requests_has(resync->env->requests, CP_CAUSE_OVERFLOW);
+    if (!is_next_run_needed) {
+        cpi_stats_set(resync->env->stats, CPI_STAT_READY, 1);
+        cpi_ready_set(&resync->ready);
+    }
 }
 
 /* What failed is repeated after a while; until then the syncer is not ready. */
@@ -270,7 +287,7 @@ static void note_causes(struct cpi_resync *resync, unsigned causes)
 {
     for (int cause = 0; cause < CP_CAUSES; cause++) {
         if ((causes & (1u << cause)) != 0) {
-            cpi_stats_add(resync->env->stats, (enum cpi_stat)(CPI_STAT_CAUSE + cause), 1);
+            cpi_stats_add_cause(resync->env->stats, (cp_cause)cause);
             cpi_log(&resync->env->log, CP_LOG_INFO, "resync: %s", cp_cause_name((cp_cause)cause));
         }
     }
@@ -278,6 +295,7 @@ static void note_causes(struct cpi_resync *resync, unsigned causes)
 
 static void run_once(struct cpi_resync *resync)
 {
+    cpi_pulse_does("reading everything again");
     note_causes(resync, take_requests(resync));
     resync->began_ms = cpi_now_ms();
     resync->reported_ms = resync->began_ms;
@@ -285,16 +303,19 @@ static void run_once(struct cpi_resync *resync)
     resync->settled_before = settled_so_far(resync);
 
     estimate_all(resync);
-    if (run_steps(resync)) {
+    bool done = run_steps(resync);
+    if (done) {
+        end_entities(resync);
         if (resync->any_failed) {
             schedule_retry(resync);
         } else {
+            cpi_pulse_succeeds();
             cpi_backoff_reset(&resync->backoff);
             report_ready(resync);
         }
     }
     cpi_steps_close(&resync->steps); /* until the next run, which may be weeks away */
-    cpi_requests_end_run(resync->env->requests);
+    cpi_requests_end_run(resync->env->requests, !done || resync->any_failed);
 }
 
 static bool is_stopping(const struct cpi_resync *resync)
@@ -318,6 +339,7 @@ static void *run_resync(void *context)
         }
         cpi_bell_disarm(bell);
     }
+    cpi_pulse_adopt(NULL);
     return NULL;
 }
 
@@ -330,13 +352,8 @@ struct cpi_resync *cpi_resync_create(const struct cpi_env *env, struct cpi_marke
         cpi_error_memory(err);
         return NULL;
     }
-    pthread_condattr_t monotonic;
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&resync->became_ready, &monotonic);
-    pthread_condattr_destroy(&monotonic);
-    pthread_mutex_init(&resync->mutex, NULL);
-
+    cpi_ready_init(&resync->ready);
+    cpi_pulse_init(&resync->pulse, "cp-resync");
     resync->env = env;
     resync->marker = marker;
     resync->running = calloc(env->config->entity_count, sizeof *resync->running);
@@ -362,25 +379,13 @@ cp_code cpi_resync_start(struct cpi_resync *resync, cp_error *err)
 
 bool cpi_resync_wait_ready(struct cpi_resync *resync, int timeout_ms)
 {
-    int64_t until_ms = cpi_now_ms() + timeout_ms;
-    struct timespec until = {.tv_sec = until_ms / 1000, .tv_nsec = until_ms % 1000 * 1000000};
-    pthread_mutex_lock(&resync->mutex);
-    int waited = 0;
-    while (!resync->ready && !is_stopping(resync) && waited != ETIMEDOUT) {
-        waited = timeout_ms < 0 ? pthread_cond_wait(&resync->became_ready, &resync->mutex)
-                                : pthread_cond_timedwait(&resync->became_ready, &resync->mutex, &until);
-    }
-    bool ready = resync->ready;
-    pthread_mutex_unlock(&resync->mutex);
-    return ready;
+    return cpi_ready_wait(&resync->ready, resync->env->stop, timeout_ms);
 }
 
 void cpi_resync_wake(struct cpi_resync *resync)
 {
     cpi_bell_ring(&resync->env->requests->resync_bell);
-    pthread_mutex_lock(&resync->mutex);
-    pthread_cond_broadcast(&resync->became_ready);
-    pthread_mutex_unlock(&resync->mutex);
+    cpi_ready_wake(&resync->ready);
 }
 
 void cpi_resync_join(struct cpi_resync *resync)
@@ -404,9 +409,14 @@ bool cpi_resync_owes_events(const struct cpi_resync *resync)
     return (owed_causes(resync) & received) != 0;
 }
 
-bool cpi_resync_is_cut_short(const struct cpi_resync *resync)
+bool cpi_resync_is_cut_short(struct cpi_resync *resync)
 {
-    return resync->ready && (owed_causes(resync) & ~(1u << CP_CAUSE_START)) != 0;
+    return cpi_ready_is(&resync->ready) && (owed_causes(resync) & ~(1u << CP_CAUSE_START)) != 0;
+}
+
+struct cpi_pulse *cpi_resync_pulse(struct cpi_resync *resync)
+{
+    return &resync->pulse;
 }
 
 void cpi_resync_destroy(struct cpi_resync *resync)
@@ -414,9 +424,9 @@ void cpi_resync_destroy(struct cpi_resync *resync)
     if (resync == NULL) {
         return;
     }
+    cpi_pulse_fini(&resync->pulse);
     cpi_steps_fini(&resync->steps);
-    pthread_cond_destroy(&resync->became_ready);
-    pthread_mutex_destroy(&resync->mutex);
+    cpi_ready_fini(&resync->ready);
     free(resync->running);
     free(resync->failed);
     free(resync->announced);

@@ -10,6 +10,7 @@
 #ifndef CPI_RESYNC_H
 #define CPI_RESYNC_H
 
+#include "base/pulse.h"
 #include "env.h"
 #include "resync/marker.h"
 
@@ -33,8 +34,11 @@ void cpi_resync_join(struct cpi_resync *resync);
 bool cpi_resync_owes_events(const struct cpi_resync *resync);
 
 /* After the threads have ended: whether any resync but the first has not been completed. */
-bool cpi_resync_is_cut_short(const struct cpi_resync *resync);
+bool cpi_resync_is_cut_short(struct cpi_resync *resync);
 
 void cpi_resync_destroy(struct cpi_resync *resync);
+
+/* Of its thread, between create and destroy; any thread may look at it. */
+struct cpi_pulse *cpi_resync_pulse(struct cpi_resync *resync);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/assert.h"
 #include "base/error.h"
+#include "base/pulse.h"
 #include "postgres/listing.h"
 
 #include <stdio.h>
@@ -31,8 +32,11 @@ static bool steps_wait_before_retry(struct cpi_steps *steps, const cp_error *why
     if (cpi_stop_phase(steps->env->stop) != CPI_RUNNING) {
         return false;
     }
-    cpi_log(&steps->env->log, steps->backoff.last_ms == 0 ? CP_LOG_WARN : CP_LOG_DEBUG, "resync: %s; trying again",
-            why->message);
+    cpi_log_about(&steps->env->log, steps->backoff.last_ms == 0 ? CP_LOG_WARN : CP_LOG_DEBUG,
+                  &(struct cpi_log_about){.host = cpi_env_host(steps->env, why->code)}, "resync: %s; trying again",
+                  why->message);
+    cpi_stats_add_error(steps->env->stats, why);
+    cpi_pulse_fails(why);
     return cpi_stop_sleep(steps->env->stop, cpi_backoff_next(&steps->backoff)) &&
            cpi_lease_state(steps->env->lease) != CPI_LEASE_TAKEN;
 }
@@ -42,8 +46,11 @@ static enum cpi_step after_failure(struct cpi_steps *steps, const struct cpi_ent
                                    const cp_error *why)
 {
     if (!why->retriable && cpi_stop_phase(steps->env->stop) == CPI_RUNNING) {
-        cpi_log_limited(&steps->env->log, &steps->failing, CP_LOG_WARN, "%s: %s: %s; will be retried", entity->name,
-                        what, why->message);
+        cpi_stats_add_error(steps->env->stats, why);
+        cpi_pulse_fails(why);
+        cpi_log_repeated(&steps->env->log, CPI_REPEAT_STEP, why->message, CP_LOG_WARN,
+                         &(struct cpi_log_about){.entity = entity->name, .host = cpi_env_host(steps->env, why->code)},
+                         "%s: %s: %s; will be retried", entity->name, what, why->message);
         return CPI_STEP_FAILED;
     }
     return steps_wait_before_retry(steps, why) ? CPI_STEP_DONE : CPI_STEP_STOPPING;
@@ -216,12 +223,9 @@ static enum cpi_step push_orphans(struct cpi_steps *steps, uint32_t index)
 enum cpi_step cpi_steps_list(struct cpi_steps *steps, uint32_t index)
 {
     enum cpi_step step = list_ids(steps, index);
-    steps->share.found += steps->orphans.count;
     steps->share.unlisted += cpi_orphans_left(&steps->orphans);
     if (step == CPI_STEP_DONE) {
-        step = cpi_share_allows(&steps->share, steps->env, &steps->env->config->entities[index])
-                   ? push_orphans(steps, index)
-                   : CPI_STEP_FAILED;
+        step = cpi_share_allows(&steps->share, steps->env, index) ? push_orphans(steps, index) : CPI_STEP_FAILED;
     }
     cpi_orphans_clear(&steps->orphans, CPI_ID_INTEGER);
     return step;
@@ -242,7 +246,7 @@ static bool stage_missing(struct cpi_steps *steps, uint32_t index, cp_error *err
     if (staged) {
         steps->share.found += steps->probe.count;
         steps->share.unlisted += (uint64_t)cpi_rows_count(missing);
-        staged = cpi_share_allows(&steps->share, steps->env, entity);
+        staged = cpi_share_allows(&steps->share, steps->env, index);
         if (!staged) {
             cpi_error(err, CP_ERR_POSTGRES, false, "too few of its keys are listed");
         }
@@ -293,7 +297,7 @@ static bool sweep_slice(struct cpi_steps *steps, uint32_t index, bool will_list,
 static bool sweep_once(struct cpi_steps *steps, uint32_t index, bool will_list, cp_error *err)
 {
     const struct cpi_entity *entity = &steps->env->config->entities[index];
-    steps->share = (struct cpi_share){.confirmed = steps->share.confirmed};
+    steps->share = (struct cpi_share){0};
     cpi_orphans_clear(&steps->orphans, entity->id_type);
     cpi_scan_begin_entity(&steps->scan, CPI_FROM_REDIS, index);
     if (!cpi_id_array_clear(&steps->probe, entity->id_type)) {
@@ -310,6 +314,8 @@ static bool sweep_once(struct cpi_steps *steps, uint32_t index, bool will_list, 
         cpi_error_memory(err);
         fine = false;
     }
+    steps->share.found += steps->orphans.count;
+    cpi_allowance_found(steps->env->allowance, index, steps->share.found); /* before any listed id is read again */
     return fine;
 }
 
@@ -327,9 +333,12 @@ enum cpi_step cpi_steps_sweep(struct cpi_steps *steps, uint32_t index, bool will
     cpi_backoff_reset(&steps->backoff);
     steps->scan.target->ops->close(steps->scan.target); /* listing may take longer than an idle path stays open */
     if (steps->scan.unmanaged > 0) {
-        cpi_log(&steps->env->log, CP_LOG_WARN,
-                "%s: %llu keys under \"%s\" are not documents of this entity and are left alone", entity->name,
-                (unsigned long long)steps->scan.unmanaged, entity->key.before);
+        cpi_log_about(&steps->env->log, CP_LOG_WARN,
+                      &(struct cpi_log_about){.entity = entity->name, .count = steps->scan.unmanaged},
+                      "%s: %llu key%s under \"%s\" %s left alone", entity->name,
+                      (unsigned long long)steps->scan.unmanaged, cpi_plural(steps->scan.unmanaged), entity->key.before,
+                      steps->scan.unmanaged == 1 ? "is no document of this entity and is"
+                                                 : "are not documents of this entity and are");
     }
     return CPI_STEP_DONE;
 }

@@ -30,9 +30,8 @@ struct cpi_steps {
     uint64_t generation;    /* of Postgres sessions, the same */
     struct cpi_backoff backoff;
     struct cpi_bulk_feed bulk_feed;
-    struct cpi_log_limit failing;
     struct cpi_orphans orphans; /* ids found in Redis and not listed yet */
-    struct cpi_share share;     /* of the entity under way; confirmed is set by the caller, the rest by the sweep */
+    struct cpi_share share;     /* of the entity under way */
     struct cpi_id_array probe;  /* ids found in Redis, to be looked up in Postgres */
 };
 

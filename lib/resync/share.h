@@ -1,11 +1,12 @@
 /*
- * The share of an entity's keys that a resync may have read again only because Postgres does not list them, which
- * deletes those without a document.
+ * What a resync says and does where more of an entity's keys would go than its allowance covers (allowance.h).
  *
  * A listing that comes back short without an error (another database behind an address, a search_path that finds
- * another table, a listing query that was changed) would empty the cache. So beyond max_delete_percent of the keys, and
- * some hundred of them, a resync stops and waits for a word: a "*" on one of the entity's channels, which TRUNCATE
- * sends by itself and an operator by pg_notify(). Deletions that are announced one by one do not pass here.
+ * another table, a listing query that was changed) would empty the cache. So where the keys that are not listed are too
+ * many a resync stops before any of them is read again. A fetch function that gives nothing for ids that are listed
+ * shows only when the workers have read them; they keep what goes beyond the allowance. Either way it waits for a word:
+ * a "*" on one of the entity's channels, which TRUNCATE sends by itself and an operator by hand. Deletions that
+ * are announced one by one do not pass here.
  *
  * Belongs to the resync thread.
  */
@@ -14,17 +15,15 @@
 
 #include "env.h"
 
-/* Fewer keys are deleted without asking: also the first of many, where a sweep has more keys than it may remember
- * (max_pending) and so decides page by page. */
-enum { CPI_SHARE_FREE = 200 };
-
 struct cpi_share {
-    bool confirmed;    /* somebody has given the word for this entity */
     uint64_t found;    /* keys of the entity in Redis, as far as they have been looked up */
     uint64_t unlisted; /* of these */
 };
 
-/* Whether the unlisted may be read again and deleted; said loudly if not. */
-bool cpi_share_allows(const struct cpi_share *share, const struct cpi_env *env, const struct cpi_entity *entity);
+/* Whether the unlisted may be read again and deleted; said loudly if not. Tells the allowance how many were found. */
+bool cpi_share_allows(const struct cpi_share *share, const struct cpi_env *env, uint32_t index);
+
+/* Once a run that has gone through the entity has settled. False: keys without a document were kept; said loudly. */
+bool cpi_share_ends(const struct cpi_env *env, uint32_t index);
 
 #endif

@@ -115,9 +115,10 @@ static void refuse(struct cpi_scan *scan, const struct cpi_entity *entity, const
     char digits[CPI_ID_NUMBER_BYTES];
     const char *text = cpi_id_is_text(entity->id_type) ? id.text : cpi_id_text(CPI_ID_BIGINT, &id, digits);
     cpi_stats_add(scan->env->stats, CPI_STAT_UNREADABLE, 1);
-    cpi_log_limited(&scan->env->log, &scan->refusing, CP_LOG_WARN,
-                    "%s: the listing names \"%.*s\", which is not a valid %s id; left out", entity->name,
-                    cpi_shown(text), text, cpi_id_type_name(entity->id_type));
+    cpi_log_repeated(&scan->env->log, CPI_REPEAT_LISTING, NULL, CP_LOG_WARN,
+                     &(struct cpi_log_about){.entity = entity->name},
+                     "%s: the listing names \"%.*s\", which is not a valid %s id; left out", entity->name,
+                     cpi_shown(text), text, cpi_id_type_name(entity->id_type));
 }
 
 static cp_code next_listed(struct cpi_scan *scan, const struct cpi_entity *entity, uint32_t limit,

@@ -24,7 +24,6 @@ struct cpi_scan {
     struct cpi_rows *page; /* under way; NULL: none */
     int row;               /* the next of it */
     int last;              /* of it, behind which the next page begins; -1: it is the last page */
-    struct cpi_log_limit refusing;
 
     struct cpi_target *target;
     struct cpi_cursor cursor; /* without a pattern: not begun */

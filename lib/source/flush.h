@@ -1,4 +1,5 @@
-/* Deleting every key under each entity's prefix, because somebody asked for it (`flush`). */
+/* What has to go from Redis before anything is read: every key under each entity's prefix where somebody asked for it
+ * (`flush`), and otherwise a checkpoint of another configuration, where we write none of our own. */
 #ifndef CPI_FLUSH_H
 #define CPI_FLUSH_H
 

@@ -78,8 +78,8 @@ bool cpi_heartbeat_beat(struct cpi_heartbeat *heartbeat, struct cpi_pg *pg, cp_e
     }
     int64_t now_ms = cpi_now_ms();
     if (now_ms - heartbeat->heard_at_ms >= CPI_HEARTBEAT_TIMEOUT_MS && is_held_up(pg)) {
-        cpi_log_limited(&heartbeat->env->log, &heartbeat->held_up, CP_LOG_WARN,
-                        "listener: notifications are held up in Postgres, by a commit that waits");
+        cpi_log_repeated(&heartbeat->env->log, CPI_REPEAT_HELD_UP, NULL, CP_LOG_WARN, NULL,
+                         "listener: notifications are held up in Postgres, by a commit that waits");
         heartbeat->heard_at_ms = now_ms;
     }
     if (now_ms - heartbeat->heard_at_ms >= CPI_HEARTBEAT_TIMEOUT_MS) {

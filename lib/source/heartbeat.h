@@ -10,15 +10,14 @@
 #include "env.h"
 #include "postgres/pg.h"
 
-enum { CPI_HEARTBEAT_INTERVAL_MS = 3000, CPI_HEARTBEAT_TIMEOUT_MS = 8000 };
+enum { CPI_HEARTBEAT_INTERVAL_MS = 2000, CPI_HEARTBEAT_TIMEOUT_MS = 8000 };
 
 _Static_assert(2 * CPI_HEARTBEAT_INTERVAL_MS < CPI_HEARTBEAT_TIMEOUT_MS, "one heartbeat may be late");
 
 struct cpi_heartbeat {
     const struct cpi_env *env;
-    int64_t heard_at_ms;          /* the last notification */
-    int64_t beat_at_ms;           /* when the next is to be sent */
-    struct cpi_log_limit held_up; /* notifications */
+    int64_t heard_at_ms; /* the last notification */
+    int64_t beat_at_ms;  /* when the next is to be sent */
 };
 
 /* The connection has just been made. */

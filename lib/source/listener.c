@@ -3,11 +3,14 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/pulse.h"
 #include "base/thread.h"
 #include "queue/live_feed.h"
 #include "source/asking.h"
+#include "source/confirming.h"
 #include "source/flush.h"
 #include "source/relay.h"
+#include "source/routing.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -24,6 +27,7 @@ struct cpi_listener {
     const struct cpi_env *env;
     struct cpi_inbox *inbox;
     struct cpi_thread thread;
+    struct cpi_pulse pulse;
     struct cpi_source *source;
 
     /* All below belongs to the thread. */
@@ -33,16 +37,14 @@ struct cpi_listener {
     struct cpi_relay relay;
     struct cpi_backoff backoff;
     int64_t retry_at_ms;
-    uint64_t term;                               /* of the lease, when the source was opened */
-    int64_t barrier;                             /* handed to the live feed and not yet confirmed; 0: none */
-    bool has_backlog;                            /* the live feed holds something, perhaps: its next flush tells */
-    bool is_listening;                           /* the source is open */
-    bool has_listened;                           /* once at least */
-    bool has_flushed;                            /* or need not */
-    bool away;                                   /* an outage has been logged */
+    uint64_t term; /* of the lease, when the source was opened */
+    struct cpi_confirming confirming;
+    bool has_backlog;  /* the live feed holds something, perhaps: its next flush tells */
+    bool is_listening; /* the source is open */
+    bool has_listened; /* once at least */
+    bool has_flushed;  /* if that is configured, and made sure of what is left */
+    struct cpi_outage outage;
     char why[sizeof((cp_error *)NULL)->message]; /* its reason, as last logged; another one is logged, too */
-    struct cpi_log_limit losing;
-    struct cpi_log_limit overflowing;
     struct cpi_asking asking;
 };
 
@@ -55,25 +57,8 @@ static void ask_for_resync(struct cpi_listener *listener, uint32_t entity, cp_ca
 
 static void route(struct cpi_listener *listener, struct cpi_events *events)
 {
-    if (events->count == 0) {
-        return;
-    }
-    cpi_stats_add(listener->env->stats, CPI_STAT_EVENTS, (int64_t)events->count);
-    enum cpi_fed fed = cpi_live_feed_put(listener->live_feed, events);
-    if (fed == CPI_FED_LESS) {
-        cpi_stats_add(listener->env->stats, CPI_STAT_OVERFLOWS, 1);
-        cpi_log_limited(
-            &listener->env->log, &listener->overflowing, CP_LOG_WARN,
-            "max_pending exceeded: dropping ids that one session announces by the thousand; a resync follows");
-        for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
-            cpi_asking_note(&listener->asking, e, CPI_ASKED_CROWDED);
-        }
-    } else if (fed == CPI_FED_LOST) {
-        cpi_log_limited(&listener->env->log, &listener->overflowing, CP_LOG_WARN,
-                        "max_pending exceeded: dropping queued ids, requesting a resync");
-        ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
-    }
-    listener->has_backlog = true;
+    listener->has_backlog =
+        cpi_route(listener->env, listener->live_feed, &listener->asking, events) || listener->has_backlog;
 }
 
 static void note_lost(struct cpi_listener *listener, uint32_t entity)
@@ -108,24 +93,20 @@ static void take_arrivals(struct cpi_listener *listener)
     cpi_asking_request(&listener->asking, false);
     if (arrivals->barrier != 0) {
         cpi_live_feed_barrier(listener->live_feed, arrivals->barrier);
-        listener->barrier = arrivals->barrier;
         listener->has_backlog = true;
         arrivals->barrier = 0;
     }
+    cpi_confirming_offer(&listener->confirming, arrivals->position);
+    arrivals->position = 0;
 }
 
-static void confirm_settled(struct cpi_listener *listener)
+/* Not while a resync that events ask for waits for its time: once it is requested, that is known to be owed. */
+static void put_position(struct cpi_listener *listener)
 {
-    const struct cpi_lanes *lanes = &listener->env->lanes;
-    for (uint32_t i = 0; i < lanes->count && listener->barrier != 0; i++) {
-        if (!cpi_lane_has_passed(&lanes->items[i], CPI_RING_LIVE, listener->barrier)) {
-            return;
-        }
+    if (cpi_asking_due_ms(&listener->asking) < 0 &&
+        cpi_confirming_put(&listener->confirming, listener->env->requests, listener->live_feed)) {
+        listener->has_backlog = true;
     }
-    if (listener->barrier != 0 && listener->is_listening) {
-        listener->source->ops->confirm(listener->source, listener->barrier);
-    }
-    listener->barrier = 0;
 }
 
 /* ---- listening ---- */
@@ -133,6 +114,7 @@ static void confirm_settled(struct cpi_listener *listener)
 static void set_listening(struct cpi_listener *listener, bool listening)
 {
     listener->is_listening = listening;
+    cpi_stats_heard(listener->env->stats, listening ? cpi_now_ms() : 0);
     cpi_requests_set_listening(listener->env->requests, listening);
     cpi_stats_set(listener->env->stats, CPI_STAT_LISTENING, listening);
 }
@@ -141,6 +123,7 @@ static void stop_listening(struct cpi_listener *listener)
 {
     set_listening(listener, false);
     listener->source->ops->close(listener->source);
+    cpi_confirming_forget(&listener->confirming);
 }
 
 static void listener_note_failure(struct cpi_listener *listener, const cp_error *why)
@@ -149,28 +132,35 @@ static void listener_note_failure(struct cpi_listener *listener, const cp_error 
     stop_listening(listener);
     listener->retry_at_ms = cpi_now_ms() + cpi_backoff_next(&listener->backoff);
     cpi_stats_add(env->stats, CPI_STAT_RETRIES, 1);
+    cpi_stats_add_error(env->stats, why);
+    cpi_pulse_fails(why);
     if (cpi_stop_phase(env->stop) == CPI_RUNNING) {
-        bool is_news = !listener->away || strcmp(listener->why, why->message) != 0;
-        if (is_news) {
-            cpi_log_limited(&env->log, &listener->losing, CP_LOG_WARN, "listener: %s; connecting again", why->message);
+        bool is_first = cpi_outage_note(&listener->outage);
+        if (is_first || strcmp(listener->why, why->message) != 0) {
+            cpi_log_repeated(&env->log, CPI_REPEAT_LISTENER, NULL, CP_LOG_WARN,
+                             &(struct cpi_log_about){.host = cpi_env_host(env, why->code)},
+                             "listener: %s; connecting again", why->message);
         }
         snprintf(listener->why, sizeof listener->why, "%s", why->message);
-        listener->away = true;
     }
 }
 
 static bool flush_once(struct cpi_listener *listener, cp_error *err)
 {
-    listener->has_flushed =
-        listener->has_flushed || !listener->env->config->flush || cpi_flush(listener->env, err) == CP_OK;
+    listener->has_flushed = listener->has_flushed || cpi_flush(listener->env, err) == CP_OK;
     return listener->has_flushed;
 }
 
 /* Whoever had the lease before may have left anything, whatever the warm-up is meant to be; and what was committed
  * while we did not listen has been missed. */
-static void ask_for_what_was_missed(struct cpi_listener *listener)
+static void ask_for_what_was_missed(struct cpi_listener *listener, bool resumed)
 {
     cpi_relay_reset(&listener->relay);
+    if (resumed) {
+        cpi_requests_resync(listener->env->requests, CPI_NO_ENTITY, CP_CAUSE_RESUME);
+        listener->has_listened = true;
+        return;
+    }
     if (listener->has_listened || listener->term > 1 || cpi_lease_was_taken(listener->env->lease)) {
         ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_LISTENER);
     }
@@ -186,18 +176,17 @@ static void begin_to_listen(struct cpi_listener *listener)
 {
     cp_error err = {0};
     uint64_t term = cpi_lease_term(listener->env->lease);
-    if (!flush_once(listener, &err) || listener->source->ops->open(listener->source, &err) != CP_OK) {
+    bool resumed = false;
+    if (!flush_once(listener, &err) || listener->source->ops->open(listener->source, &resumed, &err) != CP_OK) {
         listener_note_failure(listener, &err);
         return;
     }
-    if (listener->away) {
-        cpi_log(&listener->env->log, CP_LOG_INFO, "listener: listening again");
-    }
+    cpi_pulse_succeeds();
+    cpi_outage_end(&listener->outage, &listener->env->log, listener->env->postgres_host, "listener: listening again");
     cpi_backoff_reset(&listener->backoff);
     cpi_stats_add(listener->env->stats, CPI_STAT_RECONNECTS, listener->has_listened);
-    listener->away = false;
     listener->term = term;
-    ask_for_what_was_missed(listener);
+    ask_for_what_was_missed(listener, resumed);
     set_listening(listener, true);
 }
 
@@ -212,7 +201,8 @@ static void listener_stand_by(struct cpi_listener *listener)
         cpi_log(&listener->env->log, CP_LOG_WARN, "flush skipped: another cachepusher is the writer");
         listener->has_flushed = true; /* a takeover in the middle of the night is no time to flush */
     }
-    listener->away = false;
+    cpi_pulse_succeeds();
+    listener->outage = (struct cpi_outage){.tries = 0};
 }
 
 /* A new term means another session of the lease, perhaps in another database than the one we listen to, and another
@@ -239,6 +229,7 @@ static void read_source(struct cpi_listener *listener)
     if (!listener->is_listening) {
         return;
     }
+    listener->arrivals.room = cpi_live_feed_room(listener->live_feed);
     cp_code code = listener->source->ops->read(listener->source, &listener->arrivals, &err);
     take_arrivals(listener);
     if (code != CP_OK) {
@@ -265,6 +256,9 @@ static void deal_with_enqueued(struct cpi_listener *listener)
     if (cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN) {
         cpi_relay_send(&listener->relay, &listener->enqueued);
     } else {
+        if (listener->enqueued.count > 0) {
+            cpi_requests_note_enqueued(listener->env->requests);
+        }
         cpi_relay_note_routed(&listener->relay, listener->enqueued.count);
         route(listener, &listener->enqueued);
     }
@@ -302,6 +296,7 @@ static int listener_due_ms(const struct cpi_listener *listener)
     int due = listener->has_backlog && !stands_by ? BACKLOG_LOOK_MS : -1;
     if (listener->is_listening) {
         due = sooner(due, listener->source->ops->due_ms(listener->source));
+        due = sooner(due, cpi_confirming_due_ms(&listener->confirming));
         due = sooner(due, cpi_asking_due_ms(&listener->asking));
     } else if (cpi_lease_is_held(listener->env->lease)) {
         due = sooner(due, cpi_left_ms(listener->retry_at_ms));
@@ -340,6 +335,7 @@ static void listener_finish(struct cpi_listener *listener)
 static void *run_listener(void *context)
 {
     struct cpi_listener *listener = context;
+    cpi_pulse_adopt(&listener->pulse);
     while (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
         follow_lease(listener);
         pass_on_barrier(listener);
@@ -348,11 +344,16 @@ static void *run_listener(void *context)
             cpi_inbox_take(listener->inbox, &listener->enqueued);
         }
         deal_with_enqueued(listener);
+        put_position(listener);
         listener->has_backlog = listener->has_backlog && !cpi_live_feed_flush(listener->live_feed);
-        confirm_settled(listener);
+        if (listener->is_listening) {
+            cpi_confirming_look(&listener->confirming, listener->env->requests, &listener->env->lanes,
+                                listener->source);
+        }
         listener_rest(listener);
     }
     listener_finish(listener);
+    cpi_pulse_adopt(NULL);
     return NULL;
 }
 
@@ -367,6 +368,7 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
         cpi_error_memory(err);
         return NULL;
     }
+    cpi_pulse_init(&listener->pulse, "cp-listener");
     listener->env = env;
     listener->inbox = inbox;
     listener->source = source;
@@ -407,11 +409,17 @@ uint64_t cpi_listener_unannounced(const struct cpi_listener *listener, bool is_t
     return cpi_relay_owed(&listener->relay, is_taken);
 }
 
+struct cpi_pulse *cpi_listener_pulse(struct cpi_listener *listener)
+{
+    return &listener->pulse;
+}
+
 void cpi_listener_destroy(struct cpi_listener *listener)
 {
     if (listener == NULL) {
         return;
     }
+    cpi_pulse_fini(&listener->pulse);
     const struct cpi_entity *entities = listener->env->config->entities;
     listener->source->ops->destroy(listener->source);
     cpi_relay_close(&listener->relay);

@@ -10,6 +10,7 @@
 #ifndef CPI_LISTENER_H
 #define CPI_LISTENER_H
 
+#include "base/pulse.h"
 #include "env.h"
 #include "queue/inbox.h"
 #include "source/source.h"
@@ -34,5 +35,8 @@ uint64_t cpi_listener_unannounced(const struct cpi_listener *listener, bool is_t
 
 /* NULL is allowed. */
 void cpi_listener_destroy(struct cpi_listener *listener);
+
+/* Of its thread, between create and destroy; any thread may look at it. */
+struct cpi_pulse *cpi_listener_pulse(struct cpi_listener *listener);
 
 #endif

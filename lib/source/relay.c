@@ -38,8 +38,11 @@ static void relay_note_failure(struct cpi_relay *relay, const cp_error *why)
     cpi_pg_close(&relay->pg);
     relay->retry_at_ms = cpi_now_ms() + cpi_backoff_next(&relay->backoff);
     cpi_stats_add(relay->env->stats, CPI_STAT_RETRIES, 1);
-    cpi_log(&relay->env->log, relay->away ? CP_LOG_DEBUG : CP_LOG_WARN, "relay: %s; trying again", why->message);
-    relay->away = true;
+    if (cpi_stop_phase(relay->env->stop) == CPI_RUNNING) {
+        cpi_log_about(&relay->env->log, cpi_outage_note(&relay->outage) ? CP_LOG_WARN : CP_LOG_DEBUG,
+                      &(struct cpi_log_about){.host = cpi_env_host(relay->env, why->code)}, "relay: %s; trying again",
+                      why->message);
+    }
 }
 
 static cp_code open_relay(struct cpi_relay *relay, cp_error *err)
@@ -90,7 +93,7 @@ void cpi_relay_send(struct cpi_relay *relay, struct cpi_events *events)
     bool is_due = cpi_now_ms() >= relay->retry_at_ms;
     if (is_due && announce_again(relay, events, &err) == CP_OK) {
         cpi_backoff_reset(&relay->backoff);
-        relay->away = false;
+        cpi_outage_end(&relay->outage, &relay->env->log, relay->env->postgres_host, "relay: announcing again");
         return;
     }
     relay->unannounced += events->count;

@@ -15,9 +15,9 @@ struct cpi_relay {
     struct cpi_pg pg;
     struct cpi_backoff backoff;
     int64_t retry_at_ms;
-    bool away;            /* an outage has been logged */
-    uint64_t routed;      /* ids that went to our own workers since our last resync was asked for */
-    uint64_t unannounced; /* what the writer, another syncer, may not have heard of */
+    struct cpi_outage outage; /* an outage has been logged */
+    uint64_t routed;          /* ids that went to our own workers since our last resync was asked for */
+    uint64_t unannounced;     /* what the writer, another syncer, may not have heard of */
 };
 
 void cpi_relay_init(struct cpi_relay *relay, const struct cpi_env *env);

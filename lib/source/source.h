@@ -2,8 +2,8 @@
  * A source of events: something that says which documents have changed. The listener reads it and knows no more of it
  * than this interface.
  *
- * Belongs to the listener's thread. After a failure the source is closed, and whatever happened since may have been
- * missed: open it again, then have everything read again.
+ * Belongs to the listener's thread. After a failure the source is closed: open it again, then have everything read
+ * again, since whatever happened meanwhile may have been missed, unless it says that it goes on where it was.
  */
 #ifndef CPI_SOURCE_H
 #define CPI_SOURCE_H
@@ -18,6 +18,8 @@ struct cpi_arrivals {
     bool *lost;               /* by entity: an event could not be kept for want of memory */
     bool *unreadable;         /* by entity: an event could not be read, and may have named any document */
     int64_t barrier;          /* the number of the newest that has come back; 0: none */
+    uint64_t position;        /* everything up to here has come by now; 0: there is nothing to confirm */
+    uint32_t room;            /* set by the caller: a source that can bring ids later had better bring no more */
 };
 
 struct cpi_source {
@@ -25,8 +27,9 @@ struct cpi_source {
 };
 
 struct cpi_source_ops {
-    /* Connects. When it returns CP_OK, every change committed from then on will be read. */
-    cp_code (*open)(struct cpi_source *source, cp_error *err);
+    /* Connects. When it returns CP_OK, every change committed from then on will be read; *resumed: and every one since
+     * the last that was confirmed, to whichever syncer of this name. */
+    cp_code (*open)(struct cpi_source *source, bool *resumed, cp_error *err);
 
     /* Adds what has come to arrivals, and does what is due: never waits for a server. */
     cp_code (*read)(struct cpi_source *source, struct cpi_arrivals *arrivals, cp_error *err);
@@ -40,8 +43,9 @@ struct cpi_source_ops {
      * when the source is closed before. A newer one may take the place of one that has not been sent. */
     void (*barrier)(struct cpi_source *source, int64_t number);
 
-    /* Whatever came before the barrier of this number, or with it, has settled: it need not come again. */
-    void (*confirm)(struct cpi_source *source, int64_t number);
+    /* While open: whatever came before arrivals->position was this, or with it, has settled or failed by itself: it
+     * need not come again. complete: every lane tells what failed, and nothing else is owed. */
+    void (*confirm)(struct cpi_source *source, uint64_t position, bool complete);
 
     /* Closing a closed one is harmless. */
     void (*close)(struct cpi_source *source);

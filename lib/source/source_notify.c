@@ -25,7 +25,6 @@ struct notify {
     int64_t barrier_at_ms; /* when it is to be sent, once more if need be */
     struct cpi_crowds crowds;
     int64_t now_ms; /* of the read under way */
-    struct cpi_log_limit bad;
 };
 
 static struct notify *notify_of(struct cpi_source *source)
@@ -40,11 +39,12 @@ static void note_unread(struct notify *notify, uint32_t entity, const PGnotify *
 {
     cpi_stats_add(notify->env->stats, CPI_STAT_BAD_PAYLOADS, 1);
     cpi_stats_add(notify->env->stats, CPI_STAT_UNREADABLE, unread->impossible + unread->unreadable);
-    cpi_log_limited(&notify->env->log, &notify->bad, CP_LOG_WARN,
-                    "channel %s: payload \"%.*s\": \"%s\" is not a valid %s id; %s", notification->relname,
-                    cpi_shown(notification->extra), notification->extra, unread->first,
-                    cpi_id_type_name(notify->env->config->entities[entity].id_type),
-                    unread->unreadable > 0 ? "requesting a resync" : "left out");
+    cpi_log_repeated(&notify->env->log, CPI_REPEAT_PAYLOAD, NULL, CP_LOG_WARN,
+                     &(struct cpi_log_about){.entity = notify->env->config->entities[entity].name},
+                     "channel %s: payload \"%.*s\": \"%s\" is not a valid %s id; %s", notification->relname,
+                     cpi_shown(notification->extra), notification->extra, unread->first,
+                     cpi_id_type_name(notify->env->config->entities[entity].id_type),
+                     unread->unreadable > 0 ? "requesting a resync" : "left out");
 }
 
 static void mark_crowd(struct notify *notify, const PGnotify *notification, struct cpi_events *events, size_t from)
@@ -163,9 +163,10 @@ static cp_code claim_listening(struct notify *notify, cp_error *err)
 }
 
 /* What is listened to has to be the database that the lease is held in: an address may lead elsewhere than before. */
-static cp_code notify_open(struct cpi_source *source, cp_error *err)
+static cp_code notify_open(struct cpi_source *source, bool *resumed, cp_error *err)
 {
     struct notify *notify = notify_of(source);
+    *resumed = false; /* what nobody listened to is lost */
     cp_code code = cpi_pg_open(&notify->pg, err);
     code = code == CP_OK ? claim_listening(notify, err) : code;
     code = code == CP_OK ? cpi_subscribe(&notify->pg, notify->env, err) : code;
@@ -196,6 +197,7 @@ static cp_code notify_read(struct cpi_source *source, struct cpi_arrivals *arriv
         code = cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(notify->pg.connection));
     }
     receive_all(notify, arrivals);
+    cpi_stats_heard(notify->env->stats, notify->heartbeat.heard_at_ms);
     if (code == CP_OK && !cpi_heartbeat_beat(&notify->heartbeat, &notify->pg, err)) {
         code = CP_ERR_POSTGRES;
     }
@@ -221,10 +223,11 @@ static int notify_due_ms(const struct cpi_source *source)
 }
 
 /* What was heard is forgotten by Postgres at once. */
-static void notify_confirm(struct cpi_source *source, int64_t number)
+static void notify_confirm(struct cpi_source *source, uint64_t position, bool complete)
 {
     (void)source;
-    (void)number;
+    (void)position;
+    (void)complete;
 }
 
 static void notify_destroy(struct cpi_source *source)

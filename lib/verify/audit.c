@@ -32,6 +32,7 @@ struct cpi_audit {
     const struct cpi_env *env;
     struct cpi_inbox *inbox;
     struct cpi_thread thread;
+    struct cpi_pulse pulse;
 
     /* All below belongs to the thread. */
     struct cpi_compare compare;
@@ -42,8 +43,6 @@ struct cpi_audit {
     struct cpi_slice slice;
     struct cpi_patience patience;
     struct cpi_backoff backoff;
-    struct cpi_log_limit stale;
-    struct cpi_log_limit failing;
     uint64_t generation; /* of Postgres sessions, of those that are open */
     int64_t ticked_ms;
     int64_t credit;      /* documents that are due, in thousandths */
@@ -173,9 +172,12 @@ static bool audit_send(struct cpi_audit *audit, const struct cpi_suspect *suspec
     }
     cpi_stats_add(audit->env->stats, CPI_STAT_STALE, 1);
     char digits[CPI_ID_NUMBER_BYTES];
-    cpi_log_limited(&audit->env->log, &audit->stale, CP_LOG_WARN, "audit: %s%s%s is %s; reading it again",
-                    entity->key.before, cpi_id_text(entity->id_type, &suspect->event.id, digits), entity->key.after,
-                    kinds[suspect->verdict]);
+    char key[CPI_ENV_KEY_BYTES];
+    cpi_log_repeated(
+        &audit->env->log, CPI_REPEAT_STALE, kinds[suspect->verdict], CP_LOG_WARN,
+        &(struct cpi_log_about){.entity = entity->name, .key = cpi_env_key(entity, &suspect->event.id, key)},
+        "audit: %s%s%s is %s; reading it again", entity->key.before,
+        cpi_id_text(entity->id_type, &suspect->event.id, digits), entity->key.after, kinds[suspect->verdict]);
     return true;
 }
 
@@ -242,7 +244,7 @@ static void rest_after(struct cpi_audit *audit, const cp_error *why)
         cpi_scan_skip(&audit->listed);
         cpi_scan_skip(&audit->found);
     }
-    cpi_log_limited(&audit->env->log, &audit->failing, CP_LOG_DEBUG, "audit: %s", why->message);
+    cpi_log_repeated(&audit->env->log, CPI_REPEAT_AUDIT, NULL, CP_LOG_DEBUG, NULL, "audit: %s", why->message);
     cpi_stop_sleep(audit->env->stop, cpi_backoff_next(&audit->backoff));
 }
 
@@ -260,6 +262,7 @@ static void leave_old_sessions(struct cpi_audit *audit)
 static void *audit_run(void *context)
 {
     struct cpi_audit *audit = context;
+    cpi_pulse_adopt(&audit->pulse);
     audit->ticked_ms = cpi_now_ms();
     audit->keys_credit = KEYS_TO_A_SCAN;
     while (cpi_stop_sleep(audit->env->stop, TICK_MS)) {
@@ -276,6 +279,7 @@ static void *audit_run(void *context)
     cpi_compare_close(&audit->compare);
     cpi_scan_close(&audit->listed);
     cpi_scan_close(&audit->found);
+    cpi_pulse_adopt(NULL);
     return NULL;
 }
 
@@ -288,6 +292,7 @@ struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *
         cpi_error_memory(err);
         return NULL;
     }
+    cpi_pulse_init(&audit->pulse, "cp-audit");
     audit->env = env;
     audit->inbox = inbox;
     audit->suspects.entities = env->config->entities;
@@ -314,11 +319,17 @@ void cpi_audit_join(struct cpi_audit *audit)
     }
 }
 
+struct cpi_pulse *cpi_audit_pulse(struct cpi_audit *audit)
+{
+    return &audit->pulse;
+}
+
 void cpi_audit_destroy(struct cpi_audit *audit)
 {
     if (audit == NULL) {
         return;
     }
+    cpi_pulse_fini(&audit->pulse);
     cpi_compare_fini(&audit->compare);
     cpi_scan_fini(&audit->listed);
     cpi_scan_fini(&audit->found);

@@ -9,6 +9,7 @@
 #ifndef CPI_AUDIT_H
 #define CPI_AUDIT_H
 
+#include "base/pulse.h"
 #include "env.h"
 #include "queue/inbox.h"
 
@@ -21,5 +22,8 @@ cp_code cpi_audit_start(struct cpi_audit *audit, cp_error *err);
 /* Once draining: returns when the thread has ended. Like destroy, accepts NULL. */
 void cpi_audit_join(struct cpi_audit *audit);
 void cpi_audit_destroy(struct cpi_audit *audit);
+
+/* Of its thread, between create and destroy; any thread may look at it. */
+struct cpi_pulse *cpi_audit_pulse(struct cpi_audit *audit);
 
 #endif

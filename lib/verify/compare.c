@@ -184,12 +184,18 @@ static void note_unreadable(void *context, uint32_t position, const cp_error *wh
 cp_code cpi_compare_run(struct cpi_compare *compare, uint32_t index, const union cpi_id *ids, uint32_t n,
                         struct cpi_compared *out, cp_error *err)
 {
-    struct comparison comparison = {
-        .compare = compare, .entity = &compare->env->config->entities[index], .ids = ids, .out = out};
+    struct comparison comparison = {.compare = compare, .entity = &compare->env->config->entities[index]};
     const struct cpi_reader_sink sink = {
         .context = &comparison, .documents = compare_documents, .failed = note_unreadable};
-    bool read = cpi_compare_open_postgres(compare, err) == CP_OK &&
-                cpi_reader_read(compare->reader, index, ids, n, &sink, CPI_READER_NO_LIMIT, err) == CPI_FAILURE_NONE;
+    bool read = cpi_compare_open_postgres(compare, err) == CP_OK;
+    for (uint32_t at = 0, size = 0; at < n && read; at += size) {
+        uint32_t limit = cpi_reader_entity_limit(compare->reader, index);
+        size = n - at < limit ? n - at : limit;
+        comparison.ids = ids + at;
+        comparison.out = out + at;
+        read = cpi_reader_read(compare->reader, index, ids + at, size, &sink, CPI_READER_NO_LIMIT, err) ==
+               CPI_FAILURE_NONE;
+    }
     return read ? CP_OK : err->code;
 }
 

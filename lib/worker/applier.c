@@ -3,7 +3,8 @@
 #include "base/assert.h"
 #include "base/clock.h"
 #include "base/error.h"
-#include "worker/settled.h"
+#include "base/pulse.h"
+#include "worker/round.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,16 +12,10 @@
 enum {
     /* How long the search for the ids that fail may keep those of other entities, and newer ones, waiting. */
     SEARCH_MS = 3000,
+    /* An id that takes so long until it fails by itself would do so to others. */
+    HANGS_MS = 100,
     /* After this many connections in a row that were lost over one single id it is parked, too. */
     LOSSES_IN_A_ROW = 3
-};
-
-/* A command under way in Redis. */
-struct sent {
-    uint32_t handle;
-    bool exists; /* SET, otherwise DEL */
-    size_t bytes;
-    enum { UNANSWERED, ACKNOWLEDGED, PUT_OFF, REFUSED } answer;
 };
 
 struct cpi_applier {
@@ -32,6 +27,7 @@ struct cpi_applier {
     uint64_t term;             /* of the lease when the reader was opened */
     uint64_t generation;       /* of Postgres sessions, the same */
     int64_t opened_ms;         /* when */
+    int64_t began_ms;          /* the last statement */
     bool is_doubted;           /* a statement has failed by itself, and the session is not new */
 
     /* Those of the batch that belong to one entity. */
@@ -39,19 +35,10 @@ struct cpi_applier {
     uint32_t *group;   /* handles */
     union cpi_id *ids; /* the set's */
 
-    /* Settled while a statement is being read, whose ids have to stay until it is done with them. */
-    uint32_t *done;
-    uint32_t done_count;
-
-    struct sent *sent;
-    uint32_t sent_count;
-    size_t round_bytes; /* of the documents of these */
-    cp_error refusal;   /* of the round: why something is parked */
-    bool has_put_off;   /* some of this batch */
-    uint32_t limit;     /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
-    unsigned losses;    /* in a row, of a connection over a single id */
-    struct cpi_log_limit parking;
-    struct cpi_log_limit doubling;
+    struct cpi_round round;
+    bool has_put_off;  /* some of this batch */
+    uint32_t limit;    /* of a batch: halved when a connection is lost over one, doubled when one has gone through */
+    unsigned losses;   /* in a row, of a connection over a single id */
     bool pg_connected; /* has been, once */
     bool target_connected;
 };
@@ -66,142 +53,39 @@ static void applier_count(struct cpi_applier *applier, enum cpi_stat stat, int64
     cpi_stats_add(applier->env->stats, stat, n);
 }
 
-/* The id fails by itself: out of the way of the others, to be tried alone later. */
-static void park(struct cpi_applier *applier, uint32_t handle, const char *why)
-{
-    struct cpi_event event = cpi_idset_get(applier->set, handle);
-    const struct cpi_entity *entity = applier_entity_of(applier, event.entity);
-    char digits[CPI_ID_NUMBER_BYTES];
-    if (cpi_idset_queue(applier->set, handle) != CPI_PARKED) {
-        cpi_log_limited(&applier->env->log, &applier->parking, CP_LOG_WARN, "%s %s: %s; set aside, to be tried again",
-                        entity->name, cpi_id_text(entity->id_type, &event.id, digits), why);
-    }
-    applier_count(applier, CPI_STAT_FAILURES, 1);
-    cpi_idset_move(applier->set, handle, CPI_PARKED);
-}
-
-/* ---- settling ---- */
-
-/* Takes the result of the i-th command. err: why something is neither done nor refused. */
-static void take_result(struct cpi_applier *applier, uint32_t i, cp_error *err)
-{
-    struct sent *sent = &applier->sent[i];
-    struct cpi_result result = applier->target->ops->result(applier->target, i);
-    switch (result.answer) {
-    case CPI_ANSWER_DONE:
-        sent->answer = ACKNOWLEDGED;
-        return;
-    case CPI_ANSWER_REFUSED:
-        sent->answer = REFUSED;
-        cpi_error(&applier->refusal, CP_ERR_REDIS, false, "%s", result.message);
-        return;
-    case CPI_ANSWER_WAIT:
-    case CPI_ANSWER_RECONNECT:
-    case CPI_ANSWER_NONSENSE:
-        sent->answer = PUT_OFF;
-        break;
-    case CPI_ANSWER_NONE:
-        sent->answer = UNANSWERED;
-        break;
-    }
-    cpi_error(err, CP_ERR_REDIS, true, "%s", result.message);
-}
-
-/* Takes what was acknowledged out of the set and parks what was refused; everything else stays where it is. True: there
- * is nothing else. */
-static bool settle(struct cpi_applier *applier)
-{
-    uint32_t stored = 0;
-    uint32_t deleted = 0;
-    uint32_t refused = 0;
-    size_t bytes = 0;
-    for (uint32_t i = 0; i < applier->sent_count; i++) {
-        const struct sent *sent = &applier->sent[i];
-        if (sent->answer == ACKNOWLEDGED) {
-            struct cpi_event event = cpi_idset_get(applier->set, sent->handle);
-            cpi_tell_settled(applier->env, &event, sent->exists, sent->bytes);
-            applier->done[applier->done_count++] = sent->handle;
-            stored += sent->exists;
-            deleted += !sent->exists;
-            bytes += sent->bytes;
-        } else if (sent->answer == REFUSED) {
-            park(applier, sent->handle, applier->refusal.message);
-            refused++;
-        }
-    }
-    uint32_t left = applier->sent_count - stored - deleted - refused;
-    applier->sent_count = 0;
-    applier->round_bytes = 0;
-    applier_count(applier, CPI_STAT_STORED, stored);
-    applier_count(applier, CPI_STAT_DELETED, deleted);
-    applier_count(applier, CPI_STAT_BYTES, (int64_t)bytes);
-    applier_count(applier, CPI_STAT_FAILURES, left);
-    return left == 0;
-}
-
-/* Sends what has been appended and takes every result. False: something is neither done nor parked. */
-static bool push(struct cpi_applier *applier, cp_error *err)
-{
-    if (applier->sent_count == 0) {
-        return true;
-    }
-    if (applier->target->ops->is_open(applier->target) && applier->target->ops->flush(applier->target, err) == CP_OK) {
-        for (uint32_t i = 0; i < applier->sent_count; i++) {
-            take_result(applier, i, err);
-        }
-    }
-    return settle(applier);
-}
-
 /* ---- reading from Postgres, appending for Redis ---- */
 
-static bool append_command(struct cpi_applier *applier, const struct cpi_entity *entity, uint32_t handle,
-                           const char *document, size_t length, cp_error *err)
+static void note_statement(void *context)
 {
-    struct cpi_event event = cpi_idset_get(applier->set, handle);
-    char digits[CPI_ID_NUMBER_BYTES];
-    const char *id = cpi_id_text(entity->id_type, &event.id, digits);
-    struct cpi_target *target = applier->target;
-    cp_code code = document != NULL ? target->ops->set(target, &entity->key, id, document, length, entity->ttl_s, err)
-                                    : target->ops->del(target, &entity->key, id, err);
-    if (code == CP_OK) {
-        applier->sent[applier->sent_count++] =
-            (struct sent){.handle = handle, .exists = document != NULL, .bytes = length, .answer = UNANSWERED};
-        applier->round_bytes += length;
-    }
-    return code == CP_OK;
-}
-
-static void count_statement(void *context)
-{
-    applier_count(context, CPI_STAT_FETCHES, 1);
+    struct cpi_applier *applier = context;
+    applier->began_ms = cpi_now_ms();
+    applier_count(applier, CPI_STAT_FETCHES, 1);
 }
 
 /* What has been appended is stored first if this one would make the round too large. */
 static bool make_room(struct cpi_applier *applier, size_t length, cp_error *err)
 {
-    return applier->round_bytes == 0 || applier->round_bytes + length <= applier->env->config->batch_bytes ||
-           push(applier, err);
+    size_t bytes = applier->round.bytes;
+    return bytes == 0 || bytes + length <= applier->env->config->batch_bytes || cpi_round_push(&applier->round, err);
 }
 
 static void park_too_large(struct cpi_applier *applier, uint32_t handle, size_t length)
 {
     char why[128];
     snprintf(why, sizeof why, "the document has %zu bytes, and Redis takes %zu", length, CPI_TARGET_VALUE_MAX);
-    park(applier, handle, why);
+    cpi_round_park(&applier->round, handle, why);
 }
 
 static bool append_documents(void *context, const uint32_t *positions, const struct cpi_document *documents, uint32_t n,
                              cp_error *err)
 {
     struct cpi_applier *applier = context;
-    const struct cpi_entity *entity = applier_entity_of(applier, applier->group_entity);
     for (uint32_t i = 0; i < n; i++) {
         uint32_t handle = applier->group[positions[i]];
         if (documents[i].length > CPI_TARGET_VALUE_MAX) {
             park_too_large(applier, handle, documents[i].length);
         } else if (!make_room(applier, documents[i].length, err) ||
-                   !append_command(applier, entity, handle, documents[i].bytes, documents[i].length, err)) {
+                   !cpi_round_append(&applier->round, handle, documents[i].bytes, documents[i].length, err)) {
             return false;
         }
     }
@@ -213,18 +97,25 @@ static void note_doubled(void *context, uint32_t position)
     struct cpi_applier *applier = context;
     const struct cpi_entity *entity = applier_entity_of(applier, applier->group_entity);
     char digits[CPI_ID_NUMBER_BYTES];
+    char key[CPI_ENV_KEY_BYTES];
     applier_count(applier, CPI_STAT_DOUBLED, 1);
-    cpi_log_limited(&applier->env->log, &applier->doubling, CP_LOG_WARN,
-                    "%s %s: fetch function %s gives more than one document; the first is stored", entity->name,
-                    cpi_id_text(entity->id_type, &applier->ids[position], digits), entity->fetch);
+    cpi_log_repeated(
+        &applier->env->log, CPI_REPEAT_DOUBLED, NULL, CP_LOG_WARN,
+        &(struct cpi_log_about){.entity = entity->name, .key = cpi_env_key(entity, &applier->ids[position], key)},
+        "%s %s: fetch function %s gives more than one document; the first is stored", entity->name,
+        cpi_id_text(entity->id_type, &applier->ids[position], digits), entity->fetch);
 }
 
 static void park_culprit(void *context, uint32_t position, const cp_error *why)
 {
     struct cpi_applier *applier = context;
-    park(applier, applier->group[position], why->message);
+    int64_t now_ms = cpi_now_ms();
+    cpi_round_park(&applier->round, applier->group[position], why->message);
+    if (now_ms - applier->began_ms >= HANGS_MS) {
+        cpi_idset_hold(applier->set, applier->group[position]);
+    }
     /* What fails may work in another session: the next try gets one. */
-    applier->is_doubted = cpi_now_ms() - applier->opened_ms >= CPI_RENEWAL_EVERY_MS;
+    applier->is_doubted = now_ms - applier->opened_ms >= CPI_RENEWAL_EVERY_MS;
 }
 
 /* To the end of their own queue: they have not been tried and are not parked. Smaller batches are searched sooner. */
@@ -243,27 +134,33 @@ static void put_off(void *context, const uint32_t *positions, uint32_t n)
 static bool read_group(struct cpi_applier *applier, uint32_t n, cp_error *err)
 {
     const struct cpi_reader_sink sink = {.context = applier,
-                                         .statement = count_statement,
+                                         .statement = note_statement,
                                          .documents = append_documents,
                                          .doubled = note_doubled,
                                          .failed = park_culprit,
                                          .untried = put_off};
+    int64_t began_us = cpi_now_us();
+    cpi_pulse_does("reading documents");
     enum cpi_failure failure =
         cpi_reader_read(applier->reader, applier->group_entity, applier->ids, n, &sink, SEARCH_MS, err);
+    cpi_histogram_add(&applier->env->stats->histograms[CPI_HISTOGRAM_FETCH], cpi_now_us() - began_us);
     if (failure != CPI_FAILURE_STATEMENT) {
         return failure == CPI_FAILURE_NONE;
     }
+    applier->began_ms = cpi_now_ms();  /* no id has been tried */
     for (uint32_t i = 0; i < n; i++) { /* the entity's statement is broken for all of them */
         park_culprit(applier, i, err);
     }
     return true;
 }
 
+/* Those of an entity that can be read in time. The others stay where they are, for the next batch. */
 static uint32_t gather_group(struct cpi_applier *applier, uint32_t entity, const uint32_t *handles, uint32_t n)
 {
+    uint32_t most = cpi_reader_entity_limit(applier->reader, entity);
     uint32_t size = 0;
     applier->group_entity = entity;
-    for (uint32_t i = 0; i < n; i++) {
+    for (uint32_t i = 0; i < n && size < most; i++) {
         struct cpi_event event = cpi_idset_get(applier->set, handles[i]);
         if (event.entity == entity) {
             applier->group[size] = handles[i];
@@ -335,14 +232,6 @@ static bool applier_is_admitted(struct cpi_applier *applier, cp_error *err)
            applier->servers->admit(applier->servers, err) == CP_OK;
 }
 
-static void remove_done(struct cpi_applier *applier)
-{
-    for (uint32_t i = 0; i < applier->done_count; i++) {
-        cpi_idset_remove(applier->set, applier->done[i]);
-    }
-    applier->done_count = 0;
-}
-
 /* ---- the public part ---- */
 
 /* Over a document that is too large, or that crashes the server, a connection is lost each time: find it. */
@@ -352,7 +241,7 @@ static void learn_from_loss(struct cpi_applier *applier, const uint32_t *handles
         applier->limit = n / 2;
     } else if (++applier->losses == LOSSES_IN_A_ROW) {
         applier->losses = 0;
-        park(applier, handles[0], why->message);
+        cpi_round_park(&applier->round, handles[0], why->message);
     }
 }
 
@@ -373,11 +262,11 @@ bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint
     uint32_t before = cpi_idset_total(applier->set) - cpi_idset_count(applier->set, CPI_PARKED);
     bool read = read_batch(applier, handles, n, err);
     cp_error push_err = *err; /* stands where appending was what failed */
-    bool pushed = push(applier, &push_err);
+    bool pushed = cpi_round_push(&applier->round, &push_err);
     if (!pushed) {
         *err = push_err;
     }
-    remove_done(applier);
+    cpi_round_remove_settled(&applier->round);
     bool advanced = cpi_idset_total(applier->set) - cpi_idset_count(applier->set, CPI_PARKED) < before;
     if (read && pushed && !applier->has_put_off) {
         learn_from_success(applier);
@@ -391,6 +280,11 @@ bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint
 uint32_t cpi_applier_batch(const struct cpi_applier *applier)
 {
     return cpi_reader_limit(applier->reader, applier->limit);
+}
+
+struct cpi_parked *cpi_applier_parked(struct cpi_applier *applier)
+{
+    return &applier->round.parked;
 }
 
 void cpi_applier_close(struct cpi_applier *applier)
@@ -414,9 +308,8 @@ struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_ser
     applier->limit = config->batch;
     applier->ids = calloc(config->batch, sizeof *applier->ids);
     applier->group = calloc(config->batch, sizeof *applier->group);
-    applier->sent = calloc(config->batch, sizeof *applier->sent);
-    applier->done = calloc(config->batch, sizeof *applier->done);
-    if (applier->done == NULL || applier->ids == NULL || applier->group == NULL || applier->sent == NULL) {
+    bool has_round = cpi_round_init(&applier->round, env, set, servers->target);
+    if (!has_round || applier->ids == NULL || applier->group == NULL) {
         cpi_applier_destroy(applier);
         return NULL;
     }
@@ -431,7 +324,6 @@ void cpi_applier_destroy(struct cpi_applier *applier)
     }
     free(applier->ids);
     free(applier->group);
-    free(applier->sent);
-    free(applier->done);
+    cpi_round_fini(&applier->round);
     free(applier);
 }

@@ -10,6 +10,7 @@
 
 #include "env.h"
 #include "queue/idset.h"
+#include "worker/parked.h"
 #include "worker/servers.h"
 
 struct cpi_applier;
@@ -17,15 +18,18 @@ struct cpi_applier;
 /* All arguments have to outlive the applier. NULL: out of memory. */
 struct cpi_applier *cpi_applier_create(const struct cpi_env *env, struct cpi_servers *servers, struct cpi_idset *set);
 
-/* Works on n members of the set, config->batch at most; a statement may take timeout_ms, or what is configured if that
- * is less. True: continue with the next. False: a server is away or
- * everything fails; wait before the next try, err says why. A single id that fails is parked, which alone does not call
- * for waiting. */
+/* Works on n members of the set, config->batch at most, or on those of them that can be read in time; the first is one.
+ * A statement may take timeout_ms, or what is configured if that is less. True: continue with the next. False: a server
+ * is away or everything fails; wait before the next try, err says why. A single id that fails is parked, which alone
+ * does not call for waiting. */
 bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint32_t n, int timeout_ms, cp_error *err);
 
 /* How many ids to work on at once: config->batch, or fewer while documents are large, since a batch is held in memory
  * twice. */
 uint32_t cpi_applier_batch(const struct cpi_applier *applier);
+
+/* Why those fail that do. Any thread may visit it, between create and destroy. */
+struct cpi_parked *cpi_applier_parked(struct cpi_applier *applier);
 
 /* Closes the connections; work() makes them again. */
 void cpi_applier_close(struct cpi_applier *applier);

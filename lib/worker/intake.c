@@ -3,9 +3,11 @@
 #include "base/clock.h"
 
 enum {
+    POSITION_BARRIER = CPI_RINGS, /* of the set, beside one for each ring */
     DRAIN_CHUNK = 256,
     DRAIN_CHUNKS_PER_CYCLE = 64, /* so that a flood of events cannot delay the batch */
-    CROWD_LEAVES = 32,           /* one part in so many of the room is for live ids alone */
+    CROWD_LEAVES = 32,           /* one part in so many of the room is for live ids alone, and one id at least */
+    FAILING_TOLD = 512,          /* more ids that fail are not told one by one */
     OWED_FOR_MS = 5000           /* what was dropped of a crowd that goes on is read again this often */
 };
 
@@ -13,6 +15,11 @@ void cpi_intake_init(struct cpi_intake *intake, const struct cpi_env *env, uint3
 {
     *intake = (struct cpi_intake){
         .env = env, .lane = &env->lanes.items[index], .set = set, .index = index, .capacity = env->lanes.capacity};
+}
+
+void cpi_intake_fini(struct cpi_intake *intake)
+{
+    cpi_events_fini(&intake->failing, intake->env->config->entities);
 }
 
 static uint32_t least(uint32_t a, uint32_t b)
@@ -48,7 +55,16 @@ static uint32_t room_for(const struct cpi_intake *intake, enum cpi_ring_kind kin
 
 static bool is_crowded(const struct cpi_intake *intake)
 {
-    return room_for(intake, CPI_RING_LIVE) <= live_limit(intake) / CROWD_LEAVES;
+    uint32_t left = live_limit(intake) / CROWD_LEAVES;
+    return room_for(intake, CPI_RING_LIVE) <= (left > 1 ? left : 1);
+}
+
+/* How many may be taken from a ring: where live ids find no room, the crowd makes it for them. */
+static uint32_t takeable(const struct cpi_intake *intake, enum cpi_ring_kind kind)
+{
+    uint32_t limit = live_limit(intake);
+    uint32_t live = count(intake, CPI_LIVE);
+    return kind != CPI_RING_LIVE ? room_for(intake, kind) : live < limit ? limit - live : 0;
 }
 
 /* ---- draining ---- */
@@ -60,6 +76,9 @@ static void take_question(struct cpi_intake *intake, const struct cpi_event *eve
     if (event->entity == CPI_BARRIER) {
         intake->barriers[kind] = event->id.number;
         cpi_idset_set_barrier(intake->set, kind);
+    } else if (event->entity == CPI_POSITION) {
+        intake->position = event->id.number;
+        cpi_idset_set_barrier(intake->set, POSITION_BARRIER);
     } else {
         intake->barriers[kind] = 0;
         cpi_lane_acknowledge(intake->lane, kind, event->id.number);
@@ -71,16 +90,15 @@ static void free_id(struct cpi_intake *intake, struct cpi_event *event)
     cpi_id_fini(intake->env->config->entities[event->entity].id_type, &event->id);
 }
 
-static void crowd_out(struct cpi_intake *intake, struct cpi_event *event)
+static void note_crowded_out(struct cpi_intake *intake)
 {
-    free_id(intake, event);
     if (intake->crowded_out == 0) {
         intake->crowded_out_ms = cpi_now_ms();
         cpi_stats_add(intake->env->stats, CPI_STAT_OVERFLOWS, 1);
-        cpi_log_limited(&intake->env->log, &intake->crowding, CP_LOG_WARN,
-                        "worker %u: max_pending exceeded: dropping ids that one session announces by the thousand; a "
-                        "resync follows",
-                        intake->index);
+        cpi_log_repeated(&intake->env->log, CPI_REPEAT_CROWD, NULL, CP_LOG_WARN, NULL,
+                         "worker %u: max_pending exceeded: dropping ids that one session announces by the thousand; a "
+                         "resync follows",
+                         intake->index);
     }
     intake->crowded_out++;
 }
@@ -115,20 +133,49 @@ static void add(struct cpi_intake *intake, struct cpi_event *event, enum cpi_rin
     }
 }
 
+static bool is_known(const struct cpi_intake *intake, const struct cpi_event *event)
+{
+    return cpi_idset_find(intake->set, event->entity, &event->id) != 0;
+}
+
+/* The oldest of the crowd goes where a live id finds no room; one that is in the set already needs none. */
+static void make_room(struct cpi_intake *intake, const struct cpi_event *event)
+{
+    uint32_t handle = 0;
+    if (cpi_idset_peek(intake->set, CPI_CROWD, &handle, 1) == 1 && room_for(intake, CPI_RING_LIVE) == 0 &&
+        !is_known(intake, event)) {
+        cpi_idset_remove(intake->set, handle);
+        note_crowded_out(intake);
+    }
+}
+
+static void take_id(struct cpi_intake *intake, struct cpi_event *event, enum cpi_ring_kind kind)
+{
+    if (event->in_crowd && is_crowded(intake) && !is_known(intake, event)) {
+        free_id(intake, event);
+        note_crowded_out(intake);
+        return;
+    }
+    if (kind == CPI_RING_LIVE && !event->in_crowd) {
+        make_room(intake, event);
+    }
+    add(intake, event, kind);
+}
+
 static void take(struct cpi_intake *intake, struct cpi_event *event, enum cpi_ring_kind kind)
 {
-    if (!cpi_event_is_id(event)) {
-        take_question(intake, event, kind);
-    } else if (event->in_crowd && is_crowded(intake)) {
-        crowd_out(intake, event);
+    if (cpi_event_is_id(event)) {
+        take_id(intake, event, kind);
     } else {
-        add(intake, event, kind);
+        take_question(intake, event, kind);
     }
 }
 
 static uint32_t drain_chunk(struct cpi_intake *intake, enum cpi_ring_kind kind, uint32_t room)
 {
     struct cpi_event events[DRAIN_CHUNK];
+    /* Before they leave the ring: whoever adds up what is in ring and set misses none. */
+    cpi_lane_set_queued(intake->lane, cpi_idset_total(intake->set) + least(room, DRAIN_CHUNK));
     uint32_t n = cpi_lane_get(intake->lane, kind, events, least(room, DRAIN_CHUNK));
     for (uint32_t i = 0; i < n; i++) {
         take(intake, &events[i], kind);
@@ -141,7 +188,7 @@ void cpi_intake_drain(struct cpi_intake *intake)
     cpi_idset_hold_parked(intake->set, intake->recalled || cpi_now_ms() < intake->rested_ms);
     for (int kind = 0; kind < CPI_RINGS; kind++) {
         for (int chunk = 0; chunk < DRAIN_CHUNKS_PER_CYCLE; chunk++) {
-            uint32_t room = room_for(intake, (enum cpi_ring_kind)kind);
+            uint32_t room = takeable(intake, (enum cpi_ring_kind)kind);
             if (room == 0 || drain_chunk(intake, (enum cpi_ring_kind)kind, room) == 0) {
                 break;
             }
@@ -152,7 +199,7 @@ void cpi_intake_drain(struct cpi_intake *intake)
 bool cpi_intake_can_drain(const struct cpi_intake *intake)
 {
     for (int kind = 0; kind < CPI_RINGS; kind++) {
-        if (room_for(intake, (enum cpi_ring_kind)kind) > 0 && cpi_ring_count(intake->lane->rings[kind]) > 0) {
+        if (takeable(intake, (enum cpi_ring_kind)kind) > 0 && cpi_ring_count(intake->lane->rings[kind]) > 0) {
             return true;
         }
     }
@@ -173,6 +220,18 @@ static void acknowledge_barriers(struct cpi_intake *intake)
             cpi_lane_acknowledge(intake->lane, (enum cpi_ring_kind)kind, intake->barriers[kind]);
             intake->barriers[kind] = 0;
         }
+    }
+}
+
+/* What was dropped and is owed a resync has not settled. */
+static void pass_position(struct cpi_intake *intake)
+{
+    bool owes = intake->owes || intake->crowded_out > 0;
+    if (intake->position != 0 && !owes && cpi_idset_barrier_left(intake->set, POSITION_BARRIER) == 0) {
+        cpi_events_truncate(&intake->failing, 0, intake->env->config->entities);
+        bool is_all = cpi_idset_copy_failing(intake->set, FAILING_TOLD, &intake->failing);
+        cpi_lane_pass_position(intake->lane, intake->position, &intake->failing, is_all);
+        intake->position = 0;
     }
 }
 
@@ -197,4 +256,6 @@ void cpi_intake_report(struct cpi_intake *intake)
     intake->reported_pending = pending;
     intake->reported_failing = failing;
     cpi_lane_set_queued(intake->lane, pending);
+    cpi_lane_show(intake->lane, intake->set);
+    pass_position(intake);
 }

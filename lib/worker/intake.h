@@ -4,8 +4,8 @@
  *
  * No id keeps another one out for long. Bulk ids are taken only as needed for a batch, which slows the resync thread
  * down instead; parked ids have at most half of the set; and where the ids that wait leave little room, those of a
- * crowd are dropped, counted, and owed a resync. So a session that announces millions of ids costs others a few
- * milliseconds, and the database no more than a resync now and then.
+ * crowd are dropped, those that wait already if need be, counted, and owed a resync. So a session that announces
+ * millions of ids costs others a few milliseconds, and the database no more than a resync now and then.
  *
  * Belongs to the worker's thread.
  */
@@ -21,17 +21,21 @@ struct cpi_intake {
     uint32_t index;              /* of the worker */
     uint32_t capacity;           /* of the set; beyond it the rings fill up, then the live feed */
     int64_t barriers[CPI_RINGS]; /* number of the barrier to pass; 0: none */
+    int64_t position;            /* the same of a position */
+    struct cpi_events failing;   /* scratch: what fails when it is passed */
+    bool owes;                   /* set by the worker: it has dropped ids, and requested no resync for them yet */
     int64_t rested_ms;           /* set by the worker: until then, what fails is not worked on again */
     bool recalled;               /* a parked id has changed meanwhile; the worker clears it */
     uint64_t crowded_out;        /* ids dropped since a resync was last requested for them */
     int64_t crowded_out_ms;      /* since when */
-    struct cpi_log_limit crowding;
     uint32_t reported_pending;
     uint32_t reported_failing;
 };
 
 /* env and set have to outlive it. */
 void cpi_intake_init(struct cpi_intake *intake, const struct cpi_env *env, uint32_t index, struct cpi_idset *set);
+
+void cpi_intake_fini(struct cpi_intake *intake);
 
 /* Takes what the rings have, to be called between two batches. */
 void cpi_intake_drain(struct cpi_intake *intake);

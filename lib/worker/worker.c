@@ -3,6 +3,7 @@
 #include "base/backoff.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "base/pulse.h"
 #include "queue/idset.h"
 #include "base/thread.h"
 #include "worker/applier.h"
@@ -39,6 +40,7 @@ struct cpi_worker {
     uint32_t index;
     uint32_t capacity; /* of the set */
     struct cpi_thread thread;
+    struct cpi_pulse pulse;
 
     /* All below belongs to the worker's thread. */
     struct cpi_idset *set;
@@ -56,12 +58,10 @@ struct cpi_worker {
     int64_t parked_at_ms;
     int parked_timeout_ms;
     uint32_t parked_left; /* of the turn under way, to be tried yet */
-    bool away;            /* an outage has been logged */
-    bool refused;         /* and that somebody has to do something about it */
+    bool away;            /* a server was, at the last try */
     uint64_t
         forgotten; /* parked ids dropped, because there were too many, since a resync was last requested for them */
     int64_t forgotten_ms; /* since when */
-    struct cpi_log_limit forgetting;
 };
 
 static void worker_count(struct cpi_worker *worker, enum cpi_stat stat, int64_t n)
@@ -76,17 +76,18 @@ static uint32_t least(uint32_t a, uint32_t b)
 
 /* ---- failing ---- */
 
-/* A server is away. Logged once per outage, and once more when somebody has to do something; counters show the rest. */
+/* A server is away. Said once per outage by one of the workers; counters show the rest. */
 static void worker_wait_before_retry(struct cpi_worker *worker, const cp_error *why)
 {
     int wait_ms = cpi_backoff_next(&worker->backoff);
     worker->retry_at_ms = cpi_now_ms() + wait_ms;
     worker_count(worker, CPI_STAT_RETRIES, 1);
-    bool is_news = !worker->away || (!why->retriable && !worker->refused);
-    cpi_log(&worker->env->log, is_news ? CP_LOG_WARN : CP_LOG_DEBUG, "worker %u: %s; trying again", worker->index,
-            why->message);
+    cpi_stats_add_error(worker->env->stats, why);
+    cpi_pulse_fails(why);
+    if (!cpi_stop_grace_passed(worker->env->stop)) { /* given up, it does not try again */
+        cpi_log_away(&worker->env->log, worker->index, cpi_env_host(worker->env, why->code), why);
+    }
     worker->away = true;
-    worker->refused = worker->refused || !why->retriable;
 }
 
 static void note_success(struct cpi_worker *worker)
@@ -94,9 +95,9 @@ static void note_success(struct cpi_worker *worker)
     cpi_backoff_reset(&worker->backoff);
     worker->retry_at_ms = 0;
     if (worker->away) {
-        cpi_log(&worker->env->log, CP_LOG_INFO, "worker %u: working again", worker->index);
+        cpi_pulse_succeeds();
+        cpi_log_back(&worker->env->log, worker->index);
         worker->away = false;
-        worker->refused = false;
     }
 }
 
@@ -134,12 +135,13 @@ static void bound_parked(struct cpi_worker *worker)
     }
     if (forgotten > 0) {
         worker_count(worker, CPI_STAT_OVERFLOWS, 1);
-        cpi_log_limited(
-            &worker->env->log, &worker->forgetting, CP_LOG_WARN,
+        cpi_log_repeated(
+            &worker->env->log, CPI_REPEAT_FORGOTTEN, NULL, CP_LOG_WARN, &(struct cpi_log_about){.count = forgotten},
             "worker %u: max_pending exceeded: dropping %u ids that fail; a resync finds them once others succeed",
             worker->index, forgotten);
         worker->forgotten_ms = worker->forgotten == 0 ? cpi_now_ms() : worker->forgotten_ms;
         worker->forgotten += forgotten;
+        worker->intake.owes = true;
     }
 }
 
@@ -152,16 +154,19 @@ static void pay_debt(struct cpi_worker *worker, bool has_succeeded)
     if (worker->forgotten > 0 && is_due) {
         worker->forgotten = 0;
         cpi_requests_resync(worker->env->requests, CPI_ALL_ENTITIES, CP_CAUSE_OVERFLOW);
+        worker->intake.owes = false;
     }
 }
 
 /* An id that failed has succeeded, so others may succeed, too: moves a batch of them back to live. Those that still
- * fail are parked again. */
+ * fail are parked again. Those that hang are tried by themselves: in a batch they would cost the others its time. */
 static void unpark_some(struct cpi_worker *worker)
 {
     uint32_t n = cpi_idset_peek(worker->set, CPI_PARKED, worker->batch, worker->env->config->batch);
     for (uint32_t i = 0; i < n; i++) {
-        cpi_idset_move(worker->set, worker->batch[i], CPI_LIVE); /* as stale as any */
+        if (!cpi_idset_is_held(worker->set, worker->batch[i])) {
+            cpi_idset_move(worker->set, worker->batch[i], CPI_LIVE); /* as stale as any */
+        }
     }
 }
 
@@ -295,11 +300,13 @@ void cpi_worker_cycle(struct cpi_worker *worker)
     }
     uint32_t n = choose_batch(worker);
     if (n > 0) {
-        work_on(worker, n, BATCH_TIMEOUT_MS);
+        int configured_ms = worker->env->config->fetch_timeout_ms;
+        work_on(worker, n, configured_ms < BATCH_TIMEOUT_MS ? configured_ms : BATCH_TIMEOUT_MS);
     }
     retry_parked(worker, n > 0 ? PARKED_BESIDE_MS : PARKED_FOR_MS);
     bound_parked(worker);
     pay_debt(worker, false);
+    cpi_parked_forget_settled(cpi_applier_parked(worker->applier), worker->set);
     cpi_idset_compact(worker->set);
     cpi_intake_report(&worker->intake);
 }
@@ -307,11 +314,13 @@ void cpi_worker_cycle(struct cpi_worker *worker)
 static void *worker_run(void *context)
 {
     struct cpi_worker *worker = context;
+    cpi_pulse_adopt(&worker->pulse);
     while (!is_finished(worker)) {
         cpi_worker_cycle(worker);
         rest(worker);
     }
     cpi_applier_close(worker->applier);
+    cpi_pulse_adopt(NULL);
     return NULL;
 }
 
@@ -328,6 +337,9 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
         cpi_error_memory(err);
         return NULL;
     }
+    char name[16];
+    snprintf(name, sizeof name, "cp-worker-%u", index);
+    cpi_pulse_init(&worker->pulse, name);
     worker->servers = servers;
     worker->env = env;
     worker->lane = &env->lanes.items[index];
@@ -351,9 +363,7 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
 
 cp_code cpi_worker_start(struct cpi_worker *worker, cp_error *err)
 {
-    char name[16];
-    snprintf(name, sizeof name, "cp-worker-%u", worker->index);
-    return cpi_thread_start(&worker->thread, name, worker_run, worker, err);
+    return cpi_thread_start(&worker->thread, worker->pulse.name, worker_run, worker, err);
 }
 
 void cpi_worker_join(struct cpi_worker *worker)
@@ -364,7 +374,18 @@ void cpi_worker_join(struct cpi_worker *worker)
 uint64_t cpi_worker_unsettled(const struct cpi_worker *worker)
 {
     return cpi_idset_total(worker->set) + worker->forgotten + worker->intake.crowded_out +
-           cpi_ring_count(worker->lane->rings[CPI_RING_LIVE]) + cpi_ring_count(worker->lane->rings[CPI_RING_BULK]);
+           cpi_ring_count_ids(worker->lane->rings[CPI_RING_LIVE]) +
+           cpi_ring_count_ids(worker->lane->rings[CPI_RING_BULK]);
+}
+
+struct cpi_parked *cpi_worker_parked(struct cpi_worker *worker)
+{
+    return cpi_applier_parked(worker->applier);
+}
+
+struct cpi_pulse *cpi_worker_pulse(struct cpi_worker *worker)
+{
+    return &worker->pulse;
 }
 
 void cpi_worker_destroy(struct cpi_worker *worker)
@@ -372,6 +393,8 @@ void cpi_worker_destroy(struct cpi_worker *worker)
     if (worker == NULL) {
         return;
     }
+    cpi_pulse_fini(&worker->pulse);
+    cpi_intake_fini(&worker->intake);
     cpi_idset_destroy(worker->set);
     cpi_applier_destroy(worker->applier);
     cpi_servers_destroy(worker->servers);

@@ -8,7 +8,9 @@
 #ifndef CPI_WORKER_H
 #define CPI_WORKER_H
 
+#include "base/pulse.h"
 #include "env.h"
+#include "worker/parked.h"
 #include "worker/servers.h"
 
 struct cpi_worker;
@@ -28,5 +30,11 @@ void cpi_worker_join(struct cpi_worker *worker);
 /* After join: how many ids have not settled. */
 uint64_t cpi_worker_unsettled(const struct cpi_worker *worker);
 void cpi_worker_destroy(struct cpi_worker *worker);
+
+/* Why ids fail. Any thread may visit it, between create and destroy. */
+struct cpi_parked *cpi_worker_parked(struct cpi_worker *worker);
+
+/* Of its thread, between create and destroy; any thread may look at it. */
+struct cpi_pulse *cpi_worker_pulse(struct cpi_worker *worker);
 
 #endif

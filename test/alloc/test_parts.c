@@ -256,7 +256,7 @@ static struct {
 static void open_lanes(void)
 {
     cp_error err = {0};
-    cpi_stats_init(&setup.stats);
+    ck_assert(cpi_stats_init(&setup.stats, 4));
     setup.lanes = (struct cpi_lanes){
         .items = setup.items, .count = LANES, .capacity = 100000 / LANES, .entities = entities, .stats = &setup.stats};
     for (unsigned i = 0; i < LANES; i++) {
@@ -282,6 +282,7 @@ static void close_lanes(void)
     for (unsigned i = 0; i < LANES; i++) {
         cpi_lane_fini(&setup.items[i], entities);
     }
+    cpi_stats_fini(&setup.stats);
 }
 
 START_TEST(a_lane)

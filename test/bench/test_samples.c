@@ -107,6 +107,20 @@ START_TEST(what_has_no_partner_is_left_out)
 }
 END_TEST
 
+START_TEST(nothing_is_a_multiple_of_zero)
+{
+    struct samples a = MAKE(4, 6, 8);
+    struct samples b = MAKE(2, 0, 4);
+    struct samples ratios = {0};
+    samples_ratios(&a, &b, &ratios);
+    ck_assert_uint_eq(ratios.count, 2);
+    ck_assert_double_eq(samples_ratio(&a, &b), 2);
+    samples_fini(&a);
+    samples_fini(&b);
+    samples_fini(&ratios);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("samples");
@@ -118,6 +132,7 @@ int main(void)
     tcase_add_test(cases, the_order_of_taking_stays);
     tcase_add_test(cases, ratios_are_of_what_was_taken_together);
     tcase_add_test(cases, what_has_no_partner_is_left_out);
+    tcase_add_test(cases, nothing_is_a_multiple_of_zero);
     suite_add_tcase(suite, cases);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

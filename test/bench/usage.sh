@@ -80,6 +80,19 @@ gives_back_after() { # SIGNAL
     wait "$pid" 2>/dev/null || true
     given_back
 }
+is_streaming() { [[ $(sql "select count(*) from pg_replication_slots where active and database = 'cachepusher_bench'") == 1 ]]; }
+gives_back_slot() { # while pg_recvlogical reads it
+    "$bench" source-cost --dsn "$CP_DSN" --redis "$CP_REDIS" --customers 200 --duration 2 --runs 1 --sources wal2json \
+        >out 2>err &
+    local pid=$! i
+    for ((i = 0; i < 5000; i++)); do
+        ! is_streaming || break
+        sleep 0.02
+    done
+    kill -s KILL "$pid"
+    wait "$pid" 2>/dev/null || true
+    ((i < 5000)) && given_back && [[ $(sql 'select count(*) from pg_replication_slots') == 0 ]]
+}
 notify() { redis config get notify-keyspace-events | tail -n 1; }
 sets_notify_back() { # after SIGTERM, and adds to what is there meanwhile
     local before
@@ -126,6 +139,11 @@ check "too few customers" fails 2 'expected 160 at least' latency --customers 15
 check "more rows than customers" fails 2 '--rows 6 of --customers 5' source-cost --customers 5 --rows 6
 check "letters behind one dash" fails 2 '^cachepusher-bench: -x: not an option' ring -xy
 check "too many threads" fails 2 "--threads '65': .* from 1 to 64" warmup --threads 65
+check "a source that is none" fails 2 "--sources 'notify,walsender'" burst --sources notify,walsender
+check "no source" fails 2 "--sources ''" latency --sources ''
+check "a source of a command that has none" fails 2 'warmup: --sources is not for it' warmup --sources notify
+check "no source of ours" fails 2 "expected one of cachepusher's" burst --sources wal2json
+check "a setting that is neither on nor off" fails 2 "--synchronous-commit 'local'" latency --synchronous-commit local
 check "a duration that is none" fails 2 "--duration 'nan'" source-cost --duration nan
 check "--dsn without --redis" fails 2 'expected both' warmup --dsn "$CP_DSN"
 check "--redis without --dsn" fails 2 'expected both' warmup --redis "$CP_REDIS"
@@ -143,6 +161,7 @@ check "a database of our name is refused and kept" refuses_database
 check "given servers are given back" gives_back
 check "given servers are given back after SIGTERM" gives_back_after TERM
 check "given servers are given back after SIGKILL" gives_back_after KILL
+check "given servers are given back with a slot that is being read" gives_back_slot
 check "a setting of a given Redis is set back after SIGTERM" sets_notify_back
 check "--help" prints '^usage: cachepusher-bench COMMAND' --help
 check "--help of a command" prints '--customers LIST' warmup --help

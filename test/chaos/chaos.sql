@@ -84,5 +84,9 @@ insert into address (description, fk_customer)
 analyze;
 
 -- The daemon's, with no more rights than it needs.
-create role cachepusher login;
+create role cachepusher login replication;
 grant select on customer, address, chaos_version to cachepusher;
+
+-- What the wal source reads. An address that moves, or goes, has to tell whose it was.
+alter table address replica identity full;
+create publication cachepusher_customer for table customer, address with (publish_via_partition_root = true);

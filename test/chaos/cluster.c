@@ -24,7 +24,7 @@ static const char *find_program(const char *name)
     return path;
 }
 
-static void append_settings(const struct cluster *cluster)
+void cluster_configure(const struct cluster *cluster, const char *line)
 {
     char path[2 * PATH_BYTES];
     FORMAT(path, "%s/postgresql.conf", cluster->data);
@@ -32,12 +32,17 @@ static void append_settings(const struct cluster *cluster)
     if (file == NULL) {
         die("cannot write %s", path);
     }
-    /* No fsync: processes die here, never the machine. */
-    fputs("listen_addresses = ''\nport = 5432\nmax_connections = 60\nshared_buffers = 16MB\nfsync = off\n"
-          "full_page_writes = off\ndynamic_shared_memory_type = mmap\ndeadlock_timeout = 50ms\n"
-          "log_line_prefix = '%m [%p] %a '\nlog_checkpoints = off\n",
-          file);
+    fputs(line, file);
     fclose(file);
+}
+
+/* No fsync: processes die here, never the machine. */
+static void append_settings(const struct cluster *cluster)
+{
+    cluster_configure(cluster,
+                      "listen_addresses = ''\nport = 5432\nmax_connections = 60\nshared_buffers = 16MB\nfsync = off\n"
+                      "full_page_writes = off\ndynamic_shared_memory_type = mmap\ndeadlock_timeout = 50ms\n"
+                      "log_line_prefix = '%m [%p] %a '\nlog_checkpoints = off\nwal_level = logical\n");
 }
 
 static void load(struct cluster *cluster, const char *path)

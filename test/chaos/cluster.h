@@ -19,6 +19,9 @@ struct cluster {
 void cluster_create(struct cluster *cluster, const char *dir, const char *template);
 void cluster_start(struct cluster *cluster);
 
+/* A line of its configuration. Call it before the start. */
+void cluster_configure(const struct cluster *cluster, const char *line);
+
 /* SIGINT stops it fast, SIGQUIT immediately: the next start recovers as from a crash. */
 void cluster_stop(struct cluster *cluster, int signal_number);
 

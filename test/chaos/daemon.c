@@ -89,6 +89,8 @@ void daemon_start(struct daemon *daemon)
                                         "run",
                                         "-t",
                                         "3",
+                                        "--source",
+                                        daemon->source,
                                         "--wait",
                                         "--dsn",
                                         daemon->postgres,
@@ -110,7 +112,8 @@ void daemon_start(struct daemon *daemon)
 
 bool daemon_has_started(const struct daemon *daemon)
 {
-    return log_has(daemon->process.log, (const char *const[]){"resync: start", "standing by", NULL}, NULL, 0);
+    return log_has(daemon->process.log, (const char *const[]){"resync: start", "resync: resumed", "standing by", NULL},
+                   NULL, 0);
 }
 
 struct condition {
@@ -134,16 +137,18 @@ static void learn(struct condition *now, const char *line)
     } else if (strstr(line, "listening again") != NULL) {
         now->listens = true;
         now->resyncs = true;
-    } else if (strstr(line, "taking over") != NULL || strstr(line, "resync: start") != NULL) {
+    } else if (strstr(line, "taking over") != NULL || strstr(line, "resync: start") != NULL ||
+               strstr(line, "replication: resumed") != NULL) {
         *now = (struct condition){.leased = true, .listens = true, .resyncs = true};
     } else if (strstr(line, "info  resync: ") != NULL && strstr(line, "documents settled") == NULL) {
         now->resyncs = true; /* the cause of one that begins */
-    } else if (strstr(line, "resync done:") != NULL || strstr(line, "ready:") != NULL) {
+    } else if (strstr(line, "resync done:") != NULL || strstr(line, "ready:") != NULL ||
+               strstr(line, "info  resumed:") != NULL) {
         now->resyncs = false;
     }
 }
 
-bool daemon_is_at_rest(const struct daemon *daemon)
+static struct condition condition_of(const struct daemon *daemon)
 {
     FILE *file = fopen(daemon->process.log, "r");
     char *line = NULL;
@@ -156,7 +161,25 @@ bool daemon_is_at_rest(const struct daemon *daemon)
     if (file != NULL) {
         fclose(file);
     }
+    return now;
+}
+
+bool daemon_is_at_rest(const struct daemon *daemon)
+{
+    struct condition now = condition_of(daemon);
     return now.leased && now.listens && (now.stands_by || !now.resyncs);
+}
+
+bool daemon_writes(const struct daemon *daemon)
+{
+    struct condition now = condition_of(daemon);
+    return now.leased && now.listens && !now.stands_by;
+}
+
+long daemon_log_size(const struct daemon *daemon)
+{
+    struct stat about;
+    return stat(daemon->process.log, &about) == 0 ? (long)about.st_size : 0;
 }
 
 void daemon_kill(struct daemon *daemon)
@@ -181,6 +204,14 @@ static bool has_said_something(void *context)
     return log_has(daemon->process.log, (const char *const[]){"", NULL}, NULL, 0);
 }
 
+/* A resync that a TRUNCATE called for has been cut short. That is no more than it says, and Redis is compared all the
+ * same: who truncated tables has stopped long before, and the documents can be right before the resync has ended. */
+static bool is_cut_short(const struct daemon *daemon)
+{
+    static const char *const words[] = {"error a resync that events called for was cut short", NULL};
+    return log_has(daemon->process.log, words, NULL, 0);
+}
+
 void daemon_stop(struct daemon *daemon, bool may_fail)
 {
     static const int unsettled = 1 << 8; /* exit code 1, as waitpid() has it */
@@ -194,7 +225,8 @@ void daemon_stop(struct daemon *daemon, bool may_fail)
     if (!process_wait(&daemon->process, STOP_MS)) {
         blame("the daemon does not stop; see %s", daemon->process.log);
         process_signal(&daemon->process, SIGABRT); /* a core tells where it hangs */
-    } else if (daemon->process.status != 0 && !(may_fail && daemon->process.status == unsettled)) {
+    } else if (daemon->process.status != 0 &&
+               !(daemon->process.status == unsettled && (may_fail || is_cut_short(daemon)))) {
         blame("the daemon has stopped with %s; see %s", process_ending(&daemon->process, how, sizeof how),
               daemon->process.log);
     }

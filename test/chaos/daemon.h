@@ -10,8 +10,9 @@ struct daemon {
     char postgres[2 * PATH_BYTES];
     char redis[PATH_BYTES];
     const char *log_level;
-    int slot;        /* of several daemons on the same servers */
-    int incarnation; /* how often it has been started */
+    const char *source; /* notify or wal */
+    int slot;           /* of several daemons on the same servers */
+    int incarnation;    /* how often it has been started */
     struct process process;
     struct process log_reader; /* what the daemon writes its log to, through a pipe */
 };
@@ -26,6 +27,12 @@ bool daemon_has_started(const struct daemon *daemon);
 
 /* Whether it is connected and has finished its resync, or stands by, according to its log. */
 bool daemon_is_at_rest(const struct daemon *daemon);
+
+/* Whether it is the one that writes, and listens, according to its log. */
+bool daemon_writes(const struct daemon *daemon);
+
+/* How much of its log there is. */
+long daemon_log_size(const struct daemon *daemon);
 
 /* Whoever reads its log stops doing so, and goes on. */
 pid_t daemon_log_reader(const struct daemon *daemon);

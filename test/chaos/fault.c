@@ -3,7 +3,8 @@
 #include <signal.h>
 #include <string.h>
 
-static const struct fault *const parts[] = {daemon_faults, redis_faults, failover_faults, postgres_faults, link_faults};
+static const struct fault *const parts[] = {daemon_faults,   redis_faults, failover_faults,
+                                            postgres_faults, link_faults,  wal_faults};
 
 const struct fault *fault_at(size_t index)
 {

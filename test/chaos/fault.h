@@ -21,6 +21,7 @@ struct strike {
     int stopped_count;
     redisContext *redis; /* kept open during the strike */
     PGconn *postgres;
+    struct transaction *prepared;
     int daemon; /* which */
 };
 
@@ -32,6 +33,7 @@ struct fault {
     void (*inject)(struct world *world, struct strike *strike);
     void (*heal)(struct world *world, struct strike *strike);
     bool never_heals; /* the connections hit never recover; the recovery time counts from the injection */
+    bool of_wal;      /* nothing happens unless the daemons have the wal source */
 };
 
 /* The whole table, 0 to fault_count() - 1. */
@@ -46,6 +48,7 @@ extern const struct fault redis_faults[];
 extern const struct fault failover_faults[];
 extern const struct fault postgres_faults[];
 extern const struct fault link_faults[];
+extern const struct fault wal_faults[];
 
 /* Sends SIGSTOP; strike_continue() undoes it. */
 void strike_stop(struct strike *strike, pid_t pid);

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -14,12 +15,14 @@ static struct daemon *choose(struct world *world, struct strike *strike)
     return &world->daemons[strike->daemon];
 }
 
-/* Started again at once, as a supervisor would. */
+/* Started again at once, as a supervisor would. Mostly the one that writes, if it has to resume then. */
 static void inject_kill(struct world *world, struct strike *strike)
 {
-    struct daemon *daemon = choose(world, strike);
-    daemon_kill(daemon);
-    daemon_start(daemon);
+    bool wants_writer = strcmp(choose(world, strike)->source, "wal") == 0 && roll(&strike->random, 4) > 0;
+    for (int i = 0; i < world->daemon_count && wants_writer; i++) {
+        strike->daemon = daemon_writes(&world->daemons[i]) ? i : strike->daemon;
+    }
+    resuming_kill(world, strike->daemon, 1);
 }
 
 /* A restart as an operator would do it. Where servers are away ids may be left, and it tells. */
@@ -113,12 +116,12 @@ static void heal_dns(struct world *world, struct strike *strike)
 }
 
 const struct fault daemon_faults[] = {
-    {"daemon-kill", TARGET_DAEMON, 0, 0, inject_kill, NULL, false},
-    {"daemon-restart", TARGET_DAEMON, 0, 0, inject_restart, NULL, false},
-    {"daemon-resync", TARGET_DAEMON, 0, 0, inject_resync, NULL, false},
-    {"daemon-stop", TARGET_DAEMON, 100, 4000, inject_stop, heal_stop, false},
-    {"daemon-files", TARGET_DAEMON, 500, 3000, inject_files, heal_files, false},
-    {"daemon-dns", TARGET_DAEMON, 200, 4000, inject_dns, heal_dns, false},
-    {"daemon-log", TARGET_DAEMON, 500, 4000, inject_log, heal_stop, false},
+    {"daemon-kill", TARGET_DAEMON, 0, 0, inject_kill, NULL, false, false},
+    {"daemon-restart", TARGET_DAEMON, 0, 0, inject_restart, NULL, false, false},
+    {"daemon-resync", TARGET_DAEMON, 0, 0, inject_resync, NULL, false, false},
+    {"daemon-stop", TARGET_DAEMON, 100, 4000, inject_stop, heal_stop, false, false},
+    {"daemon-files", TARGET_DAEMON, 500, 3000, inject_files, heal_files, false, false},
+    {"daemon-dns", TARGET_DAEMON, 200, 4000, inject_dns, heal_dns, false, false},
+    {"daemon-log", TARGET_DAEMON, 500, 4000, inject_log, heal_stop, false, false},
     {0},
 };

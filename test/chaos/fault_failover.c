@@ -67,7 +67,7 @@ static void heal_by_demotion(struct world *world, struct strike *strike)
 }
 
 const struct fault failover_faults[] = {
-    {"redis-failover", TARGET_REDIS, 100, 2000, inject_lag, heal_by_death, false},
-    {"redis-demotion", TARGET_REDIS, 100, 2000, inject_lag, heal_by_demotion, false},
+    {"redis-failover", TARGET_REDIS, 100, 2000, inject_lag, heal_by_death, false, false},
+    {"redis-demotion", TARGET_REDIS, 100, 2000, inject_lag, heal_by_demotion, false, false},
     {0},
 };

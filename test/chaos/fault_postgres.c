@@ -27,7 +27,7 @@ static void heal_start(struct world *world, struct strike *strike)
 static int choose_backends(struct world *world, struct strike *strike, pid_t pids[BACKENDS])
 {
     static const char *const names[] = {"cachepusher%", "cachepusher lease", "cachepusher listener",
-                                        "cachepusher worker%"};
+                                        "cachepusher worker%", "cachepusher wal%"};
     const char *name = names[roll(&strike->random, sizeof names / sizeof *names)];
     return cluster_backends(&world->cluster, name, pids, BACKENDS);
 }
@@ -156,14 +156,14 @@ static void heal_large(struct world *world, struct strike *strike)
 }
 
 const struct fault postgres_faults[] = {
-    {"postgres-fast", TARGET_POSTGRES, 0, 3000, inject_fast, heal_start, false},
-    {"postgres-immediate", TARGET_POSTGRES, 0, 3000, inject_immediate, heal_start, false},
-    {"postgres-crash", TARGET_POSTGRES, 0, 0, inject_crash, NULL, false},
-    {"postgres-terminate", TARGET_POSTGRES, 0, 0, inject_terminate, NULL, false},
-    {"postgres-stop", TARGET_POSTGRES, 200, 4000, inject_stop, heal_stop, false},
-    {"postgres-refuse", TARGET_POSTGRES, 200, 3000, inject_refuse, heal_refuse, false},
-    {"postgres-role", TARGET_POSTGRES, 200, 3000, inject_role, heal_role, false},
-    {"postgres-large", TARGET_POSTGRES, 500, 3000, inject_large, heal_large, false},
-    {"postgres-lock", TARGET_POSTGRES, 500, 4500, inject_lock, heal_lock, false},
+    {"postgres-fast", TARGET_POSTGRES, 0, 3000, inject_fast, heal_start, false, false},
+    {"postgres-immediate", TARGET_POSTGRES, 0, 3000, inject_immediate, heal_start, false, false},
+    {"postgres-crash", TARGET_POSTGRES, 0, 0, inject_crash, NULL, false, false},
+    {"postgres-terminate", TARGET_POSTGRES, 0, 0, inject_terminate, NULL, false, false},
+    {"postgres-stop", TARGET_POSTGRES, 200, 4000, inject_stop, heal_stop, false, false},
+    {"postgres-refuse", TARGET_POSTGRES, 200, 3000, inject_refuse, heal_refuse, false, false},
+    {"postgres-role", TARGET_POSTGRES, 200, 3000, inject_role, heal_role, false, false},
+    {"postgres-large", TARGET_POSTGRES, 500, 3000, inject_large, heal_large, false, false},
+    {"postgres-lock", TARGET_POSTGRES, 500, 4500, inject_lock, heal_lock, false, false},
     {0},
 };

@@ -22,6 +22,7 @@ static const char usage[] = "usage: chaos --daemon PROGRAM [OPTION...]\n"
                             "  --faults A,B       draw from these alone\n"
                             "  --each [PART/OF]   instead of drawing: every fault once, each after the one before has "
                             "healed; or a part of them\n"
+                            "  --source S      notify or wal (default notify)\n"
                             "  --daemons N        on the same servers (default 1 or 2, by the seed)\n"
                             "  --log-level L      of the daemon (default info)\n"
                             "  --template DIR     of Postgres: copy it instead of making a new one\n"
@@ -36,6 +37,7 @@ struct options {
     int part; /* 0: drawn */
     int parts;
     int daemons;
+    const char *source;
     const char *log_level;
     const char *template;
     const char *prepare;
@@ -58,18 +60,14 @@ static void list(void)
 
 static bool parse(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {{"daemon", required_argument, NULL, 'd'},
-                                          {"seed", required_argument, NULL, 's'},
-                                          {"seconds", required_argument, NULL, 'S'},
-                                          {"faults", required_argument, NULL, 'f'},
-                                          {"each", optional_argument, NULL, 'e'},
-                                          {"log-level", required_argument, NULL, 'l'},
-                                          {"template", required_argument, NULL, 't'},
-                                          {"prepare", required_argument, NULL, 'p'},
-                                          {"list", no_argument, NULL, 'L'},
-                                          {"daemons", required_argument, NULL, 'n'},
-                                          {0}};
-    *options = (struct options){.seed = 1, .seconds = 30, .log_level = "info"};
+    static const struct option names[] = {
+        {"daemon", required_argument, NULL, 'd'},   {"seed", required_argument, NULL, 's'},
+        {"seconds", required_argument, NULL, 'S'},  {"faults", required_argument, NULL, 'f'},
+        {"each", optional_argument, NULL, 'e'},     {"log-level", required_argument, NULL, 'l'},
+        {"template", required_argument, NULL, 't'}, {"prepare", required_argument, NULL, 'p'},
+        {"list", no_argument, NULL, 'L'},           {"daemons", required_argument, NULL, 'n'},
+        {"source", required_argument, NULL, 'o'},   {0}};
+    *options = (struct options){.seed = 1, .seconds = 30, .log_level = "info", .source = "notify"};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
         case 'd':
@@ -88,6 +86,9 @@ static bool parse(int argc, char **argv, struct options *options)
             if (!parse_part(options, optarg)) {
                 return false;
             }
+            break;
+        case 'o':
+            options->source = optarg;
             break;
         case 'n':
             options->daemons = atoi(optarg);
@@ -134,7 +135,15 @@ static void make_world(struct world *world, const struct options *options)
     world->proxy = proxy_create();
     cluster_create(&world->cluster, world->dir, options->template);
     cache_create(&world->cache, world->dir, world->proxy);
+    bool is_wal = strcmp(options->source, "wal") == 0;
+    if (is_wal) { /* triggers that notify refuse a server that prepares */
+        cluster_configure(&world->cluster, "max_prepared_transactions = 8\n");
+    }
     cluster_start(&world->cluster);
+    if (is_wal) { /* it has to do without triggers */
+        cluster_do(&world->cluster, "drop function cachepusher_customer__id_customer() cascade");
+        cluster_do(&world->cluster, "drop function cachepusher_address__fk_customer() cascade");
+    }
     cache_start(&world->cache, 0, (struct start){.empty = true});
     world->history = history_create();
 
@@ -144,7 +153,8 @@ static void make_world(struct world *world, const struct options *options)
     world->redis_door = proxy_listen(world->proxy, cache_primary(&world->cache)->socket, &redis_port);
     for (int i = 0; i < world->daemon_count; i++) {
         struct daemon *daemon = &world->daemons[i];
-        *daemon = (struct daemon){.program = options->program, .log_level = options->log_level, .slot = i};
+        *daemon = (struct daemon){
+            .program = options->program, .log_level = options->log_level, .source = options->source, .slot = i};
         FORMAT(daemon->dir, "%s", world->dir);
         FORMAT(daemon->postgres, "host=localhost port=%d user=cachepusher dbname=postgres sslmode=disable",
                postgres_port);
@@ -203,10 +213,20 @@ static void stop_daemons(struct world *world)
     if (!is_blamed() && !wait_until(all_at_rest, world, heal_timeout_ms())) {
         blame("a daemon is not connected and through with its resync within %d s", heal_timeout_ms() / 1000);
     }
+    resuming_finish(world);
     for (int i = 0; i < world->daemon_count && !is_blamed(); i++) {
         daemon_stop(&world->daemons[i], false);
     }
     expect_equal(world, 0, "after the daemon has stopped");
+}
+
+static void describe(const struct world *world, const struct options *options, char *figures, size_t size)
+{
+    if (strcmp(options->source, "wal") == 0) {
+        size_t length = strlen(figures);
+        snprintf(figures + length, size - length, ", %u writers killed, %u of %u owed resumed", world->resuming.kills,
+                 world->resuming.seen, world->resuming.owed);
+    }
 }
 
 static int conclude(struct world *world, const struct options *options, const char *figures)
@@ -256,7 +276,9 @@ static int run(struct world *world, const struct options *options, struct schedu
         probes_stop(probes);
         say("equal after %.3f s", equal_s);
     }
+    resuming_watch(world);
     stop_daemons(world);
+    describe(world, options, figures, sizeof figures);
     if (!is_blamed()) {
         reader_stop(reader);
     }
@@ -282,8 +304,9 @@ int main(int argc, char **argv)
     }
     struct schedule schedule;
     if (options.part > 0) {
-        schedule_each(&schedule, options.seed, options.part, options.parts);
-    } else if (!schedule_draw(&schedule, options.seed, options.seconds, options.names)) {
+        schedule_each(&schedule, options.seed, options.part, options.parts, strcmp(options.source, "wal") == 0);
+    } else if (!schedule_draw(&schedule, options.seed, options.seconds, options.names,
+                              strcmp(options.source, "wal") == 0)) {
         return 2;
     }
     schedule_print(&schedule);

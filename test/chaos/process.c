@@ -25,6 +25,7 @@ static bool is_other_user(enum process_user user)
 void process_start(struct process *process, const char *log, enum process_user user, const char *const *argv)
 {
     static const char *const apart[] = {"setpriv", "--pdeathsig", "KILL"};
+    static const char dashes[] = "--";
     static const char *const other[] = {"--reuid", server_user, "--regid", server_user, "--init-groups"};
     char *words[MAX_ARGUMENTS];
     size_t count = 0;
@@ -34,7 +35,7 @@ void process_start(struct process *process, const char *log, enum process_user u
     for (size_t i = 0; i < sizeof other / sizeof *other && is_other_user(user); i++) {
         words[count++] = (char *)(uintptr_t)other[i];
     }
-    words[count++] = (char *)(uintptr_t) "--";
+    words[count++] = (char *)(uintptr_t)dashes;
     for (size_t i = 0; argv[i] != NULL; i++) {
         if (count + 1 == MAX_ARGUMENTS) {
             die("too many arguments for %s", argv[0]);

@@ -7,6 +7,20 @@
 
 enum { FIRST_MS = 300, GAP_MS = 1600, TRIES = 20, TICK_MS = 5, HEAL_MS = 15000 };
 
+/* Further chances of a kill with the wal source, whose point is what comes then. */
+enum { KILLS = 6 };
+
+/* And now and then nothing else is wrong at a kill, so that the next writer has to resume: what was disturbed has had
+ * the time to heal, and the next disturbance comes when it has resumed. With the servers of sanitizers' runs that takes
+ * longer, and may not be so. */
+enum {
+    QUIET_FIRST_MS = 11000,
+    QUIET_EVERY_MS = 15000,
+    QUIET_BEFORE_MS = 2000,
+    QUIET_POSTGRES_MS = RESUMING_CALM_MS + 500, /* before it, no fault of Postgres or of the way there */
+    QUIET_AFTER_MS = 3000
+};
+
 int heal_timeout_ms(void)
 {
     return HEAL_MS * slowness();
@@ -42,7 +56,39 @@ static bool parse_names(const char *names, const struct fault **known, size_t *c
     return true;
 }
 
-bool schedule_draw(struct schedule *schedule, uint64_t seed, int seconds, const char *names)
+static bool is_quiet_kill(int64_t at_ms, int seconds)
+{
+    return at_ms + QUIET_AFTER_MS < seconds * 1000;
+}
+
+static bool disturbs_a_quiet_kill(const struct fault *fault, int64_t at_ms, int lasts_ms, int seconds)
+{
+    bool is_of_postgres = fault->target == TARGET_POSTGRES || fault->target == TARGET_POSTGRES_LINK;
+    int before_ms = is_of_postgres ? QUIET_POSTGRES_MS : QUIET_BEFORE_MS;
+    bool disturbs = false;
+    for (int64_t kill_ms = QUIET_FIRST_MS; is_quiet_kill(kill_ms, seconds); kill_ms += QUIET_EVERY_MS) {
+        disturbs = disturbs || (at_ms < kill_ms + QUIET_AFTER_MS && at_ms + lasts_ms > kill_ms - before_ms);
+    }
+    return disturbs && !resuming_is_harmless(fault);
+}
+
+static int by_time(const void *a, const void *b)
+{
+    const struct strike *one = a;
+    const struct strike *other = b;
+    return (one->at_ms > other->at_ms) - (one->at_ms < other->at_ms);
+}
+
+static void add_quiet_kills(struct schedule *schedule, uint64_t seed, int seconds)
+{
+    const struct fault *fault = fault_find("daemon-kill", strlen("daemon-kill"));
+    for (int64_t kill_ms = QUIET_FIRST_MS; is_quiet_kill(kill_ms, seconds); kill_ms += QUIET_EVERY_MS) {
+        add(schedule, fault, kill_ms, 0, seed + (uint64_t)kill_ms);
+    }
+    qsort(schedule->strikes, schedule->count, sizeof *schedule->strikes, by_time);
+}
+
+bool schedule_draw(struct schedule *schedule, uint64_t seed, int seconds, const char *names, bool wal)
 {
     *schedule = (struct schedule){0};
     const struct fault *known[256];
@@ -50,9 +96,15 @@ bool schedule_draw(struct schedule *schedule, uint64_t seed, int seconds, const 
     if (names != NULL && !parse_names(names, known, &count)) {
         return false;
     }
-    for (; names == NULL && count < fault_count(); count++) {
-        known[count] = fault_at(count);
+    for (size_t i = 0; names == NULL && i < fault_count(); i++) {
+        if (wal || !fault_at(i)->of_wal) {
+            known[count++] = fault_at(i);
+        }
     }
+    for (size_t i = 0; names == NULL && wal && i < KILLS; i++) {
+        known[count++] = fault_find("daemon-kill", strlen("daemon-kill"));
+    }
+    bool has_quiet_kills = names == NULL && wal;
     uint64_t random = seed;
     int64_t free_at_ms[TARGETS] = {0};
     for (int64_t at_ms = FIRST_MS; at_ms < seconds * 1000; at_ms += 1 + roll(&random, GAP_MS)) {
@@ -60,21 +112,28 @@ bool schedule_draw(struct schedule *schedule, uint64_t seed, int seconds, const 
             const struct fault *fault = known[roll(&random, (uint32_t)count)];
             int lasts_ms = fault->min_ms + (int)roll(&random, (uint32_t)(fault->max_ms - fault->min_ms + 1));
             uint64_t own = seed * 1000003 + roll(&random, 1000000);
-            if (free_at_ms[fault->target] <= at_ms && at_ms + lasts_ms < seconds * 1000) {
+            bool fits = free_at_ms[fault->target] <= at_ms && at_ms + lasts_ms < seconds * 1000;
+            if (fits && !(has_quiet_kills && disturbs_a_quiet_kill(fault, at_ms, lasts_ms, seconds))) {
                 free_at_ms[fault->target] = at_ms + lasts_ms + 1;
                 add(schedule, fault, at_ms, lasts_ms, own);
                 break;
             }
         }
     }
+    if (has_quiet_kills) {
+        add_quiet_kills(schedule, seed, seconds);
+    }
     return true;
 }
 
-void schedule_each(struct schedule *schedule, uint64_t seed, int part, int of)
+void schedule_each(struct schedule *schedule, uint64_t seed, int part, int of, bool wal)
 {
     *schedule = (struct schedule){0};
     for (size_t i = (size_t)part - 1; i < fault_count(); i += (size_t)of) {
         const struct fault *fault = fault_at(i);
+        if (fault->of_wal && !wal) {
+            continue;
+        }
         add(schedule, fault, 0, fault->min_ms + (fault->max_ms - fault->min_ms) / 4, seed + i);
     }
 }
@@ -109,6 +168,7 @@ static void inject(struct course *course, struct strike *strike)
     bool is_clean = course->active == 0 && probes_pending(course->probes) == 0;
     probes_disturb(course->probes);
     course->active++;
+    resuming_note(course->world, strike->fault, true);
     strike->fault->inject(course->world, strike);
     say("%s%s", strike->fault->name, strike->fault->heal != NULL ? " begins" : "");
     if (strike->fault->never_heals) {
@@ -129,6 +189,7 @@ static void heal(struct course *course, struct strike *strike)
         say("%s ends", strike->fault->name);
     }
     course->active--;
+    resuming_note(course->world, strike->fault, false);
     if (!strike->fault->never_heals) {
         bool is_clean = course->active == 0 && probes_pending(course->probes) == 0;
         probes_ask(course->probes, strike->fault->name, now_ms(), is_clean);
@@ -140,6 +201,7 @@ static void watch(struct world *world)
     for (int i = 0; i < world->daemon_count; i++) {
         daemon_watch(&world->daemons[i]);
     }
+    resuming_watch(world);
 }
 
 /* The next thing to do: a strike's end, or its beginning. */

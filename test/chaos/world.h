@@ -7,6 +7,7 @@
 #include "daemon.h"
 #include "history.h"
 #include "proxy.h"
+#include "resuming.h"
 
 enum { DAEMONS_MAX = 2 };
 
@@ -20,6 +21,7 @@ struct world {
     struct daemon daemons[DAEMONS_MAX];
     int daemon_count;
     struct history *history;
+    struct resuming resuming;
 };
 
 #endif

@@ -21,6 +21,8 @@ if ! grep -q '^int main(void)$' "$program.c"; then
     echo "$document: there is no example that begins with #include <cachepusher.h> and has a main()"
     exit 1
 fi
+# The README's is also installed, as a file.
+[[ $document != *.md ]] || diff -u "$(dirname "$document")/doc/example.c" "$program.c"
 
 "$@" -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$(dirname "$header")" -o "$program" "$program.c" \
     -L"$(dirname "$library")" -Wl,-rpath,"$(dirname "$library")" -lcachepusher

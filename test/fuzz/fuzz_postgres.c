@@ -401,7 +401,7 @@ static void list_missing(struct run *run)
 static void prove_hearing(struct run *run)
 {
     cp_error err;
-    cp_code code = cpi_hearing_prove(&run->fetch.pg, &run->other, "cachepusher_proof", &err);
+    cp_code code = cpi_hearing_prove(&run->fetch.pg, &run->other, "cachepusher_proof", "", &err);
     if (code != CP_OK) {
         fuzz_check_server_error(&err, CP_ERR_POSTGRES);
     }

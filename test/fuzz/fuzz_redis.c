@@ -200,9 +200,10 @@ static void append(struct run *run, char step)
     cp_code code = step == 's'   ? run->ops->set(run->target, key, "7", value, sizeof value - 1, 0, &err)
                    : step == 'e' ? run->ops->set(run->target, key, "8", value, sizeof value - 1, 60, &err)
                    : step == 'd' ? run->ops->del(run->target, key, "9", &err)
+                   : step == 'k' ? run->ops->exists(run->target, key, "11", &err)
                                  : run->ops->get(run->target, key, "10", &err);
     check(code, &err);
-    REQUIRE(code != CP_OK || (was_open && (was_admitted || step == 'g')));
+    REQUIRE(code != CP_OK || (was_open && (was_admitted || step == 'g' || step == 'k')));
     run->appended += code == CP_OK;
 }
 
@@ -325,6 +326,7 @@ static void do_step(struct run *run, char step)
     case 's':
     case 'e':
     case 'd':
+    case 'k':
     case 'g':
         append(run, step);
         break;

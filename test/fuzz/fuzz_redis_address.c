@@ -35,7 +35,6 @@ static void check_accepted(const struct cpi_redis_address *address)
     REQUIRE((address->path == NULL) != (address->host == NULL));
     REQUIRE(address->port >= 1 && address->port <= 65535);
     REQUIRE(address->database >= 0);
-    REQUIRE(address->user == NULL || address->password != NULL);
     REQUIRE(address->path == NULL || *address->path != '\0');
     REQUIRE(address->host == NULL || *address->host != '\0');
 }

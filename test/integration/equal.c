@@ -11,11 +11,12 @@ enum { GET_AT_ONCE = 500, SHOWN_DIFFERENCES = 5, REPORT_BYTES = 1800 };
 const struct kind customers = {":", "", "select id_customer, customer_get(id_customer) from customer"};
 
 /* Keys and values, sorted by key. The strings are owned. */
+struct pair {
+    char *key;
+    char *value;
+};
 struct pairs {
-    struct pair {
-        char *key;
-        char *value;
-    } * items;
+    struct pair *items;
     size_t count;
     size_t capacity;
 };

@@ -1,6 +1,7 @@
 #include "harness.h"
 
 #include "servers.h"
+#include "sources.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -186,6 +187,12 @@ static void run_as_admin(const char *format, const char *database)
 
 struct fixture *fixture_open(void)
 {
+    return fixture_open_as("");
+}
+
+struct fixture *fixture_open_as(const char *options)
+{
+    char create[160];
     static struct fixture fixture;
     static unsigned number;
     struct fixture *f = &fixture;
@@ -200,13 +207,15 @@ struct fixture *fixture_open(void)
     snprintf(f->redis_address, sizeof f->redis_address, "%s", getenv("CP_REDIS"));
     current = f;
 
-    run_as_admin("create database %s", f->database);
+    snprintf(create, sizeof create, "create database %%s %s", options);
+    run_as_admin(create, f->database);
     f->pg = connect_postgres(f->dsn);
     REQUIRE(f->pg != NULL);
     f->redis = connect_redis(f->redis_address);
     REQUIRE(f->redis != NULL);
     load(f, DB_DIR "/cachepusher.sql");
     load(f, DB_DIR "/schema.sql");
+    source_open(f);
     return f;
 }
 
@@ -286,6 +295,15 @@ void fixture_join(struct fixture *f)
 
 /* ---- syncers ---- */
 
+static cp_code set_all(cp_config *config, const char *const *settings, cp_error *err)
+{
+    cp_code code = CP_OK;
+    for (size_t i = 0; settings != NULL && settings[i] != NULL && code == CP_OK; i += 2) {
+        code = cp_config_set(config, settings[i], settings[i + 1], err);
+    }
+    return code;
+}
+
 cp_syncer *make_syncer(struct fixture *f, const char *entities, const char *const *settings)
 {
     cp_error err = {0};
@@ -297,9 +315,9 @@ cp_syncer *make_syncer(struct fixture *f, const char *entities, const char *cons
     code = code == CP_OK && entities != NULL ? cp_config_parse(config, entities, "test", &err) : code;
     /* Tests that count resyncs replace functions, too. */
     code = code == CP_OK ? cp_config_set(config, "catalog_check_ms", "0", &err) : code;
-    for (size_t i = 0; settings != NULL && settings[i] != NULL && code == CP_OK; i += 2) {
-        code = cp_config_set(config, settings[i], settings[i + 1], &err);
-    }
+    source_prepare(f, entities);
+    code = code == CP_OK ? set_all(config, source_settings(), &err) : code;
+    code = code == CP_OK ? set_all(config, settings, &err) : code;
     cp_callbacks callbacks = {.size = sizeof callbacks, .log = write_log, .settled = f->settled, .context = f};
     cp_syncer *syncer = code == CP_OK ? cp_syncer_create(config, &callbacks, &err) : NULL;
     if (syncer == NULL) {

@@ -53,6 +53,9 @@ struct fixture {
 extern struct fixture *current;
 
 struct fixture *fixture_open(void);
+
+/* The same with options of CREATE DATABASE, say of its encoding. */
+struct fixture *fixture_open_as(const char *options);
 void fixture_close(struct fixture *f);
 
 /* A file's text. The caller frees it. */

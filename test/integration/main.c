@@ -1,4 +1,6 @@
-/* integration [SUITE...]: the suites named, or all. Needs the servers of scripts/with-servers. */
+/* integration [SUITE...]: the suites named, or all, over the source that CP_TEST_SOURCE names (sources.h). Needs the
+ * servers of scripts/with-servers. */
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
@@ -19,12 +21,17 @@ static const struct {
     {"sweep", sweep_suite},
     {"failing", failing_suite},
     {"stop", stop_suite},
+    {"health", health_suite},
     {"lifecycle", lifecycle_suite},
     {"threads", threads_suite},
     {"connections", connections_suite},
     {"redis_away", redis_away_suite},
     {"triggers", triggers_suite},
+    {"wal", wal_suite},
+    {"wal_losses", wal_losses_suite},
+    {"wal_tables", wal_tables_suite},
     {"watch", watch_suite},
+    {"watch_messages", watch_messages_suite},
     {"hijack", hijack_suite},
     {"listing", listing_suite},
     {"isolation", isolation_suite},
@@ -52,15 +59,18 @@ static SRunner *add_suites(int count, char **names)
         while (i < suite_count && strcmp(suites[i].name, names[n]) != 0) {
             i++;
         }
-        if (i == suite_count) {
-            fprintf(stderr, "integration: there is no suite \"%s\"\n", names[n]);
+        if (i == suite_count || !source_has(names[n])) {
+            fprintf(stderr, "integration: there is no suite \"%s\"%s\n", names[n],
+                    i < suite_count ? " over this source" : "");
             srunner_free(runner);
             return NULL;
         }
         srunner_add_suite(runner, suites[i].create());
     }
     for (size_t i = 0; i < suite_count && count == 0; i++) {
-        srunner_add_suite(runner, suites[i].create());
+        if (source_has(suites[i].name)) {
+            srunner_add_suite(runner, suites[i].create());
+        }
     }
     return runner;
 }

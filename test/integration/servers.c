@@ -1,5 +1,7 @@
 #include "servers.h"
 
+#include "sources.h"
+
 #include <signal.h>
 #include <spawn.h>
 #include <stdarg.h>
@@ -101,6 +103,7 @@ long long sql_number(struct fixture *f, const char *statement)
 
 void hold_fetches(PGconn *pg)
 {
+    source_prepare(current, NULL);
     sql_on(pg, "begin; lock table address in access exclusive mode");
 }
 

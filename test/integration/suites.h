@@ -5,6 +5,9 @@
 #include <check.h>
 
 Suite *parity_suite(void);
+Suite *wal_suite(void);
+Suite *wal_losses_suite(void);
+Suite *wal_tables_suite(void);
 Suite *changes_suite(void);
 Suite *bulk_suite(void);
 Suite *entities_suite(void);
@@ -13,12 +16,14 @@ Suite *warmup_suite(void);
 Suite *sweep_suite(void);
 Suite *failing_suite(void);
 Suite *stop_suite(void);
+Suite *health_suite(void);
 Suite *lifecycle_suite(void);
 Suite *threads_suite(void);
 Suite *connections_suite(void);
 Suite *redis_away_suite(void);
 Suite *triggers_suite(void);
 Suite *watch_suite(void);
+Suite *watch_messages_suite(void);
 Suite *hijack_suite(void);
 Suite *listing_suite(void);
 Suite *isolation_suite(void);

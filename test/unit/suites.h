@@ -7,12 +7,16 @@
 #include <check.h>
 
 Suite *abi_suite(void);
+Suite *allowance_suite(void);
 Suite *applier_suite(void);
 Suite *asking_suite(void);
 Suite *assert_suite(void);
 Suite *backoff_suite(void);
+Suite *batch_limit_suite(void);
 Suite *bell_suite(void);
 Suite *config_suite(void);
+Suite *config_source_suite(void);
+Suite *confirming_suite(void);
 Suite *error_suite(void);
 Suite *crowd_suite(void);
 Suite *event_suite(void);
@@ -26,11 +30,15 @@ Suite *key_suite(void);
 Suite *keyspace_suite(void);
 Suite *lane_suite(void);
 Suite *lease_suite(void);
+Suite *listener_suite(void);
 Suite *live_feed_suite(void);
 Suite *message_suite(void);
 Suite *orphans_suite(void);
+Suite *pgoutput_suite(void);
 Suite *reader_suite(void);
 Suite *random_suite(void);
+Suite *repeats_suite(void);
+Suite *secret_suite(void);
 Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *requests_suite(void);
@@ -40,8 +48,13 @@ Suite *ring_stress_suite(void);
 Suite *settings_suite(void);
 Suite *single_keys_suite(void);
 Suite *single_suite(void);
+Suite *snapshot_suite(void);
+Suite *pulse_suite(void);
 Suite *stats_suite(void);
 Suite *suspects_suite(void);
+Suite *wal_changes_suite(void);
+Suite *wal_rows_suite(void);
+Suite *checkpoint_text_suite(void);
 Suite *worker_suite(void);
 
 /* How much of a stress test is done where ThreadSanitizer makes each step cost twenty times as much. */

@@ -6,7 +6,9 @@
 #include "report/report.h"
 #include "servers/servers.h"
 
-/* One statement touches every customer, compared with warm-ups: tables "burst" and "queue". */
+#include <hiredis/hiredis.h>
+
+/* One statement touches every customer, compared with warm-ups: tables "burst", "warmups" and "queue". */
 void burst_touch(struct servers *servers, const struct options *options, struct report *report);
 
 /* One row is updated again and again: table "hot". */
@@ -17,6 +19,9 @@ void burst_memory(struct servers *servers, const struct options *options, struct
 
 /* A statement that changed every row has doubled the table: restores its size. */
 void burst_tidy(PGconn *pg);
+
+/* How many SET commands Redis has executed. */
+long long burst_count_sets(redisContext *redis);
 
 void burst_sleep_ms(long milliseconds);
 

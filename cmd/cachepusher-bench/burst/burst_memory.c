@@ -3,6 +3,7 @@
 #include "fatal.h"
 #include "servers/daemon.h"
 #include "servers/process.h"
+#include "sources/set_up.h"
 
 #include <math.h>
 #include <poll.h>
@@ -62,7 +63,7 @@ static bool has_said(struct process *process, struct log *log, const char *text)
 /* Waits until a process stops growing. */
 static double steady_resident_mib(pid_t pid, PGconn *pg)
 {
-    double deadline_s = clock_s() + PATIENCE_S;
+    double deadline_s = clock_s() + (double)PATIENCE_S;
     double highest_mib = 0;
     double now_mib = 0;
     for (int looks = 0; looks < STEADY_LOOKS; looks++) {
@@ -88,34 +89,30 @@ static void note_memory(struct process *daemon, PGconn *pg, struct figures *figu
     samples_add(&figures->peak_mib, process_peak_mib(daemon->pid));
 }
 
-static void run_idle(struct servers *servers, long threads, PGconn *pg, struct figures *figures)
+/* In a table of its usual size, all of which would be in the log behind the slot. */
+static void announce_by(struct servers *servers, PGconn *pg, enum source source)
+{
+    set_up_nothing(servers, pg);
+    burst_tidy(pg);
+    set_up(servers, pg, source);
+}
+
+static void run_idle(struct servers *servers, long threads, PGconn *pg, enum source source, struct figures *figures)
 {
     struct process daemon;
     struct usage usage;
-    daemon_start(&daemon, servers, threads, NULL);
+    announce_by(servers, pg, source);
+    daemon_start(&daemon, servers, threads, source, NULL);
     note_memory(&daemon, pg, figures);
     daemon_stop(&daemon, &usage);
-}
-
-/* How many SET commands Redis has executed. */
-static long long count_sets(redisContext *redis)
-{
-    redisReply *reply = redisCommand(redis, "INFO commandstats");
-    if (reply == NULL || reply->type != REDIS_REPLY_STRING) {
-        fatal("Redis: INFO: %s", reply == NULL ? redis->errstr : reply->str);
-    }
-    const char *found = strstr(reply->str, "cmdstat_set:calls=");
-    long long sets = found != NULL ? strtoll(found + strlen("cmdstat_set:calls="), NULL, 10) : 0;
-    freeReplyObject(reply);
-    return sets;
 }
 
 /* If ids were dropped, it is not known which: the resync has to finish. */
 static void wait_until_settled(struct process *daemon, struct log *log, redisContext *redis, long long sets,
                                bool has_overflown)
 {
-    double deadline_s = clock_s() + PATIENCE_S;
-    while (has_overflown ? !has_said(daemon, log, "resync done") : count_sets(redis) < sets) {
+    double deadline_s = clock_s() + (double)PATIENCE_S;
+    while (has_overflown ? !has_said(daemon, log, "resync done") : burst_count_sets(redis) < sets) {
         if (clock_s() > deadline_s) {
             fatal("burst: what was pending has not settled %d s after Redis went on", PATIENCE_S);
         }
@@ -124,8 +121,8 @@ static void wait_until_settled(struct process *daemon, struct log *log, redisCon
 }
 
 /* Whether more ids were pending than allowed. The daemon's exit code says whether everything has settled. */
-static bool run_pending(struct servers *servers, long threads, PGconn *pg, redisContext *redis, long max_pending,
-                        struct figures *figures)
+static bool run_pending(struct servers *servers, long threads, PGconn *pg, redisContext *redis, enum source source,
+                        long max_pending, struct figures *figures)
 {
     char setting[48];
     char *const flags[] = {(char *)"--warmup", (char *)"none", max_pending > 0 ? (char *)"--set" : NULL, setting, NULL};
@@ -133,9 +130,9 @@ static bool run_pending(struct servers *servers, long threads, PGconn *pg, redis
     struct usage usage;
     struct log log = {.length = 0};
     snprintf(setting, sizeof setting, "max_pending=%ld", max_pending);
-    burst_tidy(pg);
-    daemon_start(&daemon, servers, threads, flags);
-    long long sets = count_sets(redis);
+    announce_by(servers, pg, source);
+    daemon_start(&daemon, servers, threads, source, flags);
+    long long sets = burst_count_sets(redis);
     kill(servers->redis_server, SIGSTOP);
     sets += pg_do(pg, "select customer_warmup()");
     note_memory(&daemon, pg, figures);
@@ -147,11 +144,13 @@ static bool run_pending(struct servers *servers, long threads, PGconn *pg, redis
     return has_overflown;
 }
 
-static void tell(struct table *table, const char *situation, long customers, struct figures *figures)
+static void tell(struct table *table, enum source source, const char *situation, long customers,
+                 struct figures *figures)
 {
     if (figures->resident_mib.count > 0) {
         table_row(table);
         table_number(table, (double)customers);
+        table_text(table, source_name(source));
         table_text(table, situation);
         table_figure(table, &figures->resident_mib);
         table_figure(table, &figures->peak_mib);
@@ -161,26 +160,40 @@ static void tell(struct table *table, const char *situation, long customers, str
     samples_fini(&figures->peak_mib);
 }
 
+static void run_once(struct servers *servers, const struct options *options, long customers, PGconn *pg,
+                     redisContext *redis, enum source source, struct figures figures[ROWS])
+{
+    long threads = options->threads.items[0];
+    run_idle(servers, threads, pg, source, &figures[0]);
+    /* A lane never gets exactly its share of the ids, so there is far more room, and none is dropped. */
+    if (options->dsn == NULL && run_pending(servers, threads, pg, redis, source, 0, &figures[1])) {
+        run_pending(servers, threads, pg, redis, source, MAX_PENDING_EACH * customers, &figures[2]);
+    }
+}
+
 static void measure(struct servers *servers, const struct options *options, long customers, struct table *table)
 {
-    struct figures figures[ROWS] = {0};
-    long threads = options->threads.items[0];
+    struct figures figures[SOURCES][ROWS] = {0};
 
     servers_load(servers, customers);
     PGconn *pg = servers_postgres(servers);
     redisContext *redis = servers_redis(servers);
     redis_do(redis, "FLUSHDB");
     for (long run = 0; run < options->runs; run++) {
-        progress("burst: memory, run %ld of %ld, %ld customers", run + 1, options->runs, customers);
-        run_idle(servers, threads, pg, &figures[0]);
-        /* A lane never gets exactly its share of the ids, so there is far more room, and none is dropped. */
-        if (options->dsn == NULL && run_pending(servers, threads, pg, redis, 0, &figures[1])) {
-            run_pending(servers, threads, pg, redis, MAX_PENDING_EACH * customers, &figures[2]);
+        for (int source = 0; source < SOURCE_WAL2JSON; source++) {
+            if (options->sources[source]) {
+                progress("burst: memory, run %ld of %ld, %ld customers, %s", run + 1, options->runs, customers,
+                         source_name((enum source)source));
+                run_once(servers, options, customers, pg, redis, (enum source)source, figures[source]);
+            }
         }
     }
-    tell(table, idle_name, customers, &figures[0]);
-    tell(table, pending_name, customers, &figures[1]);
-    tell(table, roomy_name, customers, &figures[2]);
+    for (int source = 0; source < SOURCE_WAL2JSON; source++) {
+        tell(table, (enum source)source, idle_name, customers, &figures[source][0]);
+        tell(table, (enum source)source, pending_name, customers, &figures[source][1]);
+        tell(table, (enum source)source, roomy_name, customers, &figures[source][2]);
+    }
+    set_up_nothing(servers, pg);
     PQfinish(pg);
     redisFree(redis);
 }
@@ -189,6 +202,7 @@ void burst_memory(struct servers *servers, const struct options *options, struct
 {
     struct table *table = report_table(report, "memory", "Resident memory of cachepusher run");
     table_column(table, "customers", "customers", NULL);
+    table_column(table, "source", "source", NULL);
     table_column(table, "situation", "situation", NULL);
     table_column(table, "resident", "resident", "MiB");
     table_column(table, "peak", "peak", "MiB");

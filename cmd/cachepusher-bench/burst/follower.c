@@ -1,8 +1,10 @@
 #include "burst/follower.h"
 
 #include "fatal.h"
+#include "sources/set_up.h"
 
 #include <stdio.h>
+#include <string.h>
 
 enum { PATIENCE_MS = 60000 };
 
@@ -22,7 +24,16 @@ static void set(cp_config *config, const char *name, const char *value)
     }
 }
 
-cp_syncer *follower_start(const struct servers *servers, long threads, const char *entities)
+/* "NAME=VALUE" */
+static void set_setting(cp_config *config, const char *setting)
+{
+    char name[64];
+    int length = (int)strcspn(setting, "=");
+    snprintf(name, sizeof name, "%.*s", length, setting);
+    set(config, name, setting + length + 1);
+}
+
+cp_syncer *follower_start(const struct servers *servers, long threads, enum source source, const char *entities)
 {
     const cp_callbacks callbacks = {.size = sizeof callbacks, .log = tell};
     char count[16];
@@ -36,6 +47,9 @@ cp_syncer *follower_start(const struct servers *servers, long threads, const cha
     set(config, "redis", servers->redis);
     set(config, "threads", count);
     set(config, "warmup", "none");
+    for (size_t i = 0; set_up_settings[source][i] != NULL; i++) {
+        set_setting(config, set_up_settings[source][i]);
+    }
     cp_syncer *syncer = cp_syncer_create(config, &callbacks, &err);
     if (syncer == NULL || cp_syncer_start(syncer, &err) != CP_OK ||
         cp_syncer_wait_ready(syncer, PATIENCE_MS, &err) != CP_OK) {

@@ -55,11 +55,11 @@ static void write_customers(void *context, void *connection, uint64_t number)
     execute(connection, parameters, 2);
 }
 
-static void start(struct paced *paced, const struct servers *servers, const char *sql)
+static void start(struct paced *paced, const struct servers *servers, bool commits_wait, const char *sql)
 {
     for (unsigned i = 0; i < paced->threads; i++) {
         PGconn *pg = servers_postgres(servers);
-        pg_do(pg, "set synchronous_commit = off"); /* as those that are measured */
+        pg_do(pg, commits_wait ? "set synchronous_commit = on" : "set synchronous_commit = off");
         PGresult *result = PQprepare(pg, "background", sql, 0, NULL);
         if (PQresultStatus(result) != PGRES_COMMAND_OK) {
             fatal("background: %s", PQerrorMessage(pg));
@@ -79,7 +79,7 @@ static void join(struct paced *paced)
 }
 
 void background_start(struct background *background, const struct servers *servers, const struct watched *watched,
-                      double start_s, double duration_s)
+                      bool commits_wait, double start_s, double duration_s)
 {
     *background =
         (struct background){.watched = watched,
@@ -91,7 +91,7 @@ void background_start(struct background *background, const struct servers *serve
         both[i]->gives_up = true;
         both[i]->context = background;
         both[i]->start_s = start_s;
-        start(both[i], servers, i == 0 ? read_sql : write_sql);
+        start(both[i], servers, commits_wait, i == 0 ? read_sql : write_sql);
     }
 }
 

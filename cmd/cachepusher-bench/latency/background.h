@@ -22,8 +22,9 @@ struct background {
     struct paced writes;
 };
 
+/* commits_wait: for their flush, as those that are measured. */
 void background_start(struct background *background, const struct servers *servers, const struct watched *watched,
-                      double start_s, double duration_s);
+                      bool commits_wait, double start_s, double duration_s);
 
 /* Waits for it to end. Returns the share of the planned work that was done in time. */
 double background_join(struct background *background);

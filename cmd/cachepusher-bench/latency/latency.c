@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { WATCHED = 1000, WATCHED_MULTIPLE = PACED_THREADS, RESULTS = SITUATIONS * OPTIONS_LIST * 2 };
+enum system { BARE_LOOP, BY_NOTIFY, BY_MESSAGES, BY_TABLES, WAL2JSON_LOOP, SYSTEMS };
+
+enum { WATCHED = 1000, WATCHED_MULTIPLE = PACED_THREADS, RESULTS = SITUATIONS * OPTIONS_LIST * SYSTEMS };
 
 _Static_assert(OPTIONS_LATENCY_CUSTOMERS >= WATCHED_MULTIPLE * BACKGROUND_SPACING, "one watched for each thread");
 
@@ -32,11 +34,32 @@ static const double curve[] = {0,     0.1,   0.2,   0.3,   0.4,   0.5,    0.6,  
 static const char *const situations[SITUATIONS] = {
     [SITUATION_IDLE] = "idle", [SITUATION_LOAD] = "load", [SITUATION_WARMUP] = "warm-up"};
 
+static const struct {
+    const char *name;
+    enum source source;
+    bool is_bare;
+} systems[SYSTEMS] = {[BARE_LOOP] = {"bare loop", SOURCE_NOTIFY, true},
+                      [BY_NOTIFY] = {"cachepusher", SOURCE_NOTIFY, false},
+                      [BY_MESSAGES] = {"cachepusher, messages", SOURCE_MESSAGES, false},
+                      [BY_TABLES] = {"cachepusher, tables", SOURCE_TABLES, false},
+                      [WAL2JSON_LOOP] = {"wal2json, bare loop", SOURCE_WAL2JSON, true}};
+
+/* What is reported as a multiple of what: cachepusher and what one would write oneself, and the log and notifications.
+ */
+static const struct {
+    enum system of;
+    enum system to;
+} pairs[] = {{BY_NOTIFY, BARE_LOOP},
+             {BY_MESSAGES, WAL2JSON_LOOP},
+             {BY_TABLES, WAL2JSON_LOOP},
+             {BY_MESSAGES, BY_NOTIFY},
+             {BY_TABLES, BY_NOTIFY}};
+
 /* What one system did in one situation at one rate, in all runs. */
 struct result {
     enum situation situation;
     long rate;
-    bool is_bare;
+    enum system system;
     struct samples at[QUOTED]; /* of each run, as are those that follow but the last */
     struct samples achieved;   /* changes per second */
     struct samples late_ms;
@@ -57,7 +80,7 @@ struct bench {
     struct watched watched;
     int64_t number; /* of the next change */
     struct samples floor_ms;
-    struct result results[RESULTS]; /* the bare loop, and cachepusher right behind it */
+    struct result results[RESULTS]; /* all systems of one situation and rate in a row */
     unsigned result_count;
 };
 
@@ -67,26 +90,39 @@ static void plan(struct bench *bench)
 {
     for (int situation = 0; situation < SITUATIONS; situation++) {
         for (unsigned rate = 0; rate < bench->options->rates.count; rate++) {
-            /* There is no bare loop that warms up. */
-            for (int system = situation == SITUATION_WARMUP ? 1 : 0; system < 2; system++) {
-                bench->results[bench->result_count++] = (struct result){.situation = (enum situation)situation,
-                                                                        .rate = bench->options->rates.items[rate],
-                                                                        .is_bare = system == 0};
+            for (int system = 0; system < SYSTEMS; system++) {
+                /* There is no bare loop that warms up. */
+                if (bench->options->sources[systems[system].source] &&
+                    !(situation == SITUATION_WARMUP && systems[system].is_bare)) {
+                    bench->results[bench->result_count++] = (struct result){.situation = (enum situation)situation,
+                                                                            .rate = bench->options->rates.items[rate],
+                                                                            .system = (enum system)system};
+                }
             }
         }
     }
 }
 
-static const char *system_of(const struct result *result)
+/* NULL: not measured. */
+static const struct result *find_result(const struct bench *bench, enum situation situation, long rate,
+                                        enum system system)
 {
-    return result->is_bare ? "bare loop" : "cachepusher";
+    for (unsigned i = 0; i < bench->result_count; i++) {
+        const struct result *result = &bench->results[i];
+        if (result->situation == situation && result->rate == rate && result->system == system) {
+            return result;
+        }
+    }
+    return NULL;
 }
 
 static void run_phase(struct bench *bench, struct result *result)
 {
     const struct phase phase = {.situation = result->situation,
-                                .is_bare = result->is_bare,
+                                .source = systems[result->system].source,
+                                .is_bare = systems[result->system].is_bare,
                                 .threads = bench->options->threads.items[0],
+                                .commits_wait = bench->options->commits_wait,
                                 .rate = (double)result->rate,
                                 .duration_s = bench->options->duration_s};
     struct outcome outcome;
@@ -124,7 +160,7 @@ static void run_all(struct bench *bench)
         for (unsigned i = 0; i < bench->result_count; i++) {
             struct result *result = &bench->results[i];
             progress("latency: run %ld of %ld, %s, %ld changes/s, %s", run + 1, bench->options->runs,
-                     situations[result->situation], result->rate, system_of(result));
+                     situations[result->situation], result->rate, systems[result->system].name);
             run_phase(bench, result);
         }
     }
@@ -149,7 +185,7 @@ static void begin_row(struct table *table, const struct result *result, bool has
     table_text(table, situations[result->situation]);
     table_number(table, (double)result->rate);
     if (has_system) {
-        table_text(table, system_of(result));
+        table_text(table, systems[result->system].name);
     }
 }
 
@@ -175,36 +211,63 @@ static void tell_latency(const struct bench *bench, struct report *report)
     table_print(table);
 }
 
-static void tell_ratio(struct table *table, const struct samples *ours, const struct samples *bare)
+static void tell_ratio(struct table *table, const struct samples *of, const struct samples *to)
 {
     struct samples ratios = {0};
-    samples_ratios(ours, bare, &ratios);
-    table_figure(table, &ratios);
+    samples_ratios(of, to, &ratios);
+    if (ratios.count > 0) {
+        table_figure(table, &ratios);
+    } else {
+        table_nothing(table);
+    }
     samples_fini(&ratios);
+}
+
+static void tell_pair(struct table *table, const struct result *of, const struct result *to)
+{
+    begin_row(table, of, true);
+    table_text(table, systems[to->system].name);
+    tell_ratio(table, &of->at[P50], &to->at[P50]);
+    tell_ratio(table, &of->at[P99], &to->at[P99]);
+    tell_ratio(table, &of->whole_p50_ms, &to->whole_p50_ms);
+    tell_ratio(table, &of->whole_p99_ms, &to->whole_p99_ms);
+}
+
+/* Whether two systems were measured of which one is reported as a multiple of the other. */
+static bool has_pair(const bool sources[SOURCES])
+{
+    bool found = false;
+    for (size_t pair = 0; pair < sizeof pairs / sizeof *pairs; pair++) {
+        found = found || (sources[systems[pairs[pair].of].source] && sources[systems[pairs[pair].to].source]);
+    }
+    return found;
 }
 
 static void tell_ratios(const struct bench *bench, struct report *report)
 {
-    struct table *table = begin_table(report, "ratio", "cachepusher's latency, the bare loop's being 1", false);
+    if (!has_pair(bench->options->sources)) {
+        return;
+    }
+    struct table *table = begin_table(report, "ratio", "The same as a multiple of another system's", true);
+    table_column(table, "to", "to", NULL);
     table_column(table, "p50", "p50", NULL);
     table_column(table, "p99", "p99", NULL);
     table_column(table, "whole_p50", "whole p50", NULL);
     table_column(table, "whole_p99", "whole p99", NULL);
     for (unsigned i = 0; i < bench->result_count; i++) {
-        const struct result *pair = &bench->results[i];
-        if (!pair[0].is_bare) {
-            continue;
+        const struct result *of = &bench->results[i];
+        for (size_t pair = 0; pair < sizeof pairs / sizeof *pairs; pair++) {
+            const struct result *to = find_result(bench, of->situation, of->rate, pairs[pair].to);
+            if (pairs[pair].of == of->system && to != NULL) {
+                tell_pair(table, of, to);
+            }
         }
-        begin_row(table, pair, false);
-        tell_ratio(table, &pair[1].at[P50], &pair[0].at[P50]);
-        tell_ratio(table, &pair[1].at[P99], &pair[0].at[P99]);
-        tell_ratio(table, &pair[1].whole_p50_ms, &pair[0].whole_p50_ms);
-        tell_ratio(table, &pair[1].whole_p99_ms, &pair[0].whole_p99_ms);
     }
     table_print(table);
     report_note(report,
                 "whole: from the sending of a change, so that its commit is included. Who delays the return of a "
-                "commit, as by keeping the processors busy, looks better in the first two columns than it is.");
+                "commit, as by keeping the processors busy or by a lock that commits take one after the other, looks "
+                "better in the first two columns than it is.");
 }
 
 static void tell_changes(const struct bench *bench, struct report *report)
@@ -272,11 +335,13 @@ static void tell(const struct bench *bench, struct report *report)
     report_note(report, text);
     tell_ratios(bench, report);
     tell_changes(bench, report);
-    report_note(report, "Changes are made at times that are fixed in advance, however long those before took, and "
-                        "commit with synchronous_commit off. whole: from sending a change to its document readable, "
-                        "the commit included. late: "
-                        "where that could not be kept, at most. load: the least part of it that was done. warm-ups: "
-                        "the fewest that began in a run.");
+    snprintf(text, sizeof text,
+             "Changes are made at times that are fixed in advance, however long those before took, and "
+             "commit with synchronous_commit %s. whole: from sending a change to its document readable, "
+             "the commit included. late: where that could not be kept, at most. load: the least part of it that was "
+             "done. warm-ups: the fewest that began in a run.",
+             bench->options->commits_wait ? "on" : "off");
+    report_note(report, text);
     tell_distribution(bench, report);
 }
 
@@ -300,6 +365,11 @@ static void forget(struct bench *bench)
     watched_fini(&bench->watched);
     PQfinish(bench->pg);
     free(bench);
+}
+
+bool latency_is_possible(const struct options *options)
+{
+    return sources_are_possible(options->sources);
 }
 
 void bench_latency(struct servers *servers, const struct options *options, struct report *report)

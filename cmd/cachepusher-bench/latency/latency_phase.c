@@ -2,9 +2,10 @@
 
 #include "fatal.h"
 #include "latency/background.h"
-#include "latency/bare_loop.h"
 #include "latency/paced.h"
 #include "servers/daemon.h"
+#include "sources/bare_loop.h"
+#include "sources/set_up.h"
 
 #include <inttypes.h>
 #include <math.h>
@@ -46,19 +47,17 @@ static void make_change(void *context, void *connection, uint64_t number)
 static unsigned writers_for(double rate)
 {
     unsigned writers = 1;
-    while (writers < PACED_THREADS && rate / writers > CHANGES_PER_WRITER) {
+    while (writers < PACED_THREADS && rate / writers > (double)CHANGES_PER_WRITER) {
         writers *= 2;
     }
     return writers;
 }
 
-static void start_changes(struct paced *paced, const struct servers *servers)
+static void start_changes(struct paced *paced, const struct servers *servers, bool commits_wait)
 {
     for (unsigned i = 0; i < paced->threads; i++) {
         PGconn *pg = servers_postgres(servers);
-        /* Commits that notify wait for each other's flush, so the disk would set the rate and commits would queue up.
-         */
-        pg_do(pg, "set synchronous_commit = off");
+        pg_do(pg, commits_wait ? "set synchronous_commit = on" : "set synchronous_commit = off");
         PGresult *result = PQprepare(
             pg, "change", "update customer set name = $1 where id_customer operator(pg_catalog.=) $2", 0, NULL);
         if (PQresultStatus(result) != PGRES_COMMAND_OK) {
@@ -122,9 +121,9 @@ static void measure(const struct servers *servers, const struct watched *watched
     struct tracker *tracker = tracker_start(servers, watched, first, paced.calls);
     paced.start_s = clock_s() + SETUP_S;
     if (phase->situation == SITUATION_LOAD) {
-        background_start(&background, servers, watched, paced.start_s, length_s);
+        background_start(&background, servers, watched, phase->commits_wait, paced.start_s, length_s);
     }
-    start_changes(&paced, servers);
+    start_changes(&paced, servers, phase->commits_wait);
     if (phase->situation == SITUATION_WARMUP) {
         outcome->resyncs = daemon_keep_resyncing(daemon, paced.start_s + length_s);
     }
@@ -145,17 +144,19 @@ void phase_run(const struct servers *servers, PGconn *pg, const struct watched *
     char *const flags[] = {(char *)"--warmup", (char *)"none", NULL};
     struct process daemon;
     struct usage usage;
-    pid_t bare_loop = 0;
+    struct bare_loop loop;
     *outcome = (struct outcome){0};
+    set_up_nothing(servers, pg);
     pg_do(pg, "vacuum customer");
+    set_up(servers, pg, phase->source);
     if (phase->is_bare) {
-        bare_loop = bare_loop_start(servers);
+        bare_loop_start(&loop, servers, pg, phase->source);
     } else {
-        daemon_start(&daemon, servers, phase->threads, flags);
+        daemon_start(&daemon, servers, phase->threads, phase->source, flags);
     }
     measure(servers, watched, phase, &daemon, *number, outcome);
     if (phase->is_bare) {
-        bare_loop_stop(bare_loop);
+        bare_loop_stop(&loop);
     } else {
         daemon_stop(&daemon, &usage);
     }

@@ -5,6 +5,7 @@
 #include "latency/tracker.h"
 #include "report/samples.h"
 #include "servers/servers.h"
+#include "sources/source.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,8 +15,10 @@ enum { LATENCY_LOST_AFTER_S = 5 };
 
 struct phase {
     enum situation situation;
+    enum source source;
     bool is_bare; /* the bare loop instead of cachepusher */
     long threads; /* of cachepusher */
+    bool commits_wait;
     double rate;
     double duration_s;
 };

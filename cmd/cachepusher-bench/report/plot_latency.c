@@ -67,17 +67,17 @@ static unsigned place(const struct curve *curves, unsigned index, bool by_system
     return place;
 }
 
-/* A colour for each situation, a line style for each system. */
+/* A colour for each system, a line style for each situation. */
 static void write_curves(struct plot *plot, const struct curve *curves, unsigned count)
 {
     static const char *const colours[] = {"#0b6e4f", "#1f5fa8", "#b5473c", "#8a5fb0", "#b8860b", "#555555"};
-    static const char *const styles[] = {"lw 2.5 dt 2", "lw 2.5", "lw 2.5 dt 3"};
+    static const char *const styles[] = {"lw 2.5", "lw 2.5 dt 2", "lw 2.5 dt 3"};
     fputs("plot ", plot->stream);
     for (unsigned i = 0; i < count; i++) {
         char title[256];
         snprintf(title, sizeof title, "%s, %s", curves[i].system, curves[i].situation);
         fprintf(plot->stream, "%s$curve%u using 1:2 with lines %s lc '%s' title ", i == 0 ? "" : ", ", i,
-                styles[place(curves, i, true) % 3], colours[place(curves, i, false) % 6]);
+                styles[place(curves, i, false) % 3], colours[place(curves, i, true) % 6]);
         plot_quote(plot, title);
     }
     fputc('\n', plot->stream);
@@ -95,7 +95,9 @@ bool plot_latency(const struct report *report, const char *path)
              report_count((long)rate));
     plot_begin(&plot, report, title, path);
     unsigned count = write_data(&plot, table, rate, curves);
-    fputs("set logscale x 10\n"
+    fputs("set key at screen 0.5, screen 0.21 maxrows 5 samplen 2 width -2 font ',12'\n"
+          "set bmargin at screen 0.34\n"
+          "set logscale x 10\n"
           "set logscale y 10\n"
           "set xtics ('median' 2, '90 %%' 10, '99 %%' 100, '99.9 %%' 1000, '99.99 %%' 10000)\n"
           "set xrange [2:*]\n"

@@ -74,7 +74,9 @@ double samples_median(const struct samples *samples)
 void samples_ratios(const struct samples *a, const struct samples *b, struct samples *ratios)
 {
     for (size_t i = 0; i < a->count && i < b->count; i++) {
-        samples_add(ratios, a->values[i] / b->values[i]);
+        if (b->values[i] != 0) {
+            samples_add(ratios, a->values[i] / b->values[i]);
+        }
     }
 }
 

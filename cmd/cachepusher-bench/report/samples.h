@@ -20,7 +20,7 @@ double samples_median(const struct samples *samples); /* of an even number, the 
 
 /* The median of a[i] / b[i]. The two were measured in turns, so each pair had the same conditions. */
 double samples_ratio(const struct samples *a, const struct samples *b);
-/* All of them, for a figure with its spread. */
+/* All of them, for a figure with its spread. A pair whose b[i] is 0 has none. */
 void samples_ratios(const struct samples *a, const struct samples *b, struct samples *ratios);
 
 #endif

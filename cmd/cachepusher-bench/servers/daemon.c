@@ -1,34 +1,41 @@
 #include "servers/daemon.h"
 
 #include "fatal.h"
+#include "sources/set_up.h"
 
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 /* For what takes as long as the data is large. */
-enum { PATIENCE_S = 600, ARGUMENTS = 8 };
+enum { PATIENCE_S = 600, ARGUMENTS = 8 + 2 * SET_UP_SETTINGS + DAEMON_FLAGS };
 
 static void start(struct process *process, const struct servers *servers, const char *command, long threads,
-                  char *const *flags)
+                  enum source source, char *const *flags)
 {
     char count[16];
     /* execvp() takes pointers to what it does not change. */
     char *const fixed[] = {(char *)"cachepusher", (char *)command,      (char *)"-t",      count,
                            (char *)"--dsn",       (char *)servers->dsn, (char *)"--redis", (char *)servers->redis};
-    char *argv[ARGUMENTS + DAEMON_FLAGS + 1] = {NULL};
+    char *argv[ARGUMENTS + 1] = {NULL};
+    size_t used = sizeof fixed / sizeof *fixed;
 
     snprintf(count, sizeof count, "%ld", threads);
     memcpy(argv, fixed, sizeof fixed);
+    for (size_t i = 0; set_up_settings[source][i] != NULL; i++) {
+        argv[used++] = (char *)"--set";
+        argv[used++] = (char *)set_up_settings[source][i];
+    }
     for (size_t i = 0; flags != NULL && flags[i] != NULL && i < DAEMON_FLAGS; i++) {
-        argv[sizeof fixed / sizeof *fixed + i] = flags[i];
+        argv[used++] = flags[i];
     }
     process_start(process, argv, true);
 }
 
-void daemon_start(struct process *process, const struct servers *servers, long threads, char *const *flags)
+void daemon_start(struct process *process, const struct servers *servers, long threads, enum source source,
+                  char *const *flags)
 {
-    start(process, servers, "run", threads, flags);
+    start(process, servers, "run", threads, source, flags);
     if (!process_expect(process, "ready", PATIENCE_S)) {
         fatal("cachepusher run did not become ready");
     }
@@ -43,7 +50,7 @@ void daemon_stop(struct process *process, struct usage *usage)
 void daemon_warmup(const struct servers *servers, long threads, struct usage *usage)
 {
     struct process process;
-    start(&process, servers, "warmup", threads, NULL);
+    start(&process, servers, "warmup", threads, SOURCE_NOTIFY, NULL);
     process_succeed(&process, "cachepusher warmup", usage);
 }
 

@@ -4,12 +4,14 @@
 
 #include "servers/process.h"
 #include "servers/servers.h"
+#include "sources/source.h"
 
 enum { DAEMON_FLAGS = 8 };
 
 /* Starts `cachepusher run -t THREADS` with up to DAEMON_FLAGS more arguments, ended by NULL. It is ready when this
- * returns. */
-void daemon_start(struct process *process, const struct servers *servers, long threads, char *const *flags);
+ * returns. The source is set up. */
+void daemon_start(struct process *process, const struct servers *servers, long threads, enum source source,
+                  char *const *flags);
 
 /* Stops it; it settles what is queued. */
 void daemon_stop(struct process *process, struct usage *usage);

@@ -1,4 +1,5 @@
-/* Files of the source tree that embed.cmake makes part of the program, so that it works where it is installed. */
+/* Files of the source tree that cmd/common/embed.cmake makes part of the program, so that it works where it is
+ * installed. */
 #ifndef BENCH_EMBEDDED_H
 #define BENCH_EMBEDDED_H
 

@@ -55,10 +55,11 @@ static void add(struct family *family, const struct relative *relative)
 {
     if (family->count == family->capacity) {
         family->capacity = family->capacity == 0 ? 256 : 2 * family->capacity;
-        family->items = realloc(family->items, family->capacity * sizeof *family->items);
-        if (family->items == NULL) {
+        struct relative *items = realloc(family->items, family->capacity * sizeof *items);
+        if (items == NULL) {
             fatal("out of memory");
         }
+        family->items = items;
     }
     family->items[family->count++] = *relative;
 }

@@ -237,6 +237,7 @@ bool servers_open(struct servers *servers, const struct options *options, char *
     unsetenv("CP_DSN");
     unsetenv("CP_REDIS");
     unsetenv("CP_PREFIX");
+    setenv("CP_CONFIG", "", 1); /* no file at all */
     look_at_postgres(servers);
     look_at_redis(servers);
     return true;

@@ -10,11 +10,12 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define DATABASE "cachepusher_bench"
 
-enum { NOTIFY_BYTES = 64 };
+enum { NOTIFY_BYTES = 64, LOOKS = 2000 };
 
 /* The process that makes our database and gives the servers back, and our end of the socket between us, whose closing
  * it waits for; 0 and -1: none. */
@@ -63,11 +64,30 @@ static bool with_our_database(const char *given, char *dsn, size_t size)
 
 /* ---- the keeper ---- */
 
+/* Postgres drops no database with a replication slot that is being read, though by a process that has been killed, and
+ * with the others it drops those that are not. */
+static void end_readers(PGconn *pg)
+{
+    const struct timespec pause = {.tv_nsec = 5000000};
+    for (int looks = 0; looks < LOOKS; looks++) {
+        PGresult *result = PQexec(pg, "select pg_catalog.pg_terminate_backend(active_pid)"
+                                      " from pg_catalog.pg_replication_slots where active"
+                                      " and database operator(pg_catalog.=) '" DATABASE "'");
+        bool found = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) > 0;
+        PQclear(result);
+        if (!found) {
+            return;
+        }
+        nanosleep(&pause, NULL);
+    }
+}
+
 /* notify: NULL for what has not been changed. */
 static bool give_back(const struct servers *servers, const char *given_dsn, const char *notify)
 {
     /* First, for it ends what is still writing on our behalf. */
     PGconn *pg = PQconnectdb(given_dsn);
+    end_readers(pg);
     PGresult *result = PQexec(pg, "drop database if exists " DATABASE " with (force)");
     bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
     if (!ok) {

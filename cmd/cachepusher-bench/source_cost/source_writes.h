@@ -1,32 +1,14 @@
-/* The application's writes that `source-cost` measures, and the triggers that announce them. */
+/* The application's writes that `source-cost` measures. */
 #ifndef BENCH_SOURCE_WRITES_H
 #define BENCH_SOURCE_WRITES_H
 
 #include "servers/servers.h"
 
-#include <pthread.h>
+/* Each measurement begins with the same table: nothing dead in it, and no room for the next version beside a row. This
+ * is a lot for a replication slot to read, so it comes before that is made. */
+void writes_begin(PGconn *pg);
 
-enum announced { NOT_AT_ALL, BY_ROW, BY_STATEMENT, ANNOUNCEMENTS };
-
-/* "row-level trigger" */
-const char *announced_name(enum announced announced);
-
-/* Gives customer these triggers and no others. */
-void announce(PGconn *pg, enum announced announced);
-
-/* A thread that only listens and reads, like a daemon without cost. Without a listener Postgres discards notifications
- * at once; without reading they pile up. */
-struct listener {
-    const struct servers *servers;
-    pthread_t thread;
-    pthread_barrier_t listening;
-    int stop[2];       /* a pipe; closing its writing end ends the thread */
-    int64_t announced; /* notifications; read after listener_stop() */
-};
-void listener_start(struct listener *listener, const struct servers *servers);
-void listener_stop(struct listener *listener);
-
-/* Transactions per second of this many clients, each updating one customer at a time. */
+/* Transactions per second of this many clients, each updating one customer at a time, at random, but the last one. */
 double updates_run(const struct servers *servers, PGconn *pg, long clients, double duration_s);
 
 /* Milliseconds for one statement that updates this many customers, with its commit. */

@@ -60,7 +60,7 @@ struct usage_before {
 /* The CPU time of a backend that ends moves to the postmaster; it must not be read meanwhile. */
 static void wait_for_quiet(struct field *field)
 {
-    double deadline_s = clock_s() + QUIET_DEADLINE_S;
+    double deadline_s = clock_s() + (double)QUIET_DEADLINE_S;
     while (pg_do(field->postgres, "select pg_catalog.count(*) from pg_catalog.pg_stat_activity"
                                   " where datname operator(pg_catalog.=) pg_catalog.current_database()"
                                   " and pid operator(pg_catalog.<>) pg_catalog.pg_backend_pid()"
@@ -120,8 +120,9 @@ static char by_hand_tuned[] = BY_HAND_SQL " offset 0) as filled";
 static char by_hand_script[] = "set -o pipefail; mortal='setpriv --pdeathsig KILL --';"
                                " $mortal psql -XAtd \"$1\" -c \"$2\" | $mortal redis-cli \"${@:3}\" --pipe";
 
-bool warmup_is_possible(void)
+bool warmup_is_possible(const struct options *options)
 {
+    (void)options;
     return process_is_installed("psql", "postgresql-client") && process_is_installed("redis-cli", "redis-tools");
 }
 

@@ -1,9 +1,12 @@
+#include "admin/admin.h"
 #include "commands.h"
 #include "common/clock.h"
 #include "common/exit_code.h"
 #include "logger.h"
 #include "run/detach.h"
 #include "run/pidfile.h"
+#include "run/reload.h"
+#include "run/service.h"
 #include "session.h"
 #include "signals.h"
 
@@ -13,6 +16,8 @@
 #include <unistd.h>
 
 #define SUMMARY_EVERY_S 10.0
+
+enum { FACT_BYTES = 256 }; /* more than a name has */
 
 /* What the next summary counts from. */
 struct summary {
@@ -77,8 +82,9 @@ static int stop(struct session *session, int signal_number)
     cp_stats stats = {.size = sizeof stats};
 
     cp_syncer_stats(session->syncer, &stats, NULL);
-    logger_printf(session->logger, CP_LOG_INFO, "%s: stopping; %" PRIu64 " ids to settle within %.1f s",
-                  cause_of(signal_number), stats.pending, session->options->grace_ms / 1000.0);
+    logger_printf(session->logger, CP_LOG_INFO, "%s: stopping; %" PRIu64 " id%s to settle within %.1f s",
+                  cause_of(signal_number), stats.pending, stats.pending == 1 ? "" : "s",
+                  session->options->grace_ms / 1000.0);
     if (!session_stop(session)) {
         return EXIT_FAILED;
     }
@@ -92,15 +98,23 @@ static bool terminal_has_gone(bool had_terminal)
     return had_terminal && !isatty(STDERR_FILENO);
 }
 
-static int follow(struct session *session)
+static int follow(struct session *session, struct reload *reload)
 {
     struct summary summary = {.since_s = clock_now_s()};
+    struct service service = {0};
     bool has_terminal = isatty(STDERR_FILENO);
     for (;;) {
-        int signal_number = signals_wait(summary_due_ms(&summary));
-        if (signal_number == SIGHUP && !terminal_has_gone(has_terminal)) {
+        admin_main_is_well(session->admin);
+        service_update(&service, session->syncer, session->admin);
+        int due_ms = summary_due_ms(&summary);
+        int signal_number = signals_wait(service_due_ms(&service) < due_ms ? service_due_ms(&service) : due_ms);
+        if (signal_number == SIGUSR2) {
+            reload_now(reload, "SIGUSR2");
+        } else if (signal_number == SIGHUP && !terminal_has_gone(has_terminal)) {
+            reload_now(reload, "SIGHUP");
             resync(session);
         } else if (signal_number != 0) {
+            service_stops(&service);
             return stop(session, signal_number);
         }
         if (summary_due_ms(&summary) == 0) {
@@ -109,12 +123,9 @@ static int follow(struct session *session)
     }
 }
 
-static int serve(const struct options *options, cp_config *config, struct logger *logger, struct detach *detach)
+static int exit_code_of(enum session_outcome outcome)
 {
-    struct session session;
-    switch (session_start(&session, options, logger, detach, config)) {
-    case SESSION_STARTED:
-        break;
+    switch (outcome) {
     case SESSION_INTERRUPTED:
         return EXIT_DONE; /* there was nothing to settle */
     case SESSION_MISCONFIGURED:
@@ -122,7 +133,38 @@ static int serve(const struct options *options, cp_config *config, struct logger
     default:
         return EXIT_FAILED;
     }
-    int exit_code = follow(&session);
+}
+
+/* The admin server answers from before the start, which may wait for servers, until after the end. */
+static int serve_session(struct session *session, const struct admin_facts *facts, struct reload *reload)
+{
+    const struct options *options = session->options;
+    if (options->admin != NULL) {
+        session->admin = admin_open(options->admin, session->syncer, facts, session->logger);
+        if (session->admin == NULL) {
+            return EXIT_FAILED;
+        }
+    }
+    enum session_outcome outcome = session_begin(session);
+    int exit_code = outcome == SESSION_STARTED ? follow(session, reload) : exit_code_of(outcome);
+    admin_close(session->admin);
+    return exit_code;
+}
+
+static int serve(const struct options *options, cp_config *config, struct logger *logger, struct detach *detach,
+                 struct reload *reload)
+{
+    struct session session;
+    char name[FACT_BYTES] = "";
+    char source[FACT_BYTES] = "";
+    const struct admin_facts facts = {.name = name, .source = source};
+    cp_config_get(config, "name", name, sizeof name, NULL);
+    cp_config_get(config, "source", source, sizeof source, NULL);
+    enum session_outcome outcome = session_create(&session, options, logger, detach, config);
+    if (outcome != SESSION_STARTED) {
+        return exit_code_of(outcome);
+    }
+    int exit_code = serve_session(&session, &facts, reload);
     session_close(&session);
     return exit_code;
 }
@@ -132,23 +174,28 @@ int run(const struct options *options, cp_config *config)
     struct pidfile pidfile = {.fd = -1};
     struct logger logger;
     struct detach detach;
+    struct reload reload;
     int exit_code = EXIT_FAILED;
-    if (!logger_open(&logger, options->log_format, options->log_level, options->log_file, options->detach)) {
+    if (!reload_init(&reload, options, &logger) ||
+        !logger_open(&logger, options->log_format, options_log_level(config), options->log_file, options->detach)) {
         cp_config_destroy(config);
+        reload_fini(&reload);
         return EXIT_FAILED;
     }
     if (detach_begin(&detach, options->detach, &exit_code) == DETACH_PARENT) {
         cp_config_destroy(config);
+        reload_fini(&reload);
         logger_close(&logger);
         return exit_code;
     }
-    if (logger_start(&logger) && pidfile_open(&pidfile, options->pidfile) && signals_init(pidfile.path)) {
-        exit_code = serve(options, config, &logger, &detach);
+    if (logger_start(&logger) && pidfile_open(&pidfile, options->pidfile) && signals_init(pidfile.path, &logger)) {
+        exit_code = serve(options, config, &logger, &detach, &reload);
     } else {
         cp_config_destroy(config);
     }
     signals_fini();
     pidfile_close(&pidfile);
+    reload_fini(&reload);
     detach_failed(&detach, exit_code);
     logger_close(&logger);
     return exit_code;

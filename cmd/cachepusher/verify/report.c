@@ -134,15 +134,16 @@ void report_print(const struct report *report)
     printf("verify: %" PRIu64 " compared in %.1f s (%.0f/s), %" PRIu64 " equal", result->compared, report->seconds,
            report->seconds > 0 ? (double)result->compared / report->seconds : 0.0, result->equal);
     if (differs) {
-        printf("; %" PRIu64 " missing, %" PRIu64 " different, %" PRIu64 " orphans", result->missing, result->different,
-               result->orphans);
+        printf("; %" PRIu64 " missing, %" PRIu64 " different, %" PRIu64 " orphan%s", result->missing, result->different,
+               result->orphans, result->orphans == 1 ? "" : "s");
     }
     putchar('\n');
     print_examples(report);
     print_count(result->in_flight, "changed all the time and were never seen at rest");
     print_count(result->expired, "without a key, which may have expired");
     print_count(result->unreadable, "could not be read: the fetch function fails");
-    print_count(result->unmanaged, "other keys under the prefix, which are no documents");
+    print_count(result->unmanaged, result->unmanaged == 1 ? "other key under the prefix, which is no document"
+                                                          : "other keys under the prefix, which are no documents");
     if (result->incomplete) {
         puts("verify: ended early: more than a million were not equal");
     }

@@ -105,11 +105,11 @@ int verify(const struct options *options, cp_config *config)
 {
     struct logger logger;
     int exit_code = EXIT_CANNOT_TELL;
-    if (!logger_open(&logger, options->log_format, options->log_level, options->log_file, false)) {
+    if (!logger_open(&logger, options->log_format, options_log_level(config), options->log_file, false)) {
         cp_config_destroy(config);
         return EXIT_CANNOT_TELL;
     }
-    if (logger_start(&logger) && signals_init(NULL)) {
+    if (logger_start(&logger) && signals_init(NULL, &logger)) {
         exit_code = check(options, config, &logger);
         signals_fini();
     } else {

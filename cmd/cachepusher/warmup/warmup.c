@@ -39,10 +39,10 @@ static enum ending watch(struct session *session, struct progress *progress)
 
 static void print_summary(const cp_stats *stats, double seconds)
 {
-    printf("warmup: %" PRIu64 " documents in %.1f s (%.0f/s)", stats->stored, seconds,
+    printf("warmup: %" PRIu64 " document%s in %.1f s (%.0f/s)", stats->stored, stats->stored == 1 ? "" : "s", seconds,
            seconds > 0 ? (double)stats->stored / seconds : 0.0);
     if (stats->deleted > 0) {
-        printf(", %" PRIu64 " keys without a row removed", stats->deleted);
+        printf(", %" PRIu64 " key%s without a row removed", stats->deleted, stats->deleted == 1 ? "" : "s");
     }
     putchar('\n');
     fflush(stdout);
@@ -72,8 +72,8 @@ static int give_up(struct session *session, bool interrupted)
     cp_syncer_stop(session->syncer, session->options->grace_ms, NULL);
     cp_syncer_stats(session->syncer, &stats, NULL);
     if (interrupted) {
-        logger_fail(session->logger, "interrupted after %" PRIu64 " documents; those not reached are as they were",
-                    stats.stored);
+        logger_fail(session->logger, "interrupted after %" PRIu64 " document%s; those not reached are as they were",
+                    stats.stored, stats.stored == 1 ? "" : "s");
     }
     return EXIT_FAILED;
 }
@@ -102,11 +102,12 @@ int warmup(const struct options *options, cp_config *config)
 {
     struct logger logger;
     int exit_code = EXIT_FAILED;
-    if (!logger_open(&logger, options->log_format, options->log_level, options->log_file, false)) {
+    if (!logger_open(&logger, options->log_format, options_log_level(config), options->log_file, false)) {
         cp_config_destroy(config);
         return EXIT_FAILED;
     }
-    if (logger_start(&logger) && signals_init(NULL)) {
+    cp_config_set(config, "source", "notify", NULL); /* a slot would be left behind, and keep Postgres' log for ever */
+    if (logger_start(&logger) && signals_init(NULL, &logger)) {
         exit_code = warm(options, config, &logger);
         signals_fini();
     } else {

@@ -95,16 +95,18 @@ all_follow() {                                                                  
     for id in "$@"; do follows "$id" || return 1; done
 }
 
-# The fetch function of held.json waits for as long as a psql of ours holds a lock.
-hold() {
+# Until release, a psql of ours has done these statements, the last of which says 'held'.
+hold_by() { # STATEMENTS
     mkfifo hold.in
     psql -qAtX -d "$name" <hold.in >hold.out 2>&1 &
     holder=$!
     pids+=("$holder")
     exec 9>hold.in
-    echo "select pg_advisory_lock(77), 'held';" >&9
+    echo "$1" >&9
     wait_for grep -q held hold.out
 }
+# The fetch function of held.json waits meanwhile.
+hold() { hold_by "select pg_advisory_lock(77), 'held';"; }
 release() {
     echo '\q' >&9 # rather than wait for the end of the pipe, which our other children hold open
     exec 9>&-

@@ -60,7 +60,7 @@ takes_over() { # SECONDS SINCE: ready again at most so long after
 update_all() { sql "update customer set name = '$1 ' || id_customer"; }
 refuses_beside() { exits 1 'writes already \(Postgres process [0-9]+ of role [a-z]+\): stop it first' "$command" "$@"; }
 check "warmup is refused beside a daemon" refuses_beside warmup --prefix "$prefix"
-check "run --flush is refused beside a daemon" refuses_beside run --prefix "$prefix" --flush
+check "run --flush is refused beside a daemon" refuses_beside run --prefix "$prefix" --flush --log-level warn
 check "warmup of another name is not" prints '^warmup: 1000 documents' \
     "$command" warmup --prefix "$prefix" --set name=another
 kill -KILL "$first"

@@ -117,10 +117,10 @@ damage() {
 }
 damage
 differs() {
-    verify 1 && grep -qE '^verify: 1001 compared in .*, 998 equal; 1 missing, 1 different, 1 orphans$' out &&
+    verify 1 && grep -qE '^verify: 1001 compared in .*, 998 equal; 1 missing, 1 different, 1 orphan$' out &&
         grep -qxE "  missing   $prefix:10" out && grep -qxE "  orphan    $prefix:5000" out &&
         grep -qE "^  different $prefix:20  at byte [0-9]+: Postgres .*\"name.* Redis .*\\\\x1b\[31m\\\\x01" out &&
-        grep -qxF 'verify: 1 other keys under the prefix, which are no documents' out && ! grep -q $'\e' out
+        grep -qxF 'verify: 1 other key under the prefix, which is no document' out && ! grep -q $'\e' out
 }
 check "differences: exit 1, with examples, control characters escaped" differs
 differs_json() {

@@ -70,7 +70,24 @@ for each in run warmup; do
     check "$each --help tells the flags" prints '--log-format' "$command" "$each" --help
     check "$each --help tells the exit codes" prints '^Exit codes' "$command" "$each" --help
 done
-check "run --help explains settings without a flag" prints '^ *standby=true.false ' "$command" run --help
+check "run --help --all explains settings without a flag" prints '^ *standby=true.false ' "$command" run --help --all
+check "--all --help is the same" prints '^ *standby=true.false ' "$command" run --all -h
+check "--all without --help" exits 2 '^cachepusher: --all: goes with --help' "$command" run --all
+help_fits() { # and says nothing that the long form does not know
+    local each text
+    for each in '' run warmup verify setup teardown slot; do
+        # shellcheck disable=SC2086 # none is no argument
+        text=$("$command" $each --help)
+        if (($(wc -l <<<"$text") > 24 || $(wc -L <<<"$text") > 80)); then
+            echo "$each --help: more than 24 lines of 80 columns" >>why
+            return 1
+        fi
+        [[ ! $each ]] || diff <("$command" "$each" --help --all | grep -oE -- '--[a-z-]+' | sort -u) \
+            <(grep -oE -- '--[a-z-]+' <<<"$text" | sort -u) | grep '^>' >>why || continue
+        [[ ! $each ]] || return 1
+    done
+}
+check "each --help fits a terminal of 24 lines and 80 columns" help_fits
 check "run --help tells of --pidfile" prints '--pidfile' "$command" run --help
 check "--version" prints '^cachepusher [0-9]+\.[0-9]+\.[0-9]+$' "$command" --version
 check "no command" exits 2 "try 'cachepusher --help'" "$command"
@@ -116,10 +133,11 @@ check "fakedata: an unknown flag" exits 2 '--fly' "$bin/cachepusher-fakedata" --
 # ---- what is missing at the start ----
 
 one_line=(--prefix "$prefix")
-check "Postgres cannot be reached" exits 1 ' error .*Postgres' "$command" run "${one_line[@]}" --dsn "host=$dir"
-check "Redis cannot be reached" exits 1 ' error .*Redis' "$command" run "${one_line[@]}" --redis "unix:$dir/none"
+check "Postgres cannot be reached" exits 1 ' error .*Postgres' "$command" run "${one_line[@]}" --log-level warn --dsn "host=$dir"
+check "Redis cannot be reached" exits 1 ' error .*Redis' "$command" run "${one_line[@]}" --log-level warn \
+    --redis "unix:$dir/none"
 wrong_password() {
-    exits 1 'password authentication failed' \
+    exits_loudly 1 'password authentication failed' \
         "$command" run --log-level debug --dsn "$dsn user=cp_password password=$1" && lacks "$1" err
 }
 check "a wrong password, which is not shown" wrong_password hush-hush
@@ -128,7 +146,8 @@ right_password() {
     ((code == 0)) && lacks secret out err
 }
 check "a right password, which is not shown" right_password
-check "a missing function" exits 1 'customer_get' "$command" run "${one_line[@]}" --dsn "$dsn dbname=${name}_late"
+check "a missing function" exits 1 'customer_get' "$command" run "${one_line[@]}" --log-level warn \
+    --dsn "$dsn dbname=${name}_late"
 sql 'alter table note rename to noted'
 check "a missing table" exits 1 'note' "$command" warmup "${one_line[@]}" --config note.json
 sql 'alter table noted rename to note'
@@ -341,6 +360,14 @@ json_log() {
         grep -qF 'quote \" backslash \\ newline \u000a escape \u001b ümläut stored' json.log
 }
 check "--log-format json, --log-file: each line is an object" json_log
+rotated_log() {
+    start --log-file rotated.log && wait_for grep -q ' ready: ' rotated.log && mv rotated.log rotated.log.1 &&
+        kill -USR1 "$daemon" && wait_for grep -q 'SIGUSR1: the log has been opened again' rotated.log && stop &&
+        grep -q ' stopped: ' rotated.log && lacks 'stopped: ' rotated.log.1 && [[ ! -s log ]]
+}
+check "SIGUSR1: the log file is opened again" rotated_log
+unrotated_log() { start_ready && kill -USR1 "$daemon" && wait_for logged 'SIGUSR1: there is no --log-file' && stop; }
+check "SIGUSR1 without one ends nothing" unrotated_log
 text_log() {
     start_ready --config note.json --log-level debug && stop &&
         ! grep -qvE '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{3}Z (error|warn |info |debug) ' log &&

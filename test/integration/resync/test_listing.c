@@ -1,18 +1,22 @@
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#define WATCHED_THING WATCHED("thing", "id")
+
 /* An entity "thing" over a table thing (id, x). */
 static cp_syncer *make_things(struct fixture *f, const char *id_type, const char *list, const char *dsn)
 {
     char entities[512];
-    snprintf(entities, sizeof entities,
-             "{\"entities\": [{\"name\": \"thing\", \"key\": \"{prefix}:{id}\", \"channels\": [\"thing\"],"
-             " \"id_type\": \"%s\", \"fetch\": \"thing_get\", \"list\": \"%s\"}]}",
-             id_type, list);
+    snprintf(
+        entities, sizeof entities,
+        "{\"entities\": [{\"name\": \"thing\", \"key\": \"{prefix}:{id}\", \"channels\": [\"thing\"]," WATCHED_THING
+        " \"id_type\": \"%s\", \"fetch\": \"thing_get\", \"list\": \"%s\"}]}",
+        id_type, list);
     return make_syncer(f, entities, SETTINGS("postgres", dsn));
 }
 
@@ -187,10 +191,10 @@ Suite *listing_suite(void)
     Suite *suite = suite_create("listing");
     TCase *tcase = tcase_create("listing");
     tcase_set_timeout(tcase, 240);
-    tcase_add_test(tcase, column_types);
-    tcase_add_test(tcase, permission_to_read);
-    tcase_add_test(tcase, texts_that_are_not_text);
-    tcase_add_test(tcase, equal_but_not_the_same);
+    add_test(tcase, column_types);
+    add_test(tcase, permission_to_read);
+    add_test(tcase, texts_that_are_not_text);
+    add_test(tcase, equal_but_not_the_same);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,19 +1,23 @@
 /* What fails in one resync is done again, and "ready" waits for it. */
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#define WATCHED_ITEM WATCHED("item", "id")
+
 enum { CUSTOMERS = 3000, ITEMS = 50, LOCK = 4711 };
 
 static const char entities[] =
     "{\"entities\": ["
-    "{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"channels\": [\"customer_updated\", \"customer_deleted\"],"
+    "{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"channels\": [\"customer_updated\", "
+    "\"customer_deleted\"]," WATCHED_CUSTOMERS
     " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\","
     " \"warmup_procedure\": \"customer_warmup\"},"
-    "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"],"
+    "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"]," WATCHED_ITEM
     " \"fetch\": \"item_get\", \"list\": \"select id from item\", \"warmup_procedure\": \"item_warmup\"}]}";
 
 static const struct kind kinds[] = {
@@ -221,11 +225,11 @@ Suite *repairs_suite(void)
     Suite *suite = suite_create("repairs");
     TCase *tcase = tcase_create("resync");
     tcase_set_timeout(tcase, 240);
-    tcase_add_test(tcase, one_entity_cannot_be_listed);
-    tcase_add_test(tcase, not_ready_before_all_is_listed);
-    tcase_add_test(tcase, the_procedure_fails);
-    tcase_add_test(tcase, requests_during_touch);
-    tcase_add_test(tcase, ready_means_listening);
+    add_test(tcase, one_entity_cannot_be_listed);
+    add_test(tcase, not_ready_before_all_is_listed);
+    add_test(tcase, the_procedure_fails);
+    add_test(tcase, requests_during_touch);
+    add_test(tcase, ready_means_listening);
     suite_add_tcase(suite, tcase);
     return suite;
 }

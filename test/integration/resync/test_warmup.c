@@ -1,5 +1,6 @@
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
@@ -83,6 +84,7 @@ START_TEST(ready_means_settled)
     struct fixture *f = fixture_open();
     insert_customers(f, FEW);
     expect_no_haste(f, "scan");
+    source_forget(f);
     expect_no_haste(f, "touch");
     fixture_close(f);
 }

@@ -3,11 +3,15 @@
 #include "equal.h"
 #include "heard.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define WATCHED_PLACE WATCHED("place", "name")
+#define WATCHED_THING WATCHED("thing", "id")
 
 /* Twins of every function, aggregate, operator, type and relation of Postgres, in a schema that the search_path of
  * every new session names before pg_catalog. So even an operator that fits exactly, or a name that only pg_catalog
@@ -144,7 +148,9 @@ START_TEST(those_who_write)
     static const char *const watching[] = {
         "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', 'customer_deleted')",
         "select cachepusher.watch('public.customer', 'id_customer', 'elsewhere', for_subscriber => true)",
+        "select cachepusher.watch('public.customer', 'id_customer', 'elsewhere', announce => 'message')",
         "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', for_subscriber => false)",
+        "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', announce => 'notify')",
     };
     struct fixture *f = fixture_open();
     make_all_twins(f);
@@ -179,7 +185,8 @@ END_TEST
 
 static const char by_one[] =
     "{\"entities\": [{\"name\": \"customer\", \"key\": \"{prefix}:{id}\","
-    " \"channels\": [\"customer_updated\", \"customer_deleted\"], \"fetch\": \"public.customer_get\","
+    " \"channels\": [\"customer_updated\", \"customer_deleted\"]," WATCHED_CUSTOMERS
+    " \"fetch\": \"public.customer_get\","
     " \"list\": \"select id_customer from public.customer\", \"warmup_procedure\": \"public.customer_warmup\"}]}";
 
 static void verify(cp_syncer *syncer, bool repair)
@@ -235,9 +242,9 @@ END_TEST
 
 static const char by_text[] =
     "{\"entities\": [{\"name\": \"place\", \"key\": \"{prefix}:{id}\", \"id_type\": \"text\", \"channels\": "
-    "[\"place\"],"
-    " \"fetch_many\": \"public.places\", \"list\": \"select name from public.place\"},"
-    " {\"name\": \"thing\", \"key\": \"{prefix}-thing:{id}\", \"id_type\": \"uuid\", \"channels\": [\"thing\"],"
+    "[\"place\"]," WATCHED_PLACE " \"fetch_many\": \"public.places\", \"list\": \"select name from public.place\"},"
+    " {\"name\": \"thing\", \"key\": \"{prefix}-thing:{id}\", \"id_type\": \"uuid\", "
+    "\"channels\": [\"thing\"]," WATCHED_THING
     " \"fetch\": \"public.thing\", \"list\": \"select id from public.thing\"}]}";
 
 /* The other types of ids, and what is done where a key has no row. */

@@ -1,10 +1,14 @@
 /* What fails by itself holds up nobody else. */
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#define WATCHED_ITEM WATCHED("item", "id")
 
 enum { CUSTOMERS = 2000, BAD = 400, SOON_MS = 5000 };
 
@@ -99,9 +103,10 @@ END_TEST
 
 static const char entities[] =
     "{\"entities\": ["
-    "{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"channels\": [\"customer_updated\", \"customer_deleted\"],"
+    "{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"channels\": [\"customer_updated\", "
+    "\"customer_deleted\"]," WATCHED_CUSTOMERS
     " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"},"
-    "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"],"
+    "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"]," WATCHED_ITEM
     " \"fetch\": \"item_get\", \"list\": \"select id from item\"}]}";
 
 static const struct kind kinds[] = {

@@ -1,13 +1,16 @@
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#define WATCHED_THING WATCHED("thing", "id")
+
 static const char one_entity[] =
-    "{\"entities\": [{\"name\": \"thing\", \"key\": \"{prefix}:{id}\", \"channels\": [\"thing\"],"
+    "{\"entities\": [{\"name\": \"thing\", \"key\": \"{prefix}:{id}\", \"channels\": [\"thing\"]," WATCHED_THING
     " \"fetch\": \"thing_get\", \"list\": \"select id from thing\"}]}";
 
 static const struct kind things = {":", "", "select id, thing_get(id) from thing"};
@@ -242,13 +245,13 @@ Suite *lifecycle_suite(void)
     Suite *suite = suite_create("lifecycle");
     TCase *tcase = tcase_create("calls");
     tcase_set_timeout(tcase, 240);
-    tcase_add_test(tcase, start_fails_until_everything_is_there);
-    tcase_add_test(tcase, start_without_servers);
-    tcase_add_test(tcase, start_with_a_password);
-    tcase_add_test(tcase, enqueued_by_hand);
-    tcase_add_test(tcase, resynced_on_request);
-    tcase_add_test(tcase, settled_is_told);
-    tcase_add_test(tcase, two_syncers);
+    add_test(tcase, start_fails_until_everything_is_there);
+    add_test(tcase, start_without_servers);
+    add_test(tcase, start_with_a_password);
+    add_test(tcase, enqueued_by_hand);
+    add_test(tcase, resynced_on_request);
+    add_test(tcase, settled_is_told);
+    add_test(tcase, two_syncers);
     suite_add_tcase(suite, tcase);
     return suite;
 }

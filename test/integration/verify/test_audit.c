@@ -1,6 +1,7 @@
 #include "equal.h"
 #include "mix.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
@@ -144,7 +145,7 @@ END_TEST
  * given another document than the workers, so that it must find what it looks at to be stale. */
 static const char two_faced[] =
     "{ \"entities\": [ { \"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"id_type\": \"integer\","
-    "  \"channels\": [\"customer_updated\", \"customer_deleted\"], \"fetch\": \"two_faced_get\","
+    "  \"channels\": [\"customer_updated\", \"customer_deleted\"]," WATCHED_CUSTOMERS " \"fetch\": \"two_faced_get\","
     "  \"list\": \"select id_customer from customer\" } ] }";
 
 START_TEST(recently_written_ids_go_first)
@@ -236,7 +237,7 @@ END_TEST
 
 static const char held[] =
     "{ \"entities\": [ { \"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"id_type\": \"integer\","
-    "  \"channels\": [\"customer_updated\", \"customer_deleted\"], \"fetch\": \"held_get\","
+    "  \"channels\": [\"customer_updated\", \"customer_deleted\"]," WATCHED_CUSTOMERS " \"fetch\": \"held_get\","
     "  \"list\": \"select id_customer from customer\" } ] }";
 
 /* A warm-up that is not through: that keys are missing is no news. */
@@ -288,15 +289,15 @@ Suite *audit_suite(void)
     Suite *suite = suite_create("audit");
     TCase *tcase = tcase_create("audit");
     tcase_set_timeout(tcase, 240);
-    tcase_add_test(tcase, off_by_default);
-    tcase_add_test(tcase, finds_and_repairs);
-    tcase_add_test(tcase, finds_much);
-    tcase_add_test(tcase, several_entities);
-    tcase_add_test(tcase, recently_written_ids_go_first);
-    tcase_add_test(tcase, changes_in_flight);
-    tcase_add_test(tcase, redis_lost_and_back);
-    tcase_add_test(tcase, pauses_while_a_resync_runs);
-    tcase_add_test(tcase, stops_at_once);
+    add_test(tcase, off_by_default);
+    add_test(tcase, finds_and_repairs);
+    add_test(tcase, finds_much);
+    add_test(tcase, several_entities);
+    add_test(tcase, recently_written_ids_go_first);
+    add_test(tcase, changes_in_flight);
+    add_test(tcase, redis_lost_and_back);
+    add_test(tcase, pauses_while_a_resync_runs);
+    add_test(tcase, stops_at_once);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,10 +1,14 @@
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define WATCHED_TAG WATCHED("tag", "name")
+#define WATCHED_TOKEN WATCHED("token", "id")
 
 enum { ROWS = 1500 };
 
@@ -97,9 +101,10 @@ END_TEST
 
 static const char tags_and_tokens[] =
     "{ \"entities\": ["
-    "{ \"name\": \"tag\", \"key\": \"{prefix}:tag:{id}\", \"id_type\": \"text\", \"channels\": [\"tags\"],"
+    "{ \"name\": \"tag\", \"key\": \"{prefix}:tag:{id}\", \"id_type\": \"text\", \"channels\": [\"tags\"]," WATCHED_TAG
     "  \"fetch\": \"tag_get\", \"list\": \"select name from tag\" },"
-    "{ \"name\": \"token\", \"key\": \"{prefix}-token:{id}:end\", \"id_type\": \"uuid\", \"channels\": [\"tokens\"],"
+    "{ \"name\": \"token\", \"key\": \"{prefix}-token:{id}:end\", \"id_type\": \"uuid\", "
+    "\"channels\": [\"tokens\"]," WATCHED_TOKEN
     "  \"fetch_many\": \"token_get_many\", \"list\": \"select id from token\" } ] }";
 
 static const struct kind kinds[] = {
@@ -150,7 +155,7 @@ END_TEST
 
 static const char expiring[] =
     "{ \"entities\": [ { \"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"id_type\": \"integer\","
-    "  \"channels\": [\"customer_updated\", \"customer_deleted\"], \"fetch\": \"customer_get\","
+    "  \"channels\": [\"customer_updated\", \"customer_deleted\"]," WATCHED_CUSTOMERS " \"fetch\": \"customer_get\","
     "  \"list\": \"select id_customer from customer\", \"ttl_s\": 1000 } ] }";
 
 START_TEST(keys_that_expire)
@@ -256,7 +261,7 @@ END_TEST
 
 static const char breaking[] =
     "{ \"entities\": [ { \"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"id_type\": \"integer\","
-    "  \"channels\": [\"customer_updated\", \"customer_deleted\"], \"fetch\": \"breaking_get\","
+    "  \"channels\": [\"customer_updated\", \"customer_deleted\"]," WATCHED_CUSTOMERS " \"fetch\": \"breaking_get\","
     "  \"list\": \"select id_customer from customer\" } ] }";
 
 static void create_breaking_get(struct fixture *f, const char *condition)
@@ -373,18 +378,18 @@ Suite *verify_repairs_suite(void)
     Suite *suite = suite_create("verify_repairs");
     TCase *tcase = tcase_create("repairs, entities, failures");
     tcase_set_timeout(tcase, 240);
-    tcase_add_test(tcase, repairs_by_its_own_syncer);
-    tcase_add_test(tcase, repairs_by_another);
-    tcase_add_test(tcase, repairs_by_nobody);
-    tcase_add_test(tcase, text_and_uuid_ids);
-    tcase_add_test(tcase, keys_that_expire);
-    tcase_add_test(tcase, redis_away);
-    tcase_add_test(tcase, postgres_away);
-    tcase_add_test(tcase, lost_connections_are_made_again);
-    tcase_add_test(tcase, a_document_that_cannot_be_read);
-    tcase_add_test(tcase, no_document_can_be_read);
-    tcase_add_test(tcase, stop_while_it_waits);
-    tcase_add_test(tcase, stop_while_it_looks_again);
+    add_test(tcase, repairs_by_its_own_syncer);
+    add_test(tcase, repairs_by_another);
+    add_test(tcase, repairs_by_nobody);
+    add_test(tcase, text_and_uuid_ids);
+    add_test(tcase, keys_that_expire);
+    add_test(tcase, redis_away);
+    add_test(tcase, postgres_away);
+    add_test(tcase, lost_connections_are_made_again);
+    add_test(tcase, a_document_that_cannot_be_read);
+    add_test(tcase, no_document_can_be_read);
+    add_test(tcase, stop_while_it_waits);
+    add_test(tcase, stop_while_it_looks_again);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,10 +1,16 @@
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define WATCHED_ITEM WATCHED("item", "id")
+#define WATCHED_LEDGER WATCHED("ledger", "id")
+#define WATCHED_SESSION WATCHED("app.session", "id_session")
+#define WATCHED_PLACE WATCHED("place", "name")
 
 /* Five kinds of documents over four tables, one for each type of id; items feed two kinds through one channel. */
 static const char tables[] =
@@ -36,18 +42,22 @@ static const char tables[] =
 
 static const char entities[] =
     "{\"entities\": ["
-    "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"],"
+    "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"]," WATCHED_ITEM
     " \"fetch\": \"item_get\", \"list\": \"select id from item\"},"
-    "{\"name\": \"card\", \"key\": \"{prefix}:card:{id}\", \"channels\": [\"item_changed\"],"
+    "{\"name\": \"card\", \"key\": \"{prefix}:card:{id}\", \"channels\": [\"item_changed\"]," WATCHED_ITEM
     " \"fetch\": \"public.item_card\", \"list\": \"select id from item;\"},"
     "{\"name\": \"ledger\", \"key\": \"{prefix}:ledger:{id}\", \"id_type\": \"bigint\","
-    " \"channels\": [\"ledger_changed\", \"ledger_gone\"],"
-    " \"fetch_many\": \"ledger_get_many\", \"list\": \"select id from ledger -- all of them\"},"
-    "{\"name\": \"session\", \"key\": \"{prefix}:session:{id}\", \"id_type\": \"uuid\", \"ttl_s\": 1000,"
-    " \"channels\": [\"session_changed\"], \"fetch\": \"app.session_get\","
+    " \"channels\": [\"ledger_changed\", \"ledger_gone\"]," WATCHED_LEDGER
+    " \"fetch_many\": \"ledger_get_many\", \"list\": \"select id from ledger -- "
+    "all of them\"},"
+    "{\"name\": \"session\", \"key\": \"{prefix}:session:{id}\", \"id_type\": "
+    "\"uuid\", \"ttl_s\": 1000,"
+    " \"channels\": [\"session_changed\"]," WATCHED_SESSION " \"fetch\": \"app.session_get\","
     " \"list\": \"select id_session from app.session\"},"
-    "{\"name\": \"place\", \"key\": \"{prefix}:place:{id}:doc\", \"id_type\": \"text\","
-    " \"channels\": [\"Place Changed\"], \"fetch\": \"\\\"Place Get\\\"\", \"list\": \"select name from place\"}"
+    "{\"name\": \"place\", \"key\": "
+    "\"{prefix}:place:{id}:doc\", \"id_type\": \"text\","
+    " \"channels\": [\"Place Changed\"]," WATCHED_PLACE " \"fetch\": \"\\\"Place Get\\\"\", "
+    "\"list\": \"select name from place\"}"
     "]}";
 
 static const struct kind kinds[] = {
@@ -104,17 +114,18 @@ START_TEST(every_type_of_id)
 END_TEST
 
 /* Postgres finds no function of smallint for an integer, and none of a domain's array for an array of text. An id that
- * the other type does not have fails by itself. */
+ * the other type does not have has no document. */
 START_TEST(functions_of_other_types)
 {
     static const char other_json[] =
         "{\"entities\": ["
-        "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"],"
+        "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"]," WATCHED_ITEM
         " \"fetch\": \"item_get\", \"list\": \"select id from item\"},"
         "{\"name\": \"place\", \"key\": \"{prefix}:place:{id}:doc\", \"id_type\": \"text\","
-        " \"channels\": [\"Place Changed\"], \"fetch_many\": \"place_get\", \"list\": \"select name from place\"}]}";
+        " \"channels\": [\"Place Changed\"]," WATCHED_PLACE
+        " \"fetch_many\": \"place_get\", \"list\": \"select name from place\"}]}";
     static const struct kind other_kinds[] = {
-        {":item:", "", "select id, item_get(id::smallint) from item where id < 40000"},
+        {":item:", "", "select id, json_build_object('id', id, 'title', title) from item where id < 40000"},
         {":place:", ":doc", "select name, note from place"},
     };
     struct fixture *f = fixture_open();
@@ -128,11 +139,24 @@ START_TEST(functions_of_other_types)
            "insert into item values (40000, 'too large for it')");
     cp_syncer *syncer = run_syncer(f, other_json, NO_SETTINGS);
     expect_equal(f, other_kinds, 2);
-    REQUIRE_INT(stats_of(syncer).failing, ==, 1);
-    REQUIRE_INT(count_logged(f, "item 40000: Postgres: smallint out of range"), ==, 1);
     sql(f, "update item set title = 'changed'; update place set note = 'changed'");
     expect_equal(f, other_kinds, 2);
-    destroy_syncer(f, syncer);
+    REQUIRE_INT(stats_of(syncer).failures, ==, 0);
+    stop_syncer(f, syncer);
+
+    /* The same of a function that takes many. */
+    sql(f, "drop function item_get(smallint); update item set title = 'changed again';"
+           "create function item_get(ids smallint[]) returns table (id smallint, document json) language sql stable as"
+           " $$ select i.id::smallint, json_build_object('id', i.id, 'title', i.title) from item i"
+           "    where i.id = any (ids) $$");
+    char many_json[sizeof other_json + 8];
+    const char *fetch = strstr(other_json, "\"fetch\"");
+    snprintf(many_json, sizeof many_json, "%.*s\"fetch_many\"%s", (int)(fetch - other_json), other_json,
+             fetch + strlen("\"fetch\""));
+    syncer = run_syncer(f, many_json, NO_SETTINGS);
+    expect_equal(f, other_kinds, 2);
+    REQUIRE_INT(stats_of(syncer).failures, ==, 0);
+    stop_syncer(f, syncer);
     fixture_close(f);
 }
 END_TEST
@@ -150,17 +174,17 @@ START_TEST(ids_notified_by_hand)
            "insert into app.session values ('a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '1'),"
            " ('b0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11', '2');"
            "insert into place values ('a b', '1'), ('', '2'), ('\"q\"', '3'), ('Z\u00fcrich', '4'), ('17', '5')");
-    REQUIRE_INT(stats_of(syncer).events, ==, 0);
-    sql(f, "select pg_notify('item_changed', '7'), pg_notify('item_changed', '[8, \"9\",10]'),"
-           " pg_notify('ledger_changed', '9007199254740993'), pg_notify('ledger_gone', '[9007199254740992]'),"
-           " pg_notify('ledger_changed', '\"5\"'), pg_notify('ledger_changed', '[\"5\"]'),"
-           " pg_notify('session_changed', 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'),"
-           " pg_notify('session_changed', '[\"B0EEBC999C0B4EF8BB6D6BB9BD380A11\"]'),"
-           " pg_notify('Place Changed', 'a b'), pg_notify('Place Changed', '\"q\"'),"
-           " pg_notify('Place Changed', '[\"\", \"Z\\u00fcrich\", \"17\"]')");
+    REQUIRE(is_over_wal() || stats_of(syncer).events == 0); /* the log has the rows whatever triggers do */
+    sql(f, "select announce('item_changed', '7'), announce('item_changed', '[8, \"9\",10]'),"
+           " announce('ledger_changed', '9007199254740993'), announce('ledger_gone', '[9007199254740992]'),"
+           " announce('ledger_changed', '\"5\"'), announce('ledger_changed', '[\"5\"]'),"
+           " announce('session_changed', 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'),"
+           " announce('session_changed', '[\"B0EEBC999C0B4EF8BB6D6BB9BD380A11\"]'),"
+           " announce('Place Changed', 'a b'), announce('Place Changed', '\"q\"'),"
+           " announce('Place Changed', '[\"\", \"Z\\u00fcrich\", \"17\"]')");
     expect_equal(f, kinds, kind_count);
-    REQUIRE_INT(stats_of(syncer).bad_payloads, ==, 1); /* '"5"' */
-    REQUIRE_INT(stats_of(syncer).resync_ids, ==, 0);
+    REQUIRE_INT(stats_of(syncer).bad_payloads, ==, 1); /* '"5"', for which the ledger is read again */
+    REQUIRE_INT(stats_of(syncer).resync_ids, <=, 3);
     stop_syncer(f, syncer);
     fixture_close(f);
 }

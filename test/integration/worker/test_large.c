@@ -1,6 +1,7 @@
 /* Large documents, and what the host's process pays for its syncer: memory and descriptors. */
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <dirent.h>
@@ -9,6 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+
+#define WATCHED_BLOB WATCHED("blob", "id")
+#define WATCHED_PAGE WATCHED("page", "id")
 
 enum { LARGE = 60, LARGE_BYTES = 1 << 20, SMALL = 2000, GROWTH_KB = 32 * 1024, DESCRIPTORS = 1024 };
 
@@ -25,7 +29,7 @@ static void insert_blobs(struct fixture *f)
 }
 
 static const char blobs[] = "{\"entities\": [{\"name\": \"blob\", \"key\": \"{prefix}:{id}\","
-                            " \"channels\": [\"blob_changed\"], \"fetch\": \"blob_get\","
+                            " \"channels\": [\"blob_changed\"]," WATCHED_BLOB " \"fetch\": \"blob_get\","
                             " \"list\": \"select id from blob\"}]}";
 
 static long peak_kb(void)
@@ -106,7 +110,7 @@ END_TEST
 START_TEST(texts_in_portions)
 {
     static const char entities[] = "{\"entities\": [{\"name\": \"page\", \"key\": \"{prefix}:{id}\","
-                                   " \"id_type\": \"text\", \"channels\": [\"page_changed\"],"
+                                   " \"id_type\": \"text\", \"channels\": [\"page_changed\"]," WATCHED_PAGE
                                    " \"fetch_many\": \"page_get_many\", \"list\": \"select id from page\"}]}";
     static const struct kind kinds[] = {{":", "", "select id, body from page where not hidden"}};
     struct fixture *f = fixture_open();
@@ -118,7 +122,7 @@ START_TEST(texts_in_portions)
     cp_syncer *syncer = run_syncer(f, entities, SETTINGS("threads", "1", "batch_bytes", "65536"));
     for (int round = 0; round < 4; round++) {
         uint64_t settled = stats_of(syncer).stored + stats_of(syncer).deleted;
-        sql(f, "select pg_notify('page_changed', (select json_agg(id order by id)::text from page))");
+        sql(f, "select announce('page_changed', (select json_agg(id order by id)::text from page))");
         WAIT_UNTIL(stats_of(syncer).stored + stats_of(syncer).deleted == settled + 60);
         expect_equal(f, kinds, 1);
     }

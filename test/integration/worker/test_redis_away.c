@@ -1,5 +1,6 @@
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
@@ -65,9 +66,9 @@ START_TEST(emptied_when_one_entity_is_read_again)
 {
     static const char entities[] =
         "{\"entities\": ["
-        "{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"channels\": [\"customer_updated\"],"
+        "{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"channels\": [\"customer_updated\"]," WATCHED_CUSTOMERS
         " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"},"
-        "{\"name\": \"copy\", \"key\": \"{prefix}:copy:{id}\", \"channels\": [\"copy_updated\"],"
+        "{\"name\": \"copy\", \"key\": \"{prefix}:copy:{id}\", \"channels\": [\"copy_updated\"]," WATCHED_CUSTOMERS
         " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"}]}";
     static const struct kind kinds[] = {
         {":", "", "select id_customer, customer_get(id_customer) from customer"},
@@ -79,7 +80,7 @@ START_TEST(emptied_when_one_entity_is_read_again)
     cp_syncer *syncer = run_syncer(f, entities, NO_SETTINGS);
     for (int round = 0; round < 5; round++) {
         redis_run(f, "FLUSHALL");
-        sql(f, "notify copy_updated, '*'");
+        sql(f, "select announce('copy_updated', '*')");
         expect_equal(f, kinds, 2);
     }
     REQUIRE_INT(stats_of(syncer).causes[CP_CAUSE_REDIS], ==, 5);
@@ -248,7 +249,7 @@ START_TEST(it_wants_a_password)
     REQUIRE_INT(stats_of(syncer).pending, ==, 1);
     redis_run(f, "CONFIG SET requirepass %s", "");
     expect_customers(f);
-    WAIT_UNTIL(count_logged(f, "worker 0: working again") == 1);
+    WAIT_UNTIL(count_logged(f, "workers: Redis is there again after ") == 1);
     stop_syncer(f, syncer);
     fixture_close(f);
 }
@@ -340,20 +341,20 @@ Suite *redis_away_suite(void)
     Suite *suite = suite_create("redis_away");
     TCase *tcase = tcase_create("redis");
     tcase_set_timeout(tcase, 240);
-    tcase_add_test(tcase, restarted_empty);
-    tcase_add_test(tcase, emptied_in_silence);
-    tcase_add_test(tcase, emptied_when_one_entity_is_read_again);
-    tcase_add_test(tcase, lost_while_it_is_admitted);
-    tcase_add_test(tcase, changes_while_it_is_down);
-    tcase_add_test(tcase, killed_during_the_warm_up);
-    tcase_add_test(tcase, out_of_memory);
-    tcase_add_test(tcase, more_than_may_wait);
-    tcase_add_test(tcase, as_many_as_may_wait);
-    tcase_add_test(tcase, more_than_may_wait_while_it_is_down);
-    tcase_add_test(tcase, it_wants_a_password);
-    tcase_add_test(tcase, it_is_busy);
-    tcase_add_test(tcase, demoted_and_promoted);
-    tcase_add_test(tcase, data_of_another_primary);
+    add_test(tcase, restarted_empty);
+    add_test(tcase, emptied_in_silence);
+    add_test(tcase, emptied_when_one_entity_is_read_again);
+    add_test(tcase, lost_while_it_is_admitted);
+    add_test(tcase, changes_while_it_is_down);
+    add_test(tcase, killed_during_the_warm_up);
+    add_test(tcase, out_of_memory);
+    add_test(tcase, more_than_may_wait);
+    add_test(tcase, as_many_as_may_wait);
+    add_test(tcase, more_than_may_wait_while_it_is_down);
+    add_test(tcase, it_wants_a_password);
+    add_test(tcase, it_is_busy);
+    add_test(tcase, demoted_and_promoted);
+    add_test(tcase, data_of_another_primary);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -1,12 +1,15 @@
 /* What Redis refuses, for its size or for want of a right, holds up nothing else. */
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+#define WATCHED_ITEM WATCHED("item", "id")
 
 enum { CUSTOMERS = 50, ITEMS = 600, LARGE = 2000000, SOON_MS = 15000 };
 
@@ -47,9 +50,10 @@ END_TEST
 
 static const char entities[] =
     "{\"entities\": ["
-    "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"],"
+    "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"]," WATCHED_ITEM
     " \"fetch\": \"item_get\", \"list\": \"select id from item\"},"
-    "{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"channels\": [\"customer_updated\", \"customer_deleted\"],"
+    "{\"name\": \"customer\", \"key\": \"{prefix}:{id}\", \"channels\": [\"customer_updated\", "
+    "\"customer_deleted\"]," WATCHED_CUSTOMERS
     " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"}]}";
 
 static const struct kind kinds[] = {
@@ -150,9 +154,9 @@ START_TEST(the_marker_is_forbidden_and_one_entity_read)
 {
     static const char both_json[] =
         "{\"entities\": [{\"name\": \"customer\", \"key\": \"{prefix}:{id}\","
-        " \"channels\": [\"customer_updated\", \"customer_deleted\"],"
+        " \"channels\": [\"customer_updated\", \"customer_deleted\"]," WATCHED_CUSTOMERS
         " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"},"
-        "{\"name\": \"copy\", \"key\": \"{prefix}:copy:{id}\", \"channels\": [\"copy_updated\"],"
+        "{\"name\": \"copy\", \"key\": \"{prefix}:copy:{id}\", \"channels\": [\"copy_updated\"]," WATCHED_CUSTOMERS
         " \"fetch\": \"customer_get\", \"list\": \"select id_customer from customer\"}]}";
     static const struct kind both[] = {
         {":", "", "select id_customer, customer_get(id_customer) from customer"},
@@ -166,7 +170,7 @@ START_TEST(the_marker_is_forbidden_and_one_entity_read)
     cp_syncer *syncer = run_syncer(f, both_json, SETTINGS("redis", forbidden.redis));
 
     restart_empty(&forbidden);
-    sql(f, "notify copy_updated, '*'");
+    sql(f, "select announce('copy_updated', '*')");
     WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_TRUNCATE] == 1);
     let_in(&forbidden);
     expect_equal(f, both, 2);

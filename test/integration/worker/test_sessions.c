@@ -2,6 +2,7 @@
  * catalogue is not looked at here, which would make new sessions as well. */
 #include "equal.h"
 #include "servers.h"
+#include "sources.h"
 #include "suites.h"
 
 #include <stdio.h>
@@ -19,7 +20,8 @@ static void insert_customers(struct fixture *f)
 static cp_syncer *make_reader(struct fixture *f, const char *entities)
 {
     char dsn[700];
-    sqlf(f, "create role %s_reader login; grant select on customer, address to %s_reader", f->base, f->base);
+    sqlf(f, "create role %s_reader login replication; grant select on customer, address to %s_reader", f->base,
+         f->base);
     snprintf(dsn, sizeof dsn, "%s user=%s_reader", f->dsn, f->base);
     return make_syncer(f, entities, SETTINGS("postgres", dsn, "max_delete_percent", "100"));
 }
@@ -70,7 +72,7 @@ END_TEST
 /* ---- settings of the role ---- */
 
 static const char unqualified[] = "{\"entities\": [{\"name\": \"customer\", \"key\": \"{prefix}:{id}\","
-                                  " \"channels\": [\"customer_updated\", \"customer_deleted\"],"
+                                  " \"channels\": [\"customer_updated\", \"customer_deleted\"]," WATCHED_CUSTOMERS
                                   " \"fetch\": \"app_get\", \"list\": \"select id_customer from public.customer\"}]}";
 
 START_TEST(search_path_was_wrong_for_a_while)
@@ -182,13 +184,13 @@ START_TEST(a_plan_from_when_a_table_was_small_is_given_up)
     cp_syncer *syncer = run_syncer(f, NULL, SETTINGS("threads", "1"));
     for (int i = 0; i < 10; i++) {
         unsigned long long before = stats_of(syncer).stored;
-        sql(f, "select pg_notify('customer_updated', '1')");
+        sql(f, "select announce('customer_updated', '1')");
         WAIT_UNTIL(stats_of(syncer).stored > before);
     }
     sql(f, "select pg_stat_reset_single_table_counters('customer_pkey'::regclass)");
     sqlf(f, "insert into customer (id_customer, name) select i, 'many' from generate_series(3, %d) i", ROWS);
     WAIT_UNTIL(count_keys(f) == ROWS);
-    sql(f, "select pg_notify('customer_updated', '1')");
+    sql(f, "select announce('customer_updated', '1')");
     WAIT_UNTIL(sql_number(f, "select idx_scan from pg_stat_user_indexes where indexrelname = 'customer_pkey'") > 0);
     stop_syncer(f, syncer);
     sql(f, "alter table customer reset (autovacuum_enabled)");

@@ -44,7 +44,7 @@ static double mean_wait(int nth)
         }
         sum += cpi_backoff_next(&backoff);
     }
-    return sum / MANY;
+    return sum / (double)MANY;
 }
 
 START_TEST(grows_while_it_fails)

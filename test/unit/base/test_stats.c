@@ -56,13 +56,14 @@ START_TEST(each_has_a_member_of_its_own)
         cp_stats shown = {.size = sizeof shown};
         cp_error err;
         size_t changed = 0;
-        cpi_stats_init(&stats);
+        ck_assert(cpi_stats_init(&stats, 4));
         cpi_stats_set(&stats, (enum cpi_stat)i, 1);
         ck_assert_int_eq(cpi_stats_read(&stats, &shown, &err), CP_OK);
         for (size_t at = sizeof shown.size; at < sizeof shown; at++) {
             changed += ((const unsigned char *)&shown)[at] != 0;
         }
         ck_assert_uint_eq(changed, 1);
+        cpi_stats_fini(&stats);
     }
 }
 END_TEST
@@ -72,7 +73,7 @@ START_TEST(members_show_what_they_are_called)
     static struct cpi_stats stats;
     cp_stats shown = {.size = sizeof shown};
     cp_error err;
-    cpi_stats_init(&stats);
+    ck_assert(cpi_stats_init(&stats, 4));
     for (size_t i = 0; i < CPI_STATS; i++) {
         cpi_stats_add(&stats, (enum cpi_stat)i, (int64_t)i + 1000);
     }
@@ -86,6 +87,7 @@ START_TEST(members_show_what_they_are_called)
     ck_assert_uint_eq(shown.causes[CP_CAUSES - 1], CPI_STAT_LAST_CAUSE + 1000);
     ck_assert(shown.ready);
     ck_assert(shown.writer);
+    cpi_stats_fini(&stats);
 }
 END_TEST
 

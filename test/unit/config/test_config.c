@@ -171,10 +171,13 @@ static const struct {
     {"redis", "h:hunter2", "redis: the port is not a number"},
     {"redis", "", "redis: the host is missing"},
     {"thread", "4",
-     "unknown setting \"thread\"; expected one of: postgres, redis, prefix, name, standby, threads, warmup, "
+     "unknown setting \"thread\"; expected one of: postgres, redis, postgres_password_file, "
+     "redis_password_file, prefix, name, standby, threads, warmup, source, "
+     "source_announce, source_slot, source_publication, source_retained_mb, "
      "flush, batch, batch_bytes, "
-     "max_pending, max_delete_percent, catalog_check_ms, connect_timeout_ms, fetch_timeout_ms, redis_timeout_ms, "
-     "audit_per_second"},
+     "max_pending, max_delete_percent, max_lag_ms, catalog_check_ms, connect_timeout_ms, fetch_timeout_ms, "
+     "redis_timeout_ms, "
+     "audit_per_second, log_level"},
     {"audit_per_second", "100001", "audit_per_second: \"100001\" is not a number from 0 to 100000"},
     {"audit", "100", "unknown setting \"audit\""},
     {"", "4", "unknown setting \"\""},
@@ -258,7 +261,7 @@ static const struct {
     /* settings */
     {"[]", "test.json: expected an object, found an array"},
     {"{\"thread\": 4}", "test.json: thread: unknown; expected one of: postgres, redis,"},
-    {"{\"thread\": 4}", "redis_timeout_ms, audit_per_second, audit, entities"},
+    {"{\"thread\": 4}", "audit_per_second, log_level, audit, entities"},
     {"{\"threads\": \"4\"}", "test.json: threads: expected a whole number, found a string"},
     {"{\"threads\": 4.0}", "test.json: threads: expected a whole number, found a number with a fraction"},
     {"{\"threads\": 65}", "test.json: threads: \"65\" is not a number from 1 to 64"},
@@ -290,7 +293,7 @@ static const struct {
     {ENTITIES("{\"name\": \"a\", \"key\": \"a{id}\", \"channels\": [\"c\"], \"fetch\": \"f\"}"),
      "entities[0]: list is missing"},
     {ENTITIES(ENTITY("a", "a:{id}", ", \"ttl\": 1")),
-     "test.json: entities[0].ttl: unknown; expected one of: name, key, id_type, channels, fetch, "
+     "test.json: entities[0].ttl: unknown; expected one of: name, key, id_type, channels, watch, fetch, "
      "fetch_many, list, "
      "warmup_procedure, ttl_s"},
     {WITH_NAME("1"), "test.json: entities[0].name: expected a string, found a number"},
@@ -622,6 +625,99 @@ START_TEST(checks_what_was_written_past_the_settings)
 }
 END_TEST
 
+START_TEST(passwords_are_in_one_place)
+{
+    assert_ok(cp_config_set(config, "postgres", "host=h password=hunter2", &err));
+    assert_ok(cp_config_set(config, "postgres_password_file", "pg", &err));
+    assert_refused(cpi_config_finish(config, &err), "postgres_password_file: postgres has a password already");
+    assert_ok(cp_config_set(config, "postgres", "postgresql://ann@h", &err));
+    assert_ok(cpi_config_finish(config, &err));
+    assert_ok(cp_config_set(config, "redis", "redis://ann:hunter2@h", &err));
+    assert_ok(cp_config_set(config, "redis_password_file", "redis", &err));
+    assert_refused(cpi_config_finish(config, &err), "redis_password_file: redis has a password already");
+    assert_ok(cp_config_set(config, "redis", "redis://ann:@h", &err));
+    assert_ok(cpi_config_finish(config, &err));
+    ck_assert_str_eq(config->redis_address.password_file, "redis");
+    assert_ok(cp_config_set(config, "redis_password_file", "", &err));
+    assert_refused(cpi_config_finish(config, &err), "redis: it has a user without a password");
+}
+END_TEST
+
+START_TEST(a_password_of_a_file)
+{
+    char value[64];
+    char file[] = "/tmp/cp-config.XXXXXX";
+    int fd = mkstemp(file);
+    ck_assert_int_eq(write(fd, "hunter2\n", 8), 8);
+    close(fd);
+    assert_ok(cp_config_password(config, "postgres_password_file", value, sizeof value, &err));
+    ck_assert_str_eq(value, "");
+    assert_ok(cp_config_set(config, "postgres_password_file", file, &err));
+    assert_ok(cp_config_password(config, "postgres_password_file", value, sizeof value, &err));
+    ck_assert_str_eq(value, "hunter2");
+    ck_assert_int_eq(cp_config_password(config, "postgres_password_file", value, 7, &err), CP_ERR_ARGUMENT);
+    ck_assert_ptr_null(strstr(err.message, "hunter2"));
+    ck_assert_int_eq(cp_config_password(config, "postgres", value, sizeof value, &err), CP_ERR_ARGUMENT);
+    unlink(file);
+    ck_assert_int_eq(cp_config_password(config, "postgres_password_file", value, sizeof value, &err), CP_ERR_CONFIG);
+}
+END_TEST
+
+static const char *const differences[] = {
+    "{\"entities\": [%s\"name\": \"b\"}]}",
+    "{\"entities\": [%s\"name\": \"a\", \"ttl_s\": 3}]}",
+    "{\"entities\": [%s\"name\": \"a\", \"warmup_procedure\": \"p\"}]}",
+    "{\"entities\": [%s\"name\": \"a\", \"id_type\": \"uuid\"}]}",
+    "{\"entities\": [%s\"name\": \"a\", \"watch\": [{\"table\": \"t\", \"column\": \"c\"}]}]}",
+    /* In brackets, for clang: the two are one. */
+    ("{\"entities\": [%s\"name\": \"a\"}, {\"name\": \"c\", \"key\": \"c:{id}\", \"channels\": [\"c\"], "
+     "\"fetch\": \"f\", \"list\": \"select 1\"}]}"),
+};
+
+/* A file of one entity, or what is another one. */
+static void read_entity(cp_config *into, const char *format)
+{
+    char json[512];
+    char text[512];
+    const char *members =
+        "{\"key\": \"{prefix}:{id}\", \"channels\": [\"x\"], \"fetch\": \"f\", \"list\": \"select 1\", ";
+    const char *at = strstr(format, "%s");
+    snprintf(json, sizeof json, "%.*s%s%s", (int)(at - format), format, members, at + 2);
+    snprintf(text, sizeof text, "%s", json);
+    assert_ok(cp_config_parse(into, text, "test.json", &err));
+}
+
+START_TEST(entities_are_compared)
+{
+    cp_config *other = cp_config_create(&err);
+    ck_assert(cp_config_same(config, other, "entities"));
+    read_entity(config, "{\"entities\": [%s\"name\": \"a\"}]}");
+    ck_assert(!cp_config_same(config, other, "entities"));
+    read_entity(other, "{\"entities\": [%s\"name\": \"a\"}]}");
+    ck_assert(cp_config_same(config, other, "entities"));
+    read_entity(other, differences[_i]);
+    ck_assert(!cp_config_same(config, other, "entities"));
+    cp_config_destroy(other);
+}
+END_TEST
+
+START_TEST(settings_are_compared)
+{
+    cp_config *other = cp_config_create(&err);
+    for (size_t i = 0; i < cp_setting_count() && !cp_setting_describe(i)->of_entity; i++) {
+        ck_assert(cp_config_same(config, other, cp_setting_describe(i)->name));
+    }
+    assert_ok(cp_config_set(other, "threads", "5", &err));
+    assert_ok(cp_config_set(other, "postgres", "host=elsewhere", &err));
+    assert_ok(cp_config_set(other, "log_level", "debug", &err));
+    ck_assert(!cp_config_same(config, other, "threads"));
+    ck_assert(!cp_config_same(config, other, "postgres"));
+    ck_assert(!cp_config_same(config, other, "log_level"));
+    ck_assert(!cp_config_same(config, other, "no such setting"));
+    cp_config_destroy(other);
+}
+END_TEST
+
 #define LENGTH(array) ((int)(sizeof(array) / sizeof *(array)))
 
 Suite *config_suite(void)
@@ -647,6 +743,10 @@ Suite *config_suite(void)
     tcase_add_test(tcase, names_the_file_that_is_wrong);
     tcase_add_test(tcase, the_example_parses);
     tcase_add_loop_test(tcase, checks_the_whole, 0, LENGTH(wholes));
+    tcase_add_test(tcase, passwords_are_in_one_place);
+    tcase_add_test(tcase, a_password_of_a_file);
+    tcase_add_loop_test(tcase, entities_are_compared, 0, LENGTH(differences));
+    tcase_add_test(tcase, settings_are_compared);
     tcase_add_test(tcase, keys_follow_a_later_prefix);
     tcase_add_test(tcase, checks_what_was_written_past_the_settings);
     suite_add_tcase(suite, tcase);

@@ -82,6 +82,17 @@ static void add_row(struct fake_postgres *postgres, int64_t number)
         (struct cpi_fetched_row){.id = {.number = number}, .document = {.bytes = text, .length = bytes}};
 }
 
+static void take_time(struct fake_postgres *postgres, const union cpi_id *ids, uint32_t n)
+{
+    bool hangs = false;
+    for (uint32_t i = 0; i < n && postgres->hangs != 0; i++) {
+        hangs = hangs || ids[i].number == postgres->hangs;
+    }
+    postgres->hung += hangs;
+    postgres->hung_with = hangs && n > postgres->hung_with ? n : postgres->hung_with;
+    poll(NULL, 0, postgres->run_ms + (hangs ? postgres->hang_ms : 0));
+}
+
 static enum cpi_failure fake_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, cp_error *err)
 {
     struct fake_postgres *postgres = connection;
@@ -93,7 +104,7 @@ static enum cpi_failure fake_run(void *connection, uint32_t entity, const union 
     postgres->runs++;
     postgres->last_n = n;
     postgres->count = 0;
-    poll(NULL, 0, postgres->run_ms);
+    take_time(postgres, ids, n);
     enum cpi_failure failure = postgres->run_failure;
     for (uint32_t i = 0; i < n; i++) {
         failure = contains(&postgres->broken, ids[i].number) ? CPI_FAILURE_STATEMENT : failure;

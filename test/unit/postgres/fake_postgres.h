@@ -28,7 +28,9 @@ struct fake_postgres {
     struct fake_ids absent;       /* they have no row */
     /* Called when a run has made its rows, unless NULL: may change them. */
     void (*arrange)(struct fake_postgres *postgres);
-    int run_ms;            /* how long a run takes */
+    int run_ms;    /* how long a run takes */
+    int64_t hangs; /* with this id in it, hang_ms longer; 0: with none */
+    int hang_ms;
     size_t document_bytes; /* documents are filled up to this length; 0: not */
 
     /* What has been done to it. */
@@ -37,6 +39,8 @@ struct fake_postgres {
     unsigned prepared;
     unsigned runs;
     unsigned released;
+    unsigned hung;      /* runs with the id that hangs */
+    uint32_t hung_with; /* ids of the largest of them */
     uint32_t last_n;    /* ids of the last run */
     int64_t first_read; /* the first id of the first run */
 

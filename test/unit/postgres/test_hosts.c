@@ -142,9 +142,9 @@ END_TEST
 /* What libpq makes of it. */
 static void assert_wanted(const char *conninfo, const char *wanted)
 {
-    const struct cpi_pg pg = {.conninfo = conninfo, .role = "test", .cancel_fd = -1};
-    PGconn *connection = cpi_hosts_connect(&hosts, &pg);
-    ck_assert_ptr_nonnull(connection);
+    struct cpi_pg pg = {.conninfo = conninfo, .role = "test", .cancel_fd = -1};
+    ck_assert_int_eq(cpi_hosts_connect(&hosts, &pg, &err), CP_OK);
+    PGconn *connection = pg.connection;
     PQconninfoOption *options = PQconninfo(connection);
     ck_assert_ptr_nonnull(options);
     const char *value = NULL;

@@ -449,6 +449,26 @@ START_TEST(large_documents_make_batches_smaller)
 }
 END_TEST
 
+/* Whatever becomes of the statement. */
+START_TEST(slow_statements_make_batches_smaller)
+{
+    ck_assert_int_eq(read_ids(IDS), CPI_FAILURE_NONE);
+    ck_assert_uint_ge(cpi_reader_entity_limit(fixture.reader, 0), IDS);
+    cpi_reader_set_timeout(fixture.reader, 500);
+    memset(fixture.told, 0, sizeof fixture.told);
+    fixture.postgres.run_ms = 400; /* four times what is aimed at */
+    fixture.postgres.run_failure = _i == 1 ? CPI_FAILURE_STATEMENT : CPI_FAILURE_NONE;
+    ck_assert_int_eq(read_for(IDS, 0), CPI_FAILURE_NONE);
+    ck_assert_uint_le(cpi_reader_entity_limit(fixture.reader, 0), IDS / 2);
+
+    memset(fixture.told, 0, sizeof fixture.told);
+    fixture.postgres.run_ms = 0;
+    fixture.postgres.run_failure = CPI_FAILURE_NONE;
+    ck_assert_int_eq(read_ids(IDS / 2), CPI_FAILURE_NONE);
+    ck_assert_uint_eq(cpi_reader_entity_limit(fixture.reader, 0), IDS);
+}
+END_TEST
+
 Suite *reader_suite(void)
 {
     Suite *suite = suite_create("reader");
@@ -475,6 +495,7 @@ Suite *reader_suite(void)
     tcase_add_test(tcase, documents_are_handed_on_in_portions);
     tcase_add_test(tcase, rows_before_a_failure_are_served);
     tcase_add_test(tcase, large_documents_make_batches_smaller);
+    tcase_add_loop_test(tcase, slow_statements_make_batches_smaller, 0, 2);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -116,6 +116,20 @@ START_TEST(a_live_event_lifts_out_of_bulk)
 }
 END_TEST
 
+/* What a resync has listed is not dropped with a crowd. */
+START_TEST(a_listing_lifts_out_of_a_crowd)
+{
+    add(0, 1, CPI_CROWD);
+    add(0, 2, CPI_CROWD);
+    add(0, 3, CPI_BULK);
+    ck_assert_int_eq(add(0, 1, CPI_BULK), CPI_COALESCED);
+    assert_queue(CPI_CROWD, "2");
+    assert_queues("", "3 1", "");
+    ck_assert_int_eq(add(0, 1, CPI_CROWD), CPI_COALESCED);
+    assert_queues("", "3 1", "");
+}
+END_TEST
+
 START_TEST(a_live_event_lifts_out_of_parked)
 {
     for (uint32_t i = 1; i <= 4; i++) {
@@ -135,6 +149,75 @@ START_TEST(a_live_event_lifts_out_of_parked)
     ck_assert_int_eq(add(0, 1, CPI_CROWD), CPI_COALESCED);
     assert_queue(CPI_CROWD, "1");
     assert_queues("3", "", "2 4");
+}
+END_TEST
+
+START_TEST(one_that_is_held_stays_parked_until_it_is_moved)
+{
+    for (uint32_t i = 1; i <= 2; i++) {
+        add(0, i, CPI_LIVE);
+        cpi_idset_move(set, find(0, i), CPI_PARKED);
+    }
+    cpi_idset_hold(set, find(0, 1));
+    ck_assert_int_eq(add(0, 1, CPI_LIVE), CPI_RECALLED);
+    ck_assert_int_eq(add(0, 2, CPI_LIVE), CPI_COALESCED);
+    assert_queues("2", "", "1");
+    ck_assert(cpi_idset_is_held(set, find(0, 1)));
+    cpi_idset_move(set, find(0, 1), CPI_PARKED);
+    ck_assert(!cpi_idset_is_held(set, find(0, 1)));
+    ck_assert_int_eq(add(0, 1, CPI_LIVE), CPI_COALESCED);
+    assert_queues("2 1", "", "");
+}
+END_TEST
+
+/* The ids of entity 0 that are failing, as "1 2"; "no": not all of them. */
+static const char *failing(uint32_t most)
+{
+    static char text[64];
+    struct cpi_events events = {0};
+    bool is_all = cpi_idset_copy_failing(set, most, &events);
+    int length = snprintf(text, sizeof text, "%s", is_all ? "" : "no");
+    for (size_t i = 0; i < events.count && is_all; i++) {
+        length += snprintf(text + length, sizeof text - (size_t)length, "%s%lld", i > 0 ? " " : "",
+                           (long long)events.items[i].id.number + 50);
+    }
+    cpi_events_fini(&events, entities);
+    return text;
+}
+
+START_TEST(what_has_failed_is_told_wherever_it_is_until_it_is_gone)
+{
+    for (uint32_t i = 1; i <= 4; i++) {
+        add(0, i, CPI_BULK);
+    }
+    ck_assert_str_eq(failing(0), "");
+    cpi_idset_move(set, find(0, 2), CPI_PARKED);
+    cpi_idset_move(set, find(0, 3), CPI_PARKED);
+    cpi_idset_move(set, find(0, 4), CPI_PARKED);
+    cpi_idset_move(set, find(0, 3), CPI_LIVE); /* with others, to be tried */
+    add(0, 4, CPI_LIVE);
+    cpi_idset_move(set, find(0, 4), CPI_PARKED);
+    ck_assert_str_eq(failing(3), "2 3 4");
+    ck_assert_str_eq(failing(2), "no");
+    cpi_idset_remove(set, find(0, 2));
+    ck_assert_str_eq(failing(2), "3 4");
+    add(0, 2, CPI_LIVE); /* another one in its place */
+    ck_assert_str_eq(failing(2), "3 4");
+}
+END_TEST
+
+START_TEST(a_failing_id_is_told_with_a_text_of_its_own)
+{
+    struct cpi_events events = {0};
+    add(TEXTS, 7, CPI_LIVE);
+    ck_assert_int_eq(entities[TEXTS].id_type, CPI_ID_TEXT);
+    cpi_idset_move(set, find(TEXTS, 7), CPI_PARKED);
+    ck_assert(cpi_idset_copy_failing(set, 1, &events));
+    cpi_idset_remove(set, find(TEXTS, 7));
+    ck_assert_uint_eq(events.count, 1);
+    ck_assert_uint_eq(events.items[0].entity, TEXTS);
+    ck_assert_str_eq(events.items[0].id.text, "text 7");
+    cpi_events_fini(&events, entities);
 }
 END_TEST
 
@@ -372,7 +455,8 @@ static void model_add(struct model *model, int key, enum cpi_queue queue)
     if (known->queue == ABSENT) {
         *known = (struct known){.queue = (int)queue, .rank = ++model->last_rank};
         want = CPI_ADDED;
-    } else if ((queue == CPI_LIVE && known->queue != CPI_LIVE) || (queue == CPI_CROWD && known->queue == CPI_PARKED)) {
+    } else if ((queue == CPI_LIVE && known->queue != CPI_LIVE) || (queue == CPI_CROWD && known->queue == CPI_PARKED) ||
+               (queue == CPI_BULK && known->queue == CPI_CROWD)) {
         known->queue = (int)queue;
         known->rank = ++model->last_rank;
     }
@@ -534,7 +618,11 @@ Suite *idset_suite(void)
     tcase_set_timeout(tcase, 60);
     tcase_add_test(tcase, an_id_that_comes_again_keeps_its_place);
     tcase_add_test(tcase, a_live_event_lifts_out_of_bulk);
+    tcase_add_test(tcase, a_listing_lifts_out_of_a_crowd);
     tcase_add_test(tcase, a_live_event_lifts_out_of_parked);
+    tcase_add_test(tcase, one_that_is_held_stays_parked_until_it_is_moved);
+    tcase_add_test(tcase, what_has_failed_is_told_wherever_it_is_until_it_is_gone);
+    tcase_add_test(tcase, a_failing_id_is_told_with_a_text_of_its_own);
     tcase_add_test(tcase, a_move_goes_to_the_end);
     tcase_add_test(tcase, entities_do_not_share_ids);
     tcase_add_test(tcase, the_first_and_the_last_entity_come_out_as_they_went_in);

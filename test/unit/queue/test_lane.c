@@ -191,6 +191,150 @@ START_TEST(a_turn_is_no_id_and_no_fence)
 }
 END_TEST
 
+/* ---- positions ---- */
+
+START_TEST(a_position_is_put_behind_live_ids)
+{
+    struct cpi_event event = {.id.number = 5, .entity = INTEGERS};
+    struct cpi_event out[3];
+    int64_t number = INT64_C(1) << 40;
+    ck_assert_uint_eq(cpi_lane_put(&lane, CPI_RING_LIVE, &event, 1), 1);
+    ck_assert(cpi_lane_put_position(&lane, number));
+    ck_assert(cpi_lane_put_barrier(&lane, CPI_RING_LIVE, 1));
+    ck_assert_uint_eq(cpi_lane_get(&lane, CPI_RING_BULK, out, 3), 0);
+    ck_assert_uint_eq(cpi_lane_get(&lane, CPI_RING_LIVE, out, 3), 3);
+    ck_assert(cpi_event_is_id(&out[0]) && !cpi_event_is_id(&out[1]));
+    ck_assert_uint_eq(out[1].entity, CPI_POSITION);
+    ck_assert_int_eq(out[1].id.number, number);
+    ck_assert_uint_eq(out[2].entity, CPI_BARRIER);
+    ck_assert(cpi_lane_put_position(&lane, number + 1)); /* to be left behind */
+}
+END_TEST
+
+/* They are not what a stop leaves unsettled. */
+START_TEST(marks_are_not_counted_among_ids)
+{
+    struct cpi_event id = {.id.number = 7, .entity = INTEGERS};
+    ck_assert(cpi_lane_put_position(&lane, 1));
+    ck_assert_uint_eq(cpi_ring_count_ids(lane.rings[CPI_RING_LIVE]), 0);
+    ck_assert_uint_eq(cpi_lane_put(&lane, CPI_RING_LIVE, &id, 1), 1);
+    ck_assert(cpi_lane_put_barrier(&lane, CPI_RING_LIVE, 2));
+    ck_assert_uint_eq(cpi_lane_put(&lane, CPI_RING_LIVE, &id, 1), 1);
+    ck_assert_uint_eq(cpi_ring_count_ids(lane.rings[CPI_RING_LIVE]), 2);
+    ck_assert_uint_eq(cpi_ring_count_ids(lane.rings[CPI_RING_BULK]), 0);
+}
+END_TEST
+
+START_TEST(a_full_ring_takes_no_position)
+{
+    struct cpi_event event = {.id.number = 1, .entity = INTEGERS};
+    while (cpi_lane_put(&lane, CPI_RING_LIVE, &event, 1) == 1) {
+    }
+    ck_assert(!cpi_lane_put_position(&lane, 1));
+    ck_assert_uint_eq(cpi_lane_get(&lane, CPI_RING_LIVE, &event, 1), 1);
+    ck_assert(cpi_lane_put_position(&lane, 1));
+}
+END_TEST
+
+START_TEST(positions_are_passed_apart_from_fences)
+{
+    ck_assert(!cpi_lane_has_passed_position(&lane, 1));
+    cpi_lane_acknowledge(&lane, CPI_RING_LIVE, 9);
+    cpi_lane_acknowledge(&lane, CPI_RING_BULK, 9);
+    ck_assert(!cpi_lane_has_passed_position(&lane, 1));
+    struct cpi_events none = {0};
+    cpi_lane_pass_position(&lane, 12, &none, true);
+    for (int64_t number = 1; number <= 14; number++) {
+        ck_assert(cpi_lane_has_passed_position(&lane, number) == (number <= 12));
+    }
+    ck_assert(!cpi_lane_has_passed(&lane, CPI_RING_LIVE, 10));
+    ck_assert(!cpi_lane_has_passed(&lane, CPI_RING_BULK, 10));
+}
+END_TEST
+
+START_TEST(what_fails_is_exchanged)
+{
+    struct cpi_event events[] = {{.id.number = 1}, {.id.number = 2}};
+    struct cpi_events failing = {.items = events, .count = 2};
+    ck_assert_ptr_null(cpi_lane_failing(&lane));
+    cpi_lane_pass_position(&lane, 1, &failing, true);
+    ck_assert_uint_eq(failing.count, 0);
+    ck_assert_uint_eq(cpi_lane_failing(&lane)->count, 2);
+    cpi_lane_pass_position(&lane, 2, &failing, false);
+    ck_assert_ptr_eq(failing.items, events);
+    ck_assert_ptr_null(cpi_lane_failing(&lane));
+}
+END_TEST
+
+/* ---- what waits, and for how long ---- */
+
+static struct cpi_event arrived(const char *text, int64_t ago_us)
+{
+    struct cpi_event event = make_event(INTEGERS, text);
+    event.arrived = cpi_now_ticks() - (cpi_ticks)(ago_us / 250);
+    return event;
+}
+
+START_TEST(the_age_of_what_nobody_has_taken)
+{
+    struct cpi_event first = arrived("1", 5000000);
+    struct cpi_event second = arrived("2", 0);
+    ck_assert_int_eq(cpi_lane_age_us(&lane), 0);
+    cpi_lane_put(&lane, CPI_RING_LIVE, &first, 1);
+    cpi_lane_put(&lane, CPI_RING_LIVE, &second, 1);
+    ck_assert_int_ge(cpi_lane_untaken_us(&lane), 4999000);
+    ck_assert_int_ge(cpi_lane_age_us(&lane), 4999000);
+    struct cpi_event event;
+    cpi_lane_get(&lane, CPI_RING_LIVE, &event, 1); /* the worker moves: the other one came later */
+    ck_assert_int_lt(cpi_lane_untaken_us(&lane), 4000000);
+    cpi_lane_get(&lane, CPI_RING_LIVE, &event, 1);
+    ck_assert_int_eq(cpi_lane_age_us(&lane), 0);
+}
+END_TEST
+
+START_TEST(the_age_of_what_has_not_settled)
+{
+    struct cpi_idset *set = cpi_idset_create(entities);
+    struct cpi_event crowd = arrived("1", 7000000);
+    struct cpi_event live = arrived("2", 3000000);
+    struct cpi_event listed = make_event(INTEGERS, "3");
+    cp_lane shown = {.size = sizeof shown};
+    cpi_idset_add(set, &live, CPI_LIVE);
+    cpi_idset_add(set, &listed, CPI_BULK);
+    cpi_lane_show(&lane, set);
+    ck_assert_int_ge(cpi_lane_age_us(&lane), 2999000);
+    ck_assert_int_lt(cpi_lane_age_us(&lane), 6000000);
+    cpi_idset_add(set, &crowd, CPI_CROWD);
+    cpi_lane_show(&lane, set);
+    cpi_lane_look(&lane, &shown);
+    ck_assert_uint_ge(shown.oldest_us, 6999000);
+    ck_assert_uint_eq(shown.live, 1);
+    ck_assert_uint_eq(shown.crowd, 1);
+    ck_assert_uint_eq(shown.bulk, 1);
+    /* Those that fail do not count. */
+    cpi_idset_move(set, cpi_idset_find(set, INTEGERS, &crowd.id), CPI_PARKED);
+    cpi_idset_move(set, cpi_idset_find(set, INTEGERS, &live.id), CPI_PARKED);
+    cpi_lane_show(&lane, set);
+    ck_assert_int_eq(cpi_lane_age_us(&lane), 0);
+    cpi_idset_destroy(set);
+}
+END_TEST
+
+START_TEST(the_oldest_event_of_an_id_counts)
+{
+    struct cpi_idset *set = cpi_idset_create(entities);
+    struct cpi_event listed = make_event(INTEGERS, "1");
+    struct cpi_event first = arrived("1", 5000000);
+    struct cpi_event second = arrived("1", 1000000);
+    cpi_idset_add(set, &listed, CPI_BULK);
+    cpi_idset_add(set, &first, CPI_LIVE);
+    cpi_idset_add(set, &second, CPI_LIVE);
+    ck_assert_uint_eq(cpi_idset_oldest(set, CPI_LIVE), first.arrived);
+    ck_assert_uint_eq(cpi_idset_take(set, cpi_idset_find(set, INTEGERS, &first.id)).arrived, first.arrived);
+    cpi_idset_destroy(set);
+}
+END_TEST
+
 Suite *lane_suite(void)
 {
     Suite *suite = suite_create("lane");
@@ -205,6 +349,14 @@ Suite *lane_suite(void)
     tcase_add_test(tcase, a_fence_travels_in_its_place);
     tcase_add_test(tcase, a_newer_fence_answers_for_older_ones);
     tcase_add_test(tcase, a_turn_is_no_id_and_no_fence);
+    tcase_add_test(tcase, a_position_is_put_behind_live_ids);
+    tcase_add_test(tcase, marks_are_not_counted_among_ids);
+    tcase_add_test(tcase, a_full_ring_takes_no_position);
+    tcase_add_test(tcase, positions_are_passed_apart_from_fences);
+    tcase_add_test(tcase, what_fails_is_exchanged);
+    tcase_add_test(tcase, the_age_of_what_nobody_has_taken);
+    tcase_add_test(tcase, the_age_of_what_has_not_settled);
+    tcase_add_test(tcase, the_oldest_event_of_an_id_counts);
     suite_add_tcase(suite, tcase);
     return suite;
 }

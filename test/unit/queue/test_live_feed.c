@@ -14,12 +14,14 @@ static struct cpi_lane lane;
 static struct cpi_stats stats;
 static struct cpi_lanes lanes;
 static struct cpi_live_feed *feed;
+static bool takes_when_full; /* a worker at the lane */
 
 static void create(void)
 {
+    takes_when_full = false;
     cp_error err = {0};
     ck_assert_msg(cpi_lane_init(&lane, &err) == CP_OK, "%s", err.message);
-    cpi_stats_init(&stats);
+    ck_assert(cpi_stats_init(&stats, 4));
     lanes = (struct cpi_lanes){.items = &lane, .count = 1, .capacity = CAPACITY, .entities = entities, .stats = &stats};
     feed = cpi_live_feed_create(&lanes);
     ck_assert_ptr_nonnull(feed);
@@ -29,6 +31,21 @@ static void destroy(void)
 {
     cpi_live_feed_destroy(feed);
     cpi_lane_fini(&lane, entities);
+    cpi_stats_fini(&stats);
+}
+
+uint32_t __real_cpi_lane_put(struct cpi_lane *to, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n);
+uint32_t __wrap_cpi_lane_put(struct cpi_lane *to, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n);
+
+/* Linked in the place of cpi_lane_put(): a worker may take something as soon as it has found no room. */
+uint32_t __wrap_cpi_lane_put(struct cpi_lane *to, enum cpi_ring_kind kind, const struct cpi_event *events, uint32_t n)
+{
+    uint32_t fitted = __real_cpi_lane_put(to, kind, events, n);
+    if (fitted < n && to == &lane && takes_when_full) {
+        struct cpi_event taken;
+        ck_assert_uint_eq(cpi_lane_get(&lane, kind, &taken, 1), 1);
+    }
+    return fitted;
 }
 
 static enum cpi_fed put_range(int64_t first, int64_t n, bool in_crowd)
@@ -81,7 +98,12 @@ static void empty_ring(void)
     }
 }
 
-/* What comes out of the ring, as "1 2 barrier 7". */
+static const char *mark_name(const struct cpi_event *event)
+{
+    return event->entity == CPI_BARRIER ? "barrier " : event->entity == CPI_POSITION ? "position " : "";
+}
+
+/* What comes out of the ring, as "1 2 barrier 7 position 8". */
 static void assert_ring(const char *want)
 {
     struct cpi_event event;
@@ -89,7 +111,7 @@ static void assert_ring(const char *want)
     size_t length = 0;
     while (length < sizeof text && cpi_lane_get(&lane, CPI_RING_LIVE, &event, 1) == 1) {
         length += (size_t)snprintf(text + length, sizeof text - length, "%s%s%lld", length > 0 ? " " : "",
-                                   event.entity == CPI_BARRIER ? "barrier " : "", (long long)event.id.number);
+                                   mark_name(&event), (long long)event.id.number);
     }
     ck_assert_str_eq(text, want);
 }
@@ -237,6 +259,90 @@ START_TEST(a_newer_barrier_replaces_an_older_one)
 }
 END_TEST
 
+START_TEST(a_position_comes_behind_everything)
+{
+    cpi_live_feed_position(feed, 6);
+    ck_assert(cpi_live_feed_flush(feed));
+    assert_ring("position 6");
+
+    fill_ring();
+    ck_assert_int_eq(put(11), CPI_FED);
+    ck_assert_int_eq(put_of_crowd(1), CPI_FED);
+    cpi_live_feed_position(feed, 7);
+    assert_kept("11 1 position 7");
+
+    fill_ring();
+    ck_assert_int_eq(put(11), CPI_FED);
+    ck_assert_int_eq(put_of_crowd(1), CPI_FED);
+    cpi_live_feed_position(feed, 8);
+    cpi_live_feed_barrier(feed, 70);
+    ck_assert(!cpi_live_feed_flush(feed));
+    struct cpi_event event;
+    for (int i = 0; i < 2; i++) { /* the ids go into the ring, which is full again */
+        ck_assert_uint_eq(cpi_lane_get(&lane, CPI_RING_LIVE, &event, 1), 1);
+        ck_assert(!cpi_live_feed_flush(feed));
+    }
+    assert_kept("barrier 70 position 8");
+}
+END_TEST
+
+START_TEST(marks_stay_behind_when_room_comes_meanwhile)
+{
+    fill_ring();
+    ck_assert_int_eq(put_range(1, 2, true), CPI_FED);
+    ck_assert_int_eq(put_range(11, 2, false), CPI_FED);
+    if (_i == 0) {
+        cpi_live_feed_barrier(feed, 7);
+    } else {
+        cpi_live_feed_position(feed, 7);
+    }
+    takes_when_full = true;
+    ck_assert(!cpi_live_feed_flush(feed));
+    takes_when_full = false;
+    ck_assert(cpi_lane_has_room(&lane, CPI_RING_LIVE));
+    assert_kept(_i == 0 ? "11 12 2 barrier 7" : "11 12 2 position 7"); /* 1 has gone to the end of the ring */
+}
+END_TEST
+
+START_TEST(a_newer_position_replaces_an_older_one)
+{
+    fill_ring();
+    cpi_live_feed_position(feed, 7);
+    ck_assert(!cpi_live_feed_flush(feed));
+    ck_assert_int_eq(put(1), CPI_FED);
+    cpi_live_feed_position(feed, 8);
+    assert_kept("1 position 8");
+    ck_assert(cpi_live_feed_flush(feed));
+    assert_ring("");
+}
+END_TEST
+
+/* Three quarters of what a lane may keep, less what there is in the feed, the ring and the worker's set. */
+START_TEST(room_is_left_for_a_quarter)
+{
+    lanes.capacity = 100;
+    ck_assert_uint_eq(cpi_live_feed_room(feed), 75);
+    ck_assert_int_eq(put_range(1, 20, false), CPI_FED);
+    ck_assert_uint_eq(cpi_live_feed_room(feed), 55);
+    cpi_lane_set_queued(&lane, 30);
+    ck_assert_uint_eq(cpi_live_feed_room(feed), 25);
+    ck_assert_int_eq(put_range(101, 25, true), CPI_FED);
+    ck_assert_uint_eq(cpi_live_feed_room(feed), 0);
+    ck_assert_int_eq(put(200), CPI_FED);
+    ck_assert_uint_eq(cpi_live_feed_room(feed), 0);
+    empty_ring();
+    ck_assert_uint_eq(cpi_live_feed_room(feed), 45);
+
+    fill_ring();
+    cpi_lane_set_queued(&lane, 0);
+    ck_assert_int_eq(put_range(1, 10, false), CPI_FED);
+    ck_assert_uint_eq(cpi_live_feed_count(feed), 10);
+    ck_assert_uint_eq(cpi_live_feed_room(feed), 0);
+    empty_ring();
+    ck_assert_uint_eq(cpi_live_feed_room(feed), 65);
+}
+END_TEST
+
 /* Each of the ways that an id can go; AddressSanitizer sees one that is freed twice, or never. */
 START_TEST(texts_are_freed_once)
 {
@@ -270,6 +376,10 @@ Suite *live_feed_suite(void)
     tcase_add_test(tcase, the_worst_of_one_put_is_returned);
     tcase_add_test(tcase, a_barrier_comes_behind_everything);
     tcase_add_test(tcase, a_newer_barrier_replaces_an_older_one);
+    tcase_add_test(tcase, a_position_comes_behind_everything);
+    tcase_add_loop_test(tcase, marks_stay_behind_when_room_comes_meanwhile, 0, 2);
+    tcase_add_test(tcase, a_newer_position_replaces_an_older_one);
+    tcase_add_test(tcase, room_is_left_for_a_quarter);
     tcase_add_test(tcase, texts_are_freed_once);
     suite_add_tcase(suite, tcase);
     return suite;

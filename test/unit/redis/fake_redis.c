@@ -97,7 +97,8 @@ static void answer_info(struct fake_redis *fake, int client, const struct comman
 {
     char info[512];
     if (is_argument(command, 1, "server")) {
-        snprintf(info, sizeof info, "# Server\r\nrun_id:%s\r\n", or_usual(fake->run_id, "run-1"));
+        snprintf(info, sizeof info, "# Server\r\n%s\r\nrun_id:%s\r\n", or_usual(fake->mode, "redis_mode:standalone"),
+                 or_usual(fake->run_id, "run-1"));
     } else {
         bool is_later = fake->history_asked++ > 0 && fake->history_later != NULL;
         snprintf(info, sizeof info, "# Replication\r\nrole:%s\r\nmaster_replid:%s\r\n", or_usual(fake->role, "master"),

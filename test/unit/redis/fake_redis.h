@@ -20,6 +20,7 @@ struct fake_redis {
     const char *const *script; /* ends with NULL. After its end, and for "", there is no answer */
     const char *always;        /* the answer to everything, or NULL */
     const char *run_id;
+    const char *mode; /* a line of INFO */
     const char *role;
     const char *history;       /* the replication id */
     const char *history_later; /* the same from the second time on that it is asked for */

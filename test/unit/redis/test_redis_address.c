@@ -27,6 +27,7 @@ static const struct sample samples[] = {
     {"redis://a%40b:p%2Fa%3as%25@[::1]:7", "[::1]:7", "a@b", "p/a:s%", 0},
     {"redis://:p@ss:word@h", "h:6379", NULL, "p@ss:word", 0},
     {"redis://:@h", "h:6379", NULL, NULL, 0},
+    {"redis://user:@h", "h:6379", "user", NULL, 0}, /* whose password is in a file: see config.c */
     {"unix:/run/redis.sock", "unix:/run/redis.sock", NULL, NULL, 0},
     {"unix:redis:1.sock", "unix:redis:1.sock", NULL, NULL, 0},
 };
@@ -100,7 +101,6 @@ static const struct {
     {"redis://:hunter2@", "the host is missing"},
     {"redis://hunter2@h", "a colon is missing before the password"},
     {"redis://@h", "a colon is missing before the password"},
-    {"redis://hunter2:@h", "a user without a password"},
     {"redis://:hunter2%@h", "two hex digits"},
     {"redis://:hunter2%4@h", "two hex digits"},
     {"redis://:hunter2%4g@h", "two hex digits"},

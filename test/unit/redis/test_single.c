@@ -12,13 +12,15 @@ static void set(const char *id, const char *value)
     ck_assert_int_eq(target->ops->set(target, &key, id, value, strlen(value), 0, &err), CP_OK);
 }
 
-/* S: SET, D: DEL, G: GET. */
+/* S: SET, D: DEL, E: EXISTS, G: GET. */
 static void append(char command)
 {
     if (command == 'S') {
         set("1", "{}");
     } else if (command == 'D') {
         ck_assert_int_eq(target->ops->del(target, &key, "1", &err), CP_OK);
+    } else if (command == 'E') {
+        ck_assert_int_eq(target->ops->exists(target, &key, "1", &err), CP_OK);
     } else {
         ck_assert_int_eq(target->ops->get(target, &key, "1", &err), CP_OK);
     }
@@ -41,6 +43,8 @@ static const struct {
     {'S', "+OK\r\n", CPI_ANSWER_DONE, 0, true},
     {'D', ":1\r\n", CPI_ANSWER_DONE, 0, true},
     {'D', ":0\r\n", CPI_ANSWER_DONE, 0, true},
+    {'E', ":1\r\n", CPI_ANSWER_DONE, 0, true},
+    {'E', ":0\r\n", CPI_ANSWER_DONE, 0, true},
     {'G', "$-1\r\n", CPI_ANSWER_DONE, CPI_VALUE_NONE, true},
     {'G', "$2\r\n{}\r\n", CPI_ANSWER_DONE, CPI_VALUE_STRING, true},
     {'G', "$0\r\n\r\n", CPI_ANSWER_DONE, CPI_VALUE_STRING, true},
@@ -62,6 +66,9 @@ static const struct {
     {'S', "*1\r\n+OK\r\n", CPI_ANSWER_NONSENSE, 0, false},
     {'D', "+OK\r\n", CPI_ANSWER_NONSENSE, 0, false},
     {'D', "$1\r\n1\r\n", CPI_ANSWER_NONSENSE, 0, false},
+    {'E', ":2\r\n", CPI_ANSWER_NONSENSE, 0, false},
+    {'E', "+OK\r\n", CPI_ANSWER_NONSENSE, 0, false},
+    {'E', "$1\r\n1\r\n", CPI_ANSWER_NONSENSE, 0, false},
     {'G', "+OK\r\n", CPI_ANSWER_NONSENSE, 0, false},
     {'G', ":1\r\n", CPI_ANSWER_NONSENSE, 0, false},
     {'G', "*0\r\n", CPI_ANSWER_NONSENSE, 0, false},
@@ -82,6 +89,7 @@ START_TEST(sorts_replies)
     ck_assert_int_eq(is_open(), replies[_i].stays_open);
     if (result.answer == CPI_ANSWER_DONE) {
         ck_assert_int_eq(result.kind, replies[_i].kind);
+        ck_assert(replies[_i].command != 'E' || result.exists == (replies[_i].reply[1] == '1'));
     } else {
         ck_assert_ptr_nonnull(result.message);
         ck_assert_str_ne(result.message, "");
@@ -219,16 +227,18 @@ START_TEST(commands_are_sent_byte_for_byte)
     static const char expected[] = "*3\r\n$3\r\nSET\r\n$10\r\nshop:17:v1\r\n$4\r\n\0\r\n\xFF\r\n"
                                    "*5\r\n$3\r\nSET\r\n$9\r\nshop:a:v1\r\n$0\r\n\r\n$2\r\nEX\r\n$5\r\n86400\r\n"
                                    "*2\r\n$3\r\nDEL\r\n$10\r\nshop:-1:v1\r\n"
-                                   "*2\r\n$3\r\nGET\r\n$8\r\nshop::v1\r\n";
-    static const char *const script[] = {"+OK\r\n", "+OK\r\n", ":0\r\n", "$-1\r\n", NULL};
+                                   "*2\r\n$3\r\nGET\r\n$8\r\nshop::v1\r\n"
+                                   "*2\r\n$6\r\nEXISTS\r\n$9\r\nshop:9:v1\r\n";
+    static const char *const script[] = {"+OK\r\n", "+OK\r\n", ":0\r\n", "$-1\r\n", ":0\r\n", NULL};
     start(script);
     open_target();
     ck_assert_int_eq(target->ops->set(target, &key, "17", "\0\r\n\xFF", 4, 0, &err), CP_OK);
     ck_assert_int_eq(target->ops->set(target, &key, "a", "", 0, 86400, &err), CP_OK);
     ck_assert_int_eq(target->ops->del(target, &key, "-1", &err), CP_OK);
     ck_assert_int_eq(target->ops->get(target, &key, "", &err), CP_OK);
+    ck_assert_int_eq(target->ops->exists(target, &key, "9", &err), CP_OK);
     flush();
-    for (uint32_t i = 0; i < 4; i++) {
+    for (uint32_t i = 0; i < 5; i++) {
         ck_assert_int_eq(target->ops->result(target, i).answer, CPI_ANSWER_DONE);
     }
     fake_redis_stop(&fake);
@@ -341,6 +351,19 @@ START_TEST(a_replica_is_refused)
 }
 END_TEST
 
+START_TEST(a_node_of_a_cluster_is_refused)
+{
+    static const char *const modes[] = {"redis_mode:cluster", "server_mode:cluster"}; /* Redis, Valkey */
+    char warning[256];
+    fake.mode = modes[_i];
+    start(NULL);
+    open_target();
+    ck_assert_int_eq(target->ops->prove(target, NULL, 0, "marker", warning, sizeof warning, &err), CP_ERR_REDIS);
+    ck_assert_ptr_nonnull(strstr(err.message, "in cluster mode"));
+    fake_redis_stop(&fake);
+}
+END_TEST
+
 START_TEST(another_process_may_have_other_data)
 {
     start(NULL);
@@ -393,6 +416,7 @@ Suite *single_suite(void)
     tcase_add_test(tcase, stopping_ends_a_wait);
     tcase_add_test(tcase, a_server_that_is_gone_answers_nothing);
     tcase_add_test(tcase, a_replica_is_refused);
+    tcase_add_loop_test(tcase, a_node_of_a_cluster_is_refused, 0, 2);
     tcase_add_test(tcase, another_process_may_have_other_data);
     tcase_add_test(tcase, another_primary_may_have_other_data);
     suite_add_tcase(suite, tcase);

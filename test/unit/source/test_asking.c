@@ -32,7 +32,7 @@ static bool is_requested(cp_cause cause, uint32_t entity)
 {
     bool wanted[ENTITIES] = {false};
     unsigned causes = cpi_requests_take(&requests, wanted);
-    cpi_requests_end_run(&requests);
+    cpi_requests_end_run(&requests, false);
     ck_assert(causes == 0 || (causes == 1u << cause && wanted[entity] && !wanted[1 - entity]));
     return causes != 0;
 }

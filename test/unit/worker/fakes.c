@@ -38,7 +38,7 @@ static bool fake_is_admitted(const struct cpi_target *target)
     return fake->open && fake->admitted;
 }
 
-static cp_code append(struct cpi_target *target, const char *id, bool exists, size_t length, cp_error *err)
+static cp_code append(struct cpi_target *target, const char *id, enum fake_kind kind, size_t length, cp_error *err)
 {
     struct fake_target *fake = fake_of(target);
     ck_assert(fake_is_admitted(target));
@@ -50,7 +50,7 @@ static cp_code append(struct cpi_target *target, const char *id, bool exists, si
         return cpi_error_memory(err);
     }
     fake->commands[fake->appended++] =
-        (struct fake_command){.id = strtoll(id, NULL, 10), .exists = exists, .length = length};
+        (struct fake_command){.id = strtoll(id, NULL, 10), .kind = kind, .length = length};
     return CP_OK;
 }
 
@@ -60,30 +60,50 @@ static cp_code fake_set(struct cpi_target *target, const struct cpi_key *key, co
     (void)key;
     (void)ttl_s;
     ck_assert_ptr_nonnull(value);
-    return append(target, id, true, length, err);
+    return append(target, id, FAKE_SET, length, err);
 }
 
 static cp_code fake_del(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err)
 {
     (void)key;
-    return append(target, id, false, 0, err);
+    return append(target, id, FAKE_DEL, 0, err);
 }
 
-static enum cpi_answer answer_to(const struct fake_target *fake, int64_t id)
+static cp_code fake_exists(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err)
+{
+    (void)key;
+    return append(target, id, FAKE_EXISTS, 0, err);
+}
+
+static int64_t *find_key(struct fake_target *fake, int64_t id)
+{
+    for (uint32_t i = 0; i < fake->keys.count; i++) {
+        if (fake->keys.numbers[i] == id) {
+            return &fake->keys.numbers[i];
+        }
+    }
+    return NULL;
+}
+
+static enum cpi_answer answer_to(const struct fake_target *fake, const struct fake_command *command)
 {
     bool is_odd = fake->odd.count == 0;
     for (uint32_t i = 0; i < fake->odd.count; i++) {
-        is_odd = is_odd || fake->odd.numbers[i] == id;
+        is_odd = is_odd || fake->odd.numbers[i] == command->id;
     }
-    return is_odd ? fake->answer : CPI_ANSWER_DONE;
+    return is_odd && (fake->odd_any || command->kind == fake->odd_kind) ? fake->answer : CPI_ANSWER_DONE;
 }
 
 static enum cpi_answer execute(struct fake_target *fake, const struct fake_command *command)
 {
-    enum cpi_answer answer = fake->open ? answer_to(fake, command->id) : CPI_ANSWER_NONE;
+    enum cpi_answer answer = fake->open ? answer_to(fake, command) : CPI_ANSWER_NONE;
     if (answer == CPI_ANSWER_DONE) {
         ck_assert_uint_lt(fake->count, FAKE_DOCUMENTS);
         fake->acknowledged[fake->count++] = *command;
+        int64_t *key = find_key(fake, command->id);
+        if (command->kind == FAKE_DEL && key != NULL) {
+            *key = fake->keys.numbers[--fake->keys.count];
+        }
     }
     fake->open = fake->open && (answer == CPI_ANSWER_DONE || answer == CPI_ANSWER_WAIT || answer == CPI_ANSWER_REFUSED);
     return answer;
@@ -104,9 +124,10 @@ static cp_code fake_flush(struct cpi_target *target, cp_error *err)
 
 static struct cpi_result fake_result(struct cpi_target *target, uint32_t i)
 {
-    const struct fake_target *fake = fake_of(target);
+    struct fake_target *fake = fake_of(target);
     ck_assert_uint_lt(i, fake->appended);
     return (struct cpi_result){.answer = fake->answers[i],
+                               .exists = find_key(fake, fake->commands[i].id) != NULL,
                                .message = fake->answers[i] == CPI_ANSWER_DONE ? NULL : "Redis: not now"};
 }
 
@@ -116,27 +137,33 @@ static const struct cpi_target_ops fake_target_ops = {.open = fake_open,
                                                       .close = fake_close,
                                                       .set = fake_set,
                                                       .del = fake_del,
+                                                      .exists = fake_exists,
                                                       .flush = fake_flush,
                                                       .result = fake_result,
                                                       .is_admitted = fake_is_admitted};
 
-static unsigned count_acknowledged(const struct fakes *fakes, int64_t id, bool exists)
+static unsigned count_acknowledged(const struct fakes *fakes, int64_t id, enum fake_kind kind)
 {
     unsigned n = 0;
     for (uint32_t i = 0; i < fakes->target.count; i++) {
-        n += fakes->target.acknowledged[i].id == id && fakes->target.acknowledged[i].exists == exists;
+        n += fakes->target.acknowledged[i].id == id && fakes->target.acknowledged[i].kind == kind;
     }
     return n;
 }
 
 unsigned fakes_stored(const struct fakes *fakes, int64_t id)
 {
-    return count_acknowledged(fakes, id, true);
+    return count_acknowledged(fakes, id, FAKE_SET);
 }
 
 unsigned fakes_deleted(const struct fakes *fakes, int64_t id)
 {
-    return count_acknowledged(fakes, id, false);
+    return count_acknowledged(fakes, id, FAKE_DEL);
+}
+
+bool fakes_has_key(const struct fakes *fakes, int64_t id)
+{
+    return find_key((struct fake_target *)&fakes->target, id) != NULL;
 }
 
 /* ---- the servers ---- */
@@ -205,9 +232,11 @@ void fakes_init(struct fakes *fakes)
                                        .entity_count = 1};
     fakes->target.target.ops = &fake_target_ops;
     fakes->target.answer = CPI_ANSWER_DONE;
-    cpi_stats_init(&fakes->stats);
+    fakes->target.odd_any = true;
+    ck_assert(cpi_stats_init(&fakes->stats, 4));
     ck_assert_int_eq(cpi_stop_init(&fakes->stop, &err), CP_OK);
     ck_assert_int_eq(cpi_requests_init(&fakes->requests, 1, &err), CP_OK);
+    ck_assert_int_eq(cpi_allowance_init(&fakes->allowance, 1, FAKE_PERCENT, &err), CP_OK);
     ck_assert_int_eq(cpi_lane_init(&fakes->lane, &err), CP_OK);
     cpi_lease_init(&fakes->lease, "test", "token", ignore_change, NULL);
     fakes_begin_term(fakes);
@@ -216,6 +245,7 @@ void fakes_init(struct fakes *fakes)
         .stats = &fakes->stats,
         .lease = &fakes->lease,
         .requests = &fakes->requests,
+        .allowance = &fakes->allowance,
         .stop = &fakes->stop,
         .lanes = {
             .items = &fakes->lane, .count = 1, .capacity = 1024, .entities = &fakes->entity, .stats = &fakes->stats}};
@@ -225,6 +255,8 @@ void fakes_fini(struct fakes *fakes)
 {
     cpi_lane_fini(&fakes->lane, &fakes->entity);
     cpi_lease_fini(&fakes->lease);
+    cpi_stats_fini(&fakes->stats);
+    cpi_allowance_fini(&fakes->allowance);
     cpi_requests_fini(&fakes->requests);
     cpi_stop_fini(&fakes->stop);
 }

@@ -8,11 +8,11 @@
 #include "postgres/fake_postgres.h"
 #include "worker/servers.h"
 
-enum { FAKE_BATCH = 8, FAKE_BATCH_BYTES = 1000000, FAKE_DOCUMENTS = 2048 };
+enum { FAKE_BATCH = 8, FAKE_BATCH_BYTES = 1000000, FAKE_DOCUMENTS = 2048, FAKE_PERCENT = 50 };
 
 struct fake_command {
     int64_t id;
-    bool exists; /* SET, otherwise DEL */
+    enum fake_kind { FAKE_SET, FAKE_DEL, FAKE_EXISTS } kind;
     size_t length;
 };
 
@@ -25,6 +25,9 @@ struct fake_target {
     bool full;              /* no memory for another command, on our side */
     enum cpi_answer answer; /* to the commands about `odd`, to all while that is empty; DONE at first */
     struct fake_ids odd;
+    enum fake_kind odd_kind; /* of the commands that get it, unless odd_any */
+    bool odd_any;            /* at first */
+    struct fake_ids keys;    /* that are there, for EXISTS; a DEL takes them away, a SET does not bring them */
 
     /* What has been done to it. */
     bool open;
@@ -48,6 +51,7 @@ struct fakes {
     struct cpi_stop stop;
     struct cpi_lease lease;
     struct cpi_requests requests;
+    struct cpi_allowance allowance;
     struct cpi_lane lane;
 
     struct fake_postgres postgres;
@@ -67,5 +71,8 @@ void fakes_begin_term(struct fakes *fakes);
 /* How often the document of an id has been stored, or deleted. */
 unsigned fakes_stored(const struct fakes *fakes, int64_t id);
 unsigned fakes_deleted(const struct fakes *fakes, int64_t id);
+
+/* Whether it is among target.keys. */
+bool fakes_has_key(const struct fakes *fakes, int64_t id);
 
 #endif

@@ -10,6 +10,7 @@ enum {
     CAPACITY = 1024,
     LIVE_ROOM = CAPACITY - FAKE_BATCH,
     CROWD_ROOM = LIVE_ROOM - LIVE_ROOM / 32,
+    FAILING_TOLD = 512,
     OWED_FOR_MS = 5000
 };
 
@@ -28,6 +29,7 @@ static void setup(void)
 
 static void teardown(void)
 {
+    cpi_intake_fini(&intake);
     cpi_idset_destroy(set);
     fakes_fini(&fakes);
 }
@@ -176,6 +178,78 @@ START_TEST(live_ids_among_a_crowd_are_all_taken)
 }
 END_TEST
 
+/* The crowd may have come first, and taken all that it may. */
+START_TEST(live_ids_push_out_a_crowd)
+{
+    take(1, CROWD_ROOM, CPI_RING_LIVE, true);
+    take(2001, LIVE_ROOM, CPI_RING_LIVE, false);
+    assert_counts(LIVE_ROOM, 0, 0, 0);
+    ck_assert_uint_eq(cpi_ring_count(fakes.lane.rings[CPI_RING_LIVE]), 0);
+    ck_assert_uint_eq(intake.crowded_out, CROWD_ROOM);
+    put(5001, 1, CPI_RING_LIVE, false);
+    ck_assert(!cpi_intake_can_drain(&intake)); /* nobody has to go for this one */
+    settle(2001, LIVE_ROOM);
+    ck_assert(report_requests());
+}
+END_TEST
+
+START_TEST(the_oldest_of_a_crowd_go_one_for_one)
+{
+    take(1, CROWD_ROOM, CPI_RING_LIVE, true);
+    take(2001, LIVE_ROOM - CROWD_ROOM + 10, CPI_RING_LIVE, false);
+    assert_counts(LIVE_ROOM - CROWD_ROOM + 10, CROWD_ROOM - 10, 0, 0);
+    handle_of(11);
+    take(2001, 10, CPI_RING_LIVE, false); /* known: they need no room */
+    take(11, 5, CPI_RING_LIVE, false);    /* the crowd's, and live from now on */
+    assert_counts(LIVE_ROOM - CROWD_ROOM + 15, CROWD_ROOM - 15, 0, 0);
+    ck_assert_uint_eq(intake.crowded_out, 10);
+}
+END_TEST
+
+/* Of a resync that lists the crowd's ids, none is lost before it has settled. */
+START_TEST(what_a_resync_has_listed_is_not_pushed_out)
+{
+    take(1, CROWD_ROOM, CPI_RING_LIVE, true);
+    put(1, FAKE_BATCH, CPI_RING_BULK, false);
+    ck_assert(cpi_lane_put_barrier(&fakes.lane, CPI_RING_BULK, 7));
+    cpi_intake_drain(&intake);
+    take(2001, LIVE_ROOM, CPI_RING_LIVE, false);
+    assert_counts(LIVE_ROOM, 0, FAKE_BATCH, 0);
+    cpi_intake_drain(&intake);
+    settle(1, FAKE_BATCH - 1);
+    cpi_intake_drain(&intake);
+    ck_assert(!has_passed(CPI_RING_BULK, 7));
+    settle(FAKE_BATCH, 1);
+    settle(2001, LIVE_ROOM);
+    cpi_intake_drain(&intake);
+    ck_assert(has_passed(CPI_RING_BULK, 7));
+}
+END_TEST
+
+START_TEST(a_crowd_that_repeats_itself_loses_nothing)
+{
+    take(1, CROWD_ROOM, CPI_RING_LIVE, true);
+    park(1, 1);
+    take(1, CROWD_ROOM, CPI_RING_LIVE, true);
+    assert_counts(0, CROWD_ROOM, 0, 0);
+    ck_assert_uint_eq(intake.crowded_out, 0);
+    settle(1, CROWD_ROOM);
+    ck_assert(!report_requests());
+}
+END_TEST
+
+enum { TINY_LIVE_ROOM = 15 - 15 / 4 };
+
+START_TEST(a_crowd_leaves_one_place_in_a_tiny_lane)
+{
+    intake.capacity = 15;
+    take(1, 100, CPI_RING_LIVE, true);
+    assert_counts(0, TINY_LIVE_ROOM - 1, 0, 0);
+    take(2001, 1, CPI_RING_LIVE, false);
+    assert_counts(1, TINY_LIVE_ROOM - 1, 0, 0);
+}
+END_TEST
+
 START_TEST(the_resync_is_owed_until_the_crowd_has_gone)
 {
     take(1, CROWD_ROOM, CPI_RING_LIVE, true);
@@ -190,6 +264,23 @@ START_TEST(the_resync_is_owed_until_the_crowd_has_gone)
 }
 END_TEST
 
+/* There a crowd never has as much as half of the set. */
+START_TEST(beside_many_parked_ids_the_resync_waits_as_well)
+{
+    const uint32_t live_room = LIVE_ROOM - CAPACITY / 2;
+    const uint32_t crowd_room = live_room - live_room / 32;
+    take(1, 600, CPI_RING_LIVE, false);
+    park(1, 600);
+    take(2001, live_room, CPI_RING_LIVE, true);
+    assert_counts(0, crowd_room, 0, 600);
+    ck_assert(!report_requests());
+    settle(2001, crowd_room - live_room / 2);
+    ck_assert(!report_requests());
+    settle(2001 + crowd_room - live_room / 2, 1);
+    ck_assert(report_requests());
+}
+END_TEST
+
 START_TEST(of_a_crowd_that_stays_it_is_requested_now_and_then)
 {
     take(1, CROWD_ROOM + 1, CPI_RING_LIVE, true);
@@ -199,7 +290,7 @@ START_TEST(of_a_crowd_that_stays_it_is_requested_now_and_then)
 
     bool wanted[1] = {false};
     cpi_requests_take(&fakes.requests, wanted);
-    cpi_requests_end_run(&fakes.requests);
+    cpi_requests_end_run(&fakes.requests, false);
     ck_assert(wanted[0]);
     ck_assert(!report_requests()); /* once */
     take(3001, 1, CPI_RING_LIVE, true);
@@ -276,6 +367,139 @@ START_TEST(quiesce_is_answered_at_once_and_ends_a_barrier)
 }
 END_TEST
 
+/* ---- positions ---- */
+
+static void take_position(int64_t number)
+{
+    ck_assert(cpi_lane_put_position(&fakes.lane, number));
+    cpi_intake_drain(&intake);
+}
+
+static bool has_passed_position(int64_t number)
+{
+    cpi_intake_report(&intake);
+    return cpi_lane_has_passed_position(&fakes.lane, number);
+}
+
+START_TEST(a_position_passes_when_what_was_before_it_has_gone)
+{
+    put(1, 3, CPI_RING_LIVE, false);
+    put(11, 1, CPI_RING_LIVE, true);
+    take_position(7);
+    take(4, 1, CPI_RING_LIVE, false);
+    ck_assert(!has_passed_position(7));
+    settle(1, 2);
+    settle(11, 1);
+    ck_assert(!has_passed_position(7));
+    park(3, 1);
+    ck_assert(has_passed_position(7));
+    handle_of(4);
+}
+END_TEST
+
+START_TEST(a_newer_position_takes_the_place_of_an_older_one)
+{
+    take(1, 1, CPI_RING_LIVE, false);
+    take_position(7);
+    take(2, 1, CPI_RING_LIVE, false);
+    take_position(8);
+    settle(1, 1);
+    ck_assert(!has_passed_position(7));
+    settle(2, 1);
+    ck_assert(has_passed_position(8));
+}
+END_TEST
+
+START_TEST(positions_and_barriers_do_not_know_each_other)
+{
+    take(1, 1, CPI_RING_LIVE, false);
+    take_position(7);
+    take(2, 1, CPI_RING_LIVE, false);
+    ck_assert(cpi_lane_put_barrier(&fakes.lane, CPI_RING_LIVE, 3));
+    put(3, 1, CPI_RING_BULK, false);
+    ck_assert(cpi_lane_put_barrier(&fakes.lane, CPI_RING_BULK, 4));
+    cpi_intake_drain(&intake);
+    settle(1, 1);
+    ck_assert(has_passed_position(7));
+    ck_assert(!has_passed(CPI_RING_LIVE, 3) && !has_passed(CPI_RING_BULK, 4));
+    settle(2, 1);
+    ck_assert(has_passed(CPI_RING_LIVE, 3) && !has_passed(CPI_RING_BULK, 4));
+    settle(3, 1);
+    ck_assert(has_passed(CPI_RING_BULK, 4));
+}
+END_TEST
+
+/* What was dropped has not settled; the resync that is owed for it is requested before. */
+START_TEST(a_position_waits_for_the_resync_owed_to_a_crowd)
+{
+    take(1, CROWD_ROOM + 1, CPI_RING_LIVE, true);
+    take_position(7);
+    settle(1, CROWD_ROOM / 4);
+    take_position(8); /* nothing has been dropped since the last, but it is still owed */
+    ck_assert(!has_passed_position(7));
+    settle(CROWD_ROOM / 4 + 1, CROWD_ROOM - CROWD_ROOM / 4);
+    ck_assert(!cpi_requests_has(&fakes.requests, CP_CAUSE_OVERFLOW));
+    ck_assert(has_passed_position(8));
+    ck_assert(cpi_requests_has(&fakes.requests, CP_CAUSE_OVERFLOW));
+}
+END_TEST
+
+START_TEST(a_position_waits_while_a_crowd_keeps_dropping)
+{
+    take(1, CROWD_ROOM, CPI_RING_LIVE, true);
+    settle(1, 10);
+    take_position(7);
+    settle(11, CROWD_ROOM - 10);
+    take(2001, CROWD_ROOM + 1, CPI_RING_LIVE, true); /* all before the position have gone, and one behind it */
+    ck_assert(!has_passed_position(7));
+    intake.crowded_out_ms -= OWED_FOR_MS; /* as if the time had passed */
+    ck_assert(has_passed_position(7));
+    ck_assert(cpi_requests_has(&fakes.requests, CP_CAUSE_OVERFLOW));
+}
+END_TEST
+
+START_TEST(a_position_waits_for_what_the_worker_owes)
+{
+    take(1, 1, CPI_RING_LIVE, false);
+    take_position(7);
+    settle(1, 1);
+    intake.owes = true;
+    ck_assert(!has_passed_position(7));
+    intake.owes = false;
+    ck_assert(has_passed_position(7));
+}
+END_TEST
+
+/* Else what has not reached Redis would be confirmed for good. */
+START_TEST(a_position_is_passed_with_what_fails)
+{
+    take(1, 3, CPI_RING_LIVE, false);
+    take_position(7);
+    park(1, 3);
+    ck_assert(has_passed_position(7));
+    ck_assert_uint_eq(cpi_lane_failing(&fakes.lane)->count, 3);
+    settle(1, 2);
+    take_position(8);
+    ck_assert(has_passed_position(8));
+    ck_assert_uint_eq(cpi_lane_failing(&fakes.lane)->count, 1);
+    ck_assert_int_eq(cpi_lane_failing(&fakes.lane)->items[0].id.number, 3);
+}
+END_TEST
+
+START_TEST(a_position_is_passed_without_telling_too_many)
+{
+    take(1, FAILING_TOLD + 1, CPI_RING_LIVE, false);
+    park(1, FAILING_TOLD + 1);
+    take_position(7);
+    ck_assert(has_passed_position(7));
+    ck_assert_ptr_null(cpi_lane_failing(&fakes.lane));
+    settle(1, 1);
+    take_position(8);
+    ck_assert(has_passed_position(8));
+    ck_assert_uint_eq(cpi_lane_failing(&fakes.lane)->count, FAILING_TOLD);
+}
+END_TEST
+
 Suite *intake_suite(void)
 {
     Suite *suite = suite_create("intake");
@@ -288,12 +512,26 @@ Suite *intake_suite(void)
     tcase_add_test(tcase, reports_tell_how_many_there_are);
     tcase_add_test(tcase, a_crowd_leaves_room_to_live_ids);
     tcase_add_test(tcase, live_ids_among_a_crowd_are_all_taken);
+    tcase_add_test(tcase, live_ids_push_out_a_crowd);
+    tcase_add_test(tcase, the_oldest_of_a_crowd_go_one_for_one);
+    tcase_add_test(tcase, what_a_resync_has_listed_is_not_pushed_out);
+    tcase_add_test(tcase, a_crowd_that_repeats_itself_loses_nothing);
+    tcase_add_test(tcase, a_crowd_leaves_one_place_in_a_tiny_lane);
     tcase_add_test(tcase, the_resync_is_owed_until_the_crowd_has_gone);
+    tcase_add_test(tcase, beside_many_parked_ids_the_resync_waits_as_well);
     tcase_add_test(tcase, of_a_crowd_that_stays_it_is_requested_now_and_then);
     tcase_add_loop_test(tcase, a_parked_id_that_changes_is_recalled, 0, 2);
     tcase_add_loop_test(tcase, a_barrier_passes_when_what_was_before_it_has_gone, 0, CPI_RINGS);
     tcase_add_test(tcase, a_barrier_passes_behind_a_crowd_that_is_dropped);
     tcase_add_test(tcase, quiesce_is_answered_at_once_and_ends_a_barrier);
+    tcase_add_test(tcase, a_position_passes_when_what_was_before_it_has_gone);
+    tcase_add_test(tcase, a_newer_position_takes_the_place_of_an_older_one);
+    tcase_add_test(tcase, positions_and_barriers_do_not_know_each_other);
+    tcase_add_test(tcase, a_position_waits_for_the_resync_owed_to_a_crowd);
+    tcase_add_test(tcase, a_position_waits_while_a_crowd_keeps_dropping);
+    tcase_add_test(tcase, a_position_waits_for_what_the_worker_owes);
+    tcase_add_test(tcase, a_position_is_passed_with_what_fails);
+    tcase_add_test(tcase, a_position_is_passed_without_telling_too_many);
     suite_add_tcase(suite, tcase);
     return suite;
 }

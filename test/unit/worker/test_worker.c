@@ -217,6 +217,35 @@ START_TEST(an_id_that_fails_holds_no_other_up)
 }
 END_TEST
 
+/* Neither an event of its own nor another that works again brings it back among others. */
+START_TEST(one_that_hangs_is_only_tried_alone)
+{
+    fakes.postgres.broken = (struct fake_ids){.numbers = {1, 2}, .count = 2};
+    fakes.postgres.run_ms = 150;
+    put(1, CPI_RING_LIVE);
+    cpi_worker_cycle(worker);
+    fakes.postgres.run_ms = 0;
+    put(2, CPI_RING_LIVE);
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(cpi_stats_get(&fakes.stats, CPI_STAT_FAILING), 2);
+
+    fakes.postgres.broken.count = 1;
+    fakes.postgres.hangs = 1;
+    fakes.postgres.hang_ms = 150;
+    CYCLE_UNTIL(fakes_stored(&fakes, 2) == 1);
+    for (int i = 0; i < 3; i++) {
+        put_many(1, FAKE_BATCH, CPI_RING_LIVE);
+        unsigned hung = fakes.postgres.hung;
+        CYCLE_UNTIL(cpi_worker_unsettled(worker) == 1);
+        CYCLE_UNTIL(fakes.postgres.hung > hung);
+    }
+    ck_assert_uint_eq(fakes.postgres.hung_with, 1);
+
+    fakes.postgres.broken.count = 0;
+    CYCLE_UNTIL(cpi_worker_unsettled(worker) == 0);
+}
+END_TEST
+
 enum { MANY = 400, TOO_MANY = 600, NO_ID = 1000000 };
 
 /* However many are broken, and however long they have been: the whole queue is tried in turn. */
@@ -293,6 +322,7 @@ Suite *worker_suite(void)
     tcase_add_test(tcase, parked_ids_are_retried_until_they_work);
     tcase_add_test(tcase, a_parked_id_that_changes_is_tried_at_once);
     tcase_add_test(tcase, an_id_that_fails_holds_no_other_up);
+    tcase_add_test(tcase, one_that_hangs_is_only_tried_alone);
     tcase_add_test(tcase, one_that_works_again_is_found_behind_many_that_do_not);
     tcase_add_test(tcase, what_was_dropped_is_read_again);
     tcase_add_test(tcase, the_thread_works_until_it_is_told_to_end);

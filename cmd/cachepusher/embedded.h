@@ -1,0 +1,28 @@
+/* Files of the source tree that cmd/common/embed.cmake makes part of the program, so that it works where it is
+ * installed. */
+#ifndef CMD_EMBEDDED_H
+#define CMD_EMBEDDED_H
+
+extern const char embedded_cachepusher_sql[]; /* db/cachepusher.sql */
+extern const char embedded_page_html[];       /* admin/page.html, which brings its own Content-Security-Policy */
+
+/* Of setup/sql. Each but slot_state is a plan: see plan.h. */
+extern const char embedded_setup_functions_sql[];
+extern const char embedded_setup_identity_sql[];
+extern const char embedded_setup_publication_sql[];
+extern const char embedded_setup_server_sql[];
+extern const char embedded_setup_slot_sql[];
+extern const char embedded_setup_slot_state_sql[];
+extern const char embedded_setup_tables_sql[];
+extern const char embedded_setup_teardown_sql[];
+extern const char embedded_setup_triggers_sql[];
+
+/* Of doctor/sql: queries whose rows are findings, but doctor_tables. See doctor.h. */
+extern const char embedded_doctor_function_sql[];
+extern const char embedded_doctor_reads_sql[];
+extern const char embedded_doctor_server_sql[];
+extern const char embedded_doctor_tables_sql[];
+extern const char embedded_doctor_wal_sql[];
+extern const char embedded_doctor_watch_sql[];
+
+#endif

@@ -1,0 +1,86 @@
+/* --help of the commands that look after the database. */
+#include "help.h"
+
+static const char dry_run[] = "  --dry-run            print the statements, and change nothing\n";
+
+static const char json[] = "  --json               print one JSON object\n";
+
+const struct help_parts help_of_setup = {
+    .usage = "usage: cachepusher setup [OPTION...]\n"
+             "\n"
+             "Makes what the configured source needs of Postgres, from each entity's \"watch\": for notify the\n"
+             "triggers of cachepusher.watch(); for wal the replica identity of the tables where an update\n"
+             "would not tell the old id, a publication and a replication slot; with source_announce messages\n"
+             "triggers, an empty publication and a slot. Prints each statement. What is right is left alone.\n"
+             "\n"
+             "The entity's first channel announces every change. Where there is a second one, it announces\n"
+             "deletions from a table whose primary key is the watched column alone.\n"
+             "\n"
+             "It can run as another role than the daemon: one that owns the tables, and for wal one with\n"
+             "REPLICATION and CREATE on the database.\n"
+             "\n",
+    .work = dry_run,
+    .log = "",
+    .rest = "Exit codes: 0 done, or nothing to do; 1 failed, and the statements before the failure are done;\n"
+            "2 bad usage or configuration.\n"
+            "\n"
+            "Examples:\n"
+            "  cachepusher setup --config shop.json --dry-run\n"
+            "  cachepusher setup --config shop.json --dsn 'dbname=shop user=postgres' --source wal\n",
+};
+
+const struct help_parts help_of_teardown = {
+    .usage = "usage: cachepusher teardown [OPTION...]\n"
+             "\n"
+             "Takes away what setup makes, for either source: the replication slot, which must not be in use,\n"
+             "the publication, the triggers and their functions, and schema cachepusher if setup has loaded\n"
+             "it and nothing else is watched. Replica identities stay: somebody else may need them; it says\n"
+             "which there are, and how to reset them.\n"
+             "\n",
+    .work = dry_run,
+    .log = "",
+    .rest = "Exit codes: 0 done, or nothing to do; 1 failed, and the statements before the failure are done;\n"
+            "2 bad usage or configuration.\n"
+            "\n"
+            "Examples:\n"
+            "  cachepusher teardown --config shop.json --dry-run\n"
+            "  cachepusher teardown --config shop.json --dsn 'dbname=shop user=postgres'\n",
+};
+
+const struct help_parts help_of_slot = {
+    .usage = "usage: cachepusher slot [OPTION...]\n"
+             "\n"
+             "Shows the wal source's replication slot: who reads it, how much write-ahead log it makes Postgres\n"
+             "keep, how far it lags. Warns of inactive slots that are called cachepusher_…, whose syncer may\n"
+             "have retired: they retain write-ahead log until they are dropped.\n"
+             "\n",
+    .work = json,
+    .log = "",
+    .rest = "Exit codes: 0 fine; 1 the slot is lost or invalid, does not exist although the source is wal, or it\n"
+            "could not tell; 2 bad usage or configuration.\n"
+            "\n"
+            "Examples:\n"
+            "  cachepusher slot --config shop.json\n"
+            "  cachepusher slot --set source_slot=cachepusher_shop --json\n",
+};
+
+const struct help_parts help_of_doctor = {
+    .usage = "usage: cachepusher doctor [OPTION...]\n"
+             "\n"
+             "Looks whether all is as a daemon needs it, before one runs or beside one, and says of each point\n"
+             "whether it is ok, wrong or doubtful (a warning), with what mends it: both servers and the rights\n"
+             "there, each entity's functions and listing, a document, tables that documents read and nothing\n"
+             "watches, triggers, indexes, what the wal source needs, memory and other keys in Redis, clocks, and\n"
+             "a sample of documents compared on both sides. It changes nothing. A server that is away is one\n"
+             "point, and the other one is looked at all the same.\n"
+             "\n",
+    .work = "  --sample N           compare N documents and N keys picked at random (default 200)\n"
+            "  --json               print one JSON object\n",
+    .log = "",
+    .rest = "Exit codes: 0 nothing is wrong, though something may be doubtful; 1 something is wrong; 2 bad usage\n"
+            "or configuration.\n"
+            "\n"
+            "Examples:\n"
+            "  cachepusher doctor --config shop.json\n"
+            "  cachepusher doctor --config shop.json --json | jq '.points[] | select(.verdict != \"ok\")'\n",
+};

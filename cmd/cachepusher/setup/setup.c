@@ -1,0 +1,74 @@
+#include "commands.h"
+#include "common/complain.h"
+#include "common/exit_code.h"
+#include "setup/database.h"
+#include "embedded.h"
+#include "setup/names.h"
+#include "setup/plan.h"
+#include "setup/tables.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { STEPS_MAX = 8 };
+
+/* The order matters: lists and filters go before an identity changes, a table is published once it has an identity,
+ * and the slot comes last, since it has to find the publication. */
+static size_t list_steps(struct plan_step steps[STEPS_MAX], const struct tables *tables, const struct names *names)
+{
+    const bool is_wal = strcmp(names->source, "wal") == 0;
+    const bool reads_tables = is_wal && strcmp(names->announce, "tables") == 0;
+    const char *const oids = reads_tables ? tables->oids : "{}";
+    size_t count = 0;
+    if (is_wal) {
+        steps[count++] = (struct plan_step){embedded_setup_server_sql, {names->announce, names->slot}, 2, false};
+    }
+    if (reads_tables) {
+        const char *const publication = names->publication;
+        steps[count++] =
+            (struct plan_step){embedded_setup_tables_sql, {tables->oids, tables->columns, tables->id_types}, 3, false};
+        steps[count++] = (struct plan_step){embedded_setup_publication_sql, {oids, "before", publication}, 3, false};
+        steps[count++] =
+            (struct plan_step){embedded_setup_identity_sql, {oids, tables->columns, publication}, 3, false};
+    } else {
+        steps[count++] = (struct plan_step){embedded_setup_functions_sql, {embedded_cachepusher_sql}, 1, false};
+        steps[count++] = (struct plan_step){
+            embedded_setup_triggers_sql,
+            {tables->oids, tables->columns, tables->channels, tables->deleted, is_wal ? "message" : "notify"},
+            5,
+            true};
+    }
+    if (is_wal) {
+        steps[count++] = (struct plan_step){
+            embedded_setup_publication_sql, {oids, reads_tables ? "after" : "all", names->publication}, 3, false};
+        steps[count++] = (struct plan_step){embedded_setup_slot_sql, {names->slot}, 1, false};
+    }
+    return count;
+}
+
+static int set_up(PGconn *pg, const cp_config *config, bool is_dry)
+{
+    struct tables tables = {0};
+    struct names names;
+    struct plan_step steps[STEPS_MAX];
+    size_t changes = 0;
+    int exit_code = EXIT_FAILED;
+    if (names_read(&names, config) && tables_find(&tables, config, pg, true) && database_pin_path(pg) &&
+        plan_carry_out(pg, steps, list_steps(steps, &tables, &names), is_dry, &changes)) {
+        exit_code = EXIT_DONE;
+        if (changes == 0) {
+            printf("setup: nothing to do: all is as the %s source needs it\n", names.source);
+        }
+    }
+    tables_fini(&tables);
+    return exit_code;
+}
+
+int setup(const struct options *options, cp_config *config)
+{
+    PGconn *pg = database_open(config);
+    int exit_code = pg != NULL ? set_up(pg, config, options->dry_run) : (int)EXIT_FAILED;
+    database_close(pg);
+    cp_config_destroy(config);
+    return exit_code;
+}

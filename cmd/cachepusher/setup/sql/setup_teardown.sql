@@ -1,0 +1,62 @@
+-- A plan (plan.h) that takes away what setup makes, for either source. $1, $2: the watched tables' oids and columns
+-- (attnum), in pairs. $3: the slot. $4: the publication.
+--
+-- A trigger's name is what cachepusher.made_name() makes; the schema may be gone already.
+with slot as (
+    select * from pg_replication_slots
+    where slot_name = $3::name and plugin = 'pgoutput' and database = current_database()
+), columns as (
+    select w.relation, k.kind || case when octet_length(k.kind || a.attname) <= 63 and a.attname !~ '___|__.*__'
+                                      then a.attname else md5(array[a.attname]::name[]::text) end as trigger
+    from unnest($1::oid[], $2::int2[]) as w (relation, attnum)
+    join pg_attribute a on a.attrelid = w.relation and a.attnum = w.attnum,
+        unnest('{cachepusher_insert_,cachepusher_update_,cachepusher_delete_,cachepusher_truncate_}'::text[]) as k (kind)
+), made as (
+    select p.oid, p.proowner from pg_proc p where starts_with(p.prosrc, ' -- made by cachepusher.watch()')
+), ours as (
+    select distinct made.* from columns join pg_trigger t on t.tgrelid = columns.relation and t.tgname = columns.trigger
+    join made on made.oid = t.tgfoid
+), members as (
+    select distinct m.relid::oid as member
+    from unnest($1::oid[]) as w (relation),
+        lateral (select relid from pg_partition_tree(w.relation::regclass) union select w.relation) as m
+)
+select kind, body, why
+from (
+    select 'error' as kind, format('replication slot %I is in use by %s: stop it first', slot_name,
+               coalesce((select format('%s, process %s of role %s', coalesce(nullif(application_name, ''), 'an application'),
+                                       pid, usename) from pg_stat_replication where pid = active_pid),
+                        'process ' || active_pid)) as body, null as why, 1 as place
+    from slot where active
+    union all
+    select 'error', format('role %I may not drop a replication slot: alter role %I with replication, or run it as another '
+               'role', current_user, current_user), null, 1
+    from slot where not exists (select from pg_roles where rolname = current_user and (rolsuper or rolreplication))
+    union all
+    select 'error', format('publication %I belongs to %I: run it as that role, or as a superuser', pubname,
+               pg_get_userbyid(pubowner)), null, 1
+    from pg_publication where pubname = $4::name and not pg_has_role(pubowner, 'usage')
+    union all
+    select 'error', format('function %s belongs to %I: run it as that role, or as a superuser', oid::regprocedure,
+               pg_get_userbyid(proowner)), null, 1
+    from ours where not pg_has_role(proowner, 'usage')
+    union all
+    select 'run', format('select pg_catalog.pg_drop_replication_slot(%L)', slot_name), null, 2 from slot
+    union all
+    select 'run', format('drop publication %I', pubname), null, 3 from pg_publication where pubname = $4::name
+    union all
+    select 'run', format('drop function %s cascade', oid::regprocedure), null, 4 from ours
+    union all
+    -- Who loaded it by hand, or watches other tables, keeps it.
+    select 'run', 'drop schema cachepusher cascade', null, 5
+    from pg_namespace
+    where nspname = 'cachepusher' and obj_description(oid, 'pg_namespace') ~ '^cachepusher\.sql [0-9a-f]{32}$'
+      and not exists (select from made where made.oid not in (select oid from ours)) and pg_has_role(nspowner, 'usage')
+    union all
+    -- Nobody notes whose wish it was.
+    select 'note', format('table %s keeps its replica identity (%s); if nothing else needs it: alter table only %s replica '
+               'identity default;', member::regclass, case relreplident when 'f' then 'full' else 'an index' end,
+               member::regclass), null, 6
+    from members join pg_class on pg_class.oid = member where relreplident in ('f', 'i')
+) as plan
+order by place, body

@@ -1,0 +1,38 @@
+#include "commands.h"
+#include "common/exit_code.h"
+#include "setup/database.h"
+#include "embedded.h"
+#include "setup/names.h"
+#include "setup/plan.h"
+#include "setup/tables.h"
+
+#include <stdio.h>
+
+static int tear_down(PGconn *pg, const cp_config *config, bool is_dry)
+{
+    struct tables tables = {0};
+    struct names names;
+    size_t changes = 0;
+    int exit_code = EXIT_FAILED;
+    if (names_read(&names, config) && tables_find(&tables, config, pg, false) && database_pin_path(pg)) {
+        const struct plan_step step = {
+            embedded_setup_teardown_sql, {tables.oids, tables.columns, names.slot, names.publication}, 4, false};
+        if (plan_carry_out(pg, &step, 1, is_dry, &changes)) {
+            exit_code = EXIT_DONE;
+            if (changes == 0) {
+                printf("teardown: nothing to do: there is nothing of %s\n", names.slot);
+            }
+        }
+    }
+    tables_fini(&tables);
+    return exit_code;
+}
+
+int teardown(const struct options *options, cp_config *config)
+{
+    PGconn *pg = database_open(config);
+    int exit_code = pg != NULL ? tear_down(pg, config, options->dry_run) : (int)EXIT_FAILED;
+    database_close(pg);
+    cp_config_destroy(config);
+    return exit_code;
+}

@@ -1,0 +1,70 @@
+/*
+ * From the messages of a logical replication stream to events.
+ *
+ * The stream brings whole transactions, in the order in which they were committed, each as soon as its commit is on
+ * disk. Its events are kept back until a snapshot has seen the transaction, since a document read before would be the
+ * old one: as a rule that takes no longer than asking. Those of later transactions do not wait for it; only the
+ * position does.
+ *
+ * Belongs to the listener's thread.
+ */
+#ifndef CPI_WAL_CHANGES_H
+#define CPI_WAL_CHANGES_H
+
+#include "env.h"
+#include "source/source.h"
+#include "source/wal/snapshot.h"
+#include "source/wal_tables.h"
+
+struct cpi_wal_transaction;
+
+/* What has come for an entity besides ids; see struct cpi_arrivals. */
+enum cpi_wal_mark { CPI_WAL_EVERYTHING = 1, CPI_WAL_AGAIN = 2, CPI_WAL_LOST = 4, CPI_WAL_UNREADABLE = 8 };
+
+struct cpi_wal_changes {
+    const struct cpi_env *env;
+    struct cpi_wal_tables tables;
+    struct cpi_snapshot snapshot; /* the last */
+    struct cpi_wal_transaction
+        *first; /* in the order of commit: those that have not been handed on, or not to their end */
+    struct cpi_wal_transaction *last;
+    size_t kept_back;                   /* events, of all of these */
+    bool in_transaction;                /* the last one's end has not come */
+    uint64_t position;                  /* whatever was committed up to here has been handed on */
+    struct cpi_arrivals *arrivals;      /* during a call */
+    const struct cpi_wal_route *routes; /* those found last */
+    size_t route_count;
+    uint32_t relid;  /* of these */
+    bool is_foreign; /* texts are neither UTF-8 nor without an encoding: only what is ASCII can be read */
+};
+
+/* A new stream: forgets what has been announced and kept back, which comes again. The tables stay. */
+void cpi_wal_changes_begin(struct cpi_wal_changes *changes, uint64_t position);
+
+/* Takes one message of pgoutput. Events of a transaction that is visible go to arrivals at once. */
+cp_code cpi_wal_changes_take(struct cpi_wal_changes *changes, const void *data, size_t size,
+                             struct cpi_arrivals *arrivals, cp_error *err);
+
+/* Everything up to end_lsn has been sent. */
+void cpi_wal_changes_keepalive(struct cpi_wal_changes *changes, uint64_t end_lsn);
+
+/* Whether a transaction waits to be seen. */
+bool cpi_wal_changes_wait(const struct cpi_wal_changes *changes);
+
+/* Whether a transaction is under way that can be seen and has brought so many events that those of others go first
+ * (event.h). */
+bool cpi_wal_changes_in_crowd(const struct cpi_wal_changes *changes);
+
+/* Takes a snapshot that was made after the last message had come, as text; hands on what it sees. */
+cp_code cpi_wal_changes_see(struct cpi_wal_changes *changes, const char *snapshot, struct cpi_arrivals *arrivals,
+                            cp_error *err);
+
+/* ---- for wal_rows.h: what the message under way brings. add takes over the id ---- */
+
+void cpi_wal_changes_add(struct cpi_wal_changes *changes, size_t entity, union cpi_id id);
+void cpi_wal_changes_mark(struct cpi_wal_changes *changes, size_t entity, enum cpi_wal_mark kind);
+void cpi_wal_changes_barrier(struct cpi_wal_changes *changes, int64_t number);
+
+void cpi_wal_changes_fini(struct cpi_wal_changes *changes);
+
+#endif
