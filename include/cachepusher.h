@@ -177,7 +177,8 @@ typedef enum cp_setting_type {
     CP_SETTING_BOOLEAN, /* true or false */
     CP_SETTING_CHOICE,  /* one of some words, which help names */
     CP_SETTING_STRINGS, /* an array of strings */
-    CP_SETTING_OBJECTS  /* an array of objects */
+    CP_SETTING_OBJECTS, /* an array of objects */
+    CP_SETTING_OBJECT
 } cp_setting_type;
 
 /* A setting, for whoever explains settings or offers them: the command's --help is made of these. */
@@ -208,15 +209,34 @@ typedef struct cp_watch {
     size_t size;
     const char *entity;
     const char *id_type;         /* integer, bigint, uuid or text */
-    const char *const *channels; /* of the entity, channel_count of them */
+    const char *const *channels; /* where its triggers announce, channel_count of them */
     size_t channel_count;
-    const char *table;  /* NAME or SCHEMA.NAME, spelt as in SQL */
-    const char *column; /* spelt as in SQL */
+    const char *table;          /* NAME or SCHEMA.NAME, spelt as in SQL */
+    const char *column;         /* spelt as in SQL; of several, the first */
+    const char *const *columns; /* column_count of them, 1 at least */
+    size_t column_count;
+    const char *maps;         /* the query that maps the columns' values to ids; NULL: they are ids */
+    bool has_reads;           /* reads is known; else documents may read all of the table's columns */
+    const char *const *reads; /* columns that documents read besides these; reads_count of them */
+    size_t reads_count;
 } cp_watch;
 
 /* The index-th table that is watched, of all entities. Set watch->size before. CP_ERR_ARGUMENT: there are not so many.
  */
 CP_API cp_code cp_config_watch(const cp_config *config, size_t index, cp_watch *watch, cp_error *err);
+
+/* A declared document of an entity, for whoever sets up a database: strings belong to the configuration. */
+typedef struct cp_declaration {
+    size_t size;
+    const char *entity;
+    size_t index;         /* of the entity in the file, for messages */
+    const char *key;      /* the template as it was written; it may have the key's columns in it */
+    const char *document; /* the declaration as JSON, without comments and with its members in order */
+    const char *digest;   /* of document: 16 hex digits */
+} cp_declaration;
+
+/* The index-th declared document. Set declaration->size before. CP_ERR_ARGUMENT: there are not so many. */
+CP_API cp_code cp_config_declaration(const cp_config *config, size_t index, cp_declaration *declaration, cp_error *err);
 
 /* What a setting is, as text in the form that cp_config_set() takes; names that are made of others where they are empty
  * (name, source_slot, source_publication) are filled in. With the password, if postgres or redis has one.

@@ -120,6 +120,12 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err)
     code = code == CP_OK ? check_source(config, err) : code;
     bool prefix_used = false;
     for (size_t i = 0; i < config->entity_count && code == CP_OK; i++) {
+        if (config->entities[i].document != NULL && !config->entities[i].is_resolved) {
+            return cpi_error(err, CP_ERR_CONFIG, false,
+                             "entities[%zu].document: \"%s\" is declared, and has not been resolved "
+                             "(cp_config_resolve())",
+                             i, config->entities[i].name);
+        }
         if (config->warmup == CPI_WARMUP_TOUCH && config->entities[i].warmup_procedure == NULL) {
             return cpi_error(err, CP_ERR_CONFIG, false,
                              "warmup: touch needs a warmup_procedure, and entities[%zu] (\"%s\") has none", i,
@@ -206,8 +212,7 @@ void cpi_entity_fini(struct cpi_entity *entity)
     }
     free(entity->channels);
     for (size_t i = 0; i < entity->watch_count; i++) {
-        free(entity->watch[i].table);
-        free(entity->watch[i].column);
+        cpi_watch_fini(&entity->watch[i]);
     }
     free(entity->watch);
     free(entity->name);
@@ -215,13 +220,15 @@ void cpi_entity_fini(struct cpi_entity *entity)
     free(entity->fetch);
     free(entity->list);
     free(entity->warmup_procedure);
+    free(entity->document);
+    free(entity->declared_key);
     cpi_key_fini(&entity->key);
     *entity = (struct cpi_entity){0};
 }
 
 void cpi_config_fini(struct cp_config *config)
 {
-    for (size_t i = 0; i < config->entity_count; i++) {
+    for (size_t i = 0; i < config->entity_count + config->mapping_count; i++) {
         cpi_entity_fini(&config->entities[i]);
     }
     free(config->entities);

@@ -39,10 +39,11 @@ struct cp_config {
     int connect_timeout_ms;
     int fetch_timeout_ms;
     int redis_timeout_ms;
-    unsigned audit_per_second; /* 0: off */
-    unsigned log_level;        /* cp_level; the embedder's to heed */
-    struct cpi_entity *entities;
+    unsigned audit_per_second;   /* 0: off */
+    unsigned log_level;          /* cp_level; the embedder's to heed */
+    struct cpi_entity *entities; /* entity_count of them, and behind them what is mapped to ids of theirs */
     size_t entity_count;
+    size_t mapping_count;
 };
 
 /* Keys of cachepusher itself begin with it; no entity's may. */
@@ -65,6 +66,12 @@ void cpi_config_publication(const struct cp_config *config, char publication[CPI
  * the same, and nobody else. */
 enum { CPI_MARKER_KEY_BYTES = 48 };
 void cpi_config_marker_key(const struct cp_config *config, char key[CPI_MARKER_KEY_BYTES]);
+
+/* What marks of an entity, or of what is mapped to it, are of. */
+static inline size_t cpi_config_target(const struct cp_config *config, size_t index)
+{
+    return index < config->entity_count ? index : config->entities[index].target;
+}
 
 /* Whether changes are announced by triggers. */
 static inline bool cpi_config_has_triggers(const struct cp_config *config)

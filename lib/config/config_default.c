@@ -5,6 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* With one column each. */
+static bool add_watches(struct cpi_entity *entity, size_t count)
+{
+    entity->watch = calloc(count, sizeof *entity->watch);
+    for (size_t i = 0; entity->watch != NULL && i < count; i++) {
+        struct cpi_names *columns = &entity->watch[i].columns;
+        columns->items = calloc(1, sizeof *columns->items);
+        columns->count = columns->items != NULL;
+        entity->watch_count += columns->count;
+    }
+    return entity->watch_count == count;
+}
+
 /* What db/schema.sql creates. */
 static cp_code add_customer(struct cp_config *config, cp_error *err)
 {
@@ -21,11 +34,9 @@ static cp_code add_customer(struct cp_config *config, cp_error *err)
         return cpi_error_memory(err);
     }
     entity->channel_count = 2;
-    entity->watch = calloc(2, sizeof *entity->watch);
-    if (entity->watch == NULL) {
+    if (!add_watches(entity, 2)) {
         return cpi_error_memory(err);
     }
-    entity->watch_count = 2;
 
     const struct {
         char **string;
@@ -36,9 +47,9 @@ static cp_code add_customer(struct cp_config *config, cp_error *err)
         {&entity->channels[0], "customer_updated"},
         {&entity->channels[1], "customer_deleted"},
         {&entity->watch[0].table, "customer"},
-        {&entity->watch[0].column, "id_customer"},
+        {&entity->watch[0].columns.items[0], "id_customer"},
         {&entity->watch[1].table, "address"},
-        {&entity->watch[1].column, "fk_customer"},
+        {&entity->watch[1].columns.items[0], "fk_customer"},
         {&entity->fetch, "customer_get_many"},
         {&entity->list, "select id_customer from customer"},
         {&entity->warmup_procedure, "customer_warmup"},

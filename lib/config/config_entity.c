@@ -17,19 +17,6 @@ enum { NAMES_BYTES = 256 };
 /* Reads one member of an entity. */
 typedef cp_code read_member(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity);
 
-/* Copies a string to *string; it must not be empty. */
-static cp_code read_string(struct cpi_reader *reader, const json_t *value, char **string)
-{
-    if (!json_is_string(value)) {
-        return cpi_reader_reject_type(reader, value, "a string");
-    }
-    if (json_string_length(value) == 0) {
-        return cpi_reader_reject(reader, "must not be empty");
-    }
-    *string = strdup(json_string_value(value));
-    return *string != NULL ? CP_OK : cpi_error_memory(reader->err);
-}
-
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
@@ -40,40 +27,10 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* The end of the SQL identifier at the start of text; NULL: there is none. Like Postgres' lexer, it takes any byte
- * outside ASCII for a letter. */
-static const char *skip_identifier(const char *text)
-{
-    if (*text == '"') {
-        const char *start = ++text;
-        while (*text != '\0' && (*text != '"' || text[1] == '"')) {
-            text += *text == '"' ? 2 : 1;
-        }
-        return *text == '"' && text > start ? text + 1 : NULL;
-    }
-    if (!is_letter(*text) && *text != '_' && (unsigned char)*text < 0x80) {
-        return NULL;
-    }
-    while (is_letter(*text) || is_digit(*text) || *text == '_' || *text == '$' || (unsigned char)*text >= 0x80) {
-        text++;
-    }
-    return text;
-}
-
-/* NAME or SCHEMA.NAME. The text is pasted into statements, so nothing else may pass. */
-static bool is_name(const char *text)
-{
-    const char *end = skip_identifier(text);
-    if (end != NULL && *end == '.') {
-        end = skip_identifier(end + 1);
-    }
-    return end != NULL && *end == '\0';
-}
-
 static cp_code read_function(struct cpi_reader *reader, const json_t *value, char **function)
 {
-    cp_code code = read_string(reader, value, function);
-    if (code == CP_OK && !is_name(*function)) {
+    cp_code code = cpi_read_string(reader, value, function);
+    if (code == CP_OK && !cpi_is_sql_name(*function)) {
         return cpi_reader_reject(reader,
                                  "\"%.*s\" is not the name of a function (expected name, schema.name or "
                                  "\"Quoted Name\")",
@@ -86,7 +43,7 @@ static cp_code read_function(struct cpi_reader *reader, const json_t *value, cha
 
 static cp_code read_name(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
 {
-    cp_code code = read_string(reader, value, &entity->name);
+    cp_code code = cpi_read_string(reader, value, &entity->name);
     if (code != CP_OK) {
         return code;
     }
@@ -99,23 +56,44 @@ static cp_code read_name(struct cpi_reader *reader, json_t *value, struct cpi_en
     return CP_OK;
 }
 
-static cp_code read_key(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+/* The final prefix may be set later. But a template that is wrong is wrong with any prefix, and here the message can
+ * name the file. */
+static cp_code check_template(struct cpi_reader *reader, const struct cpi_entity *entity)
 {
-    cp_code code = read_string(reader, value, &entity->key_template);
-    if (code != CP_OK) {
-        return code;
-    }
-    /* The final prefix may be set later. But a template that is wrong is wrong with any prefix, and here the message
-     * can name the file. */
     struct cpi_key key;
     cp_error inner;
-    code = cpi_key_init(&key, entity->key_template, "prefix", NULL, &inner);
+    cp_code code = cpi_key_init(&key, entity->key_template, "prefix", NULL, &inner);
     cpi_key_fini(&key);
     if (code == CP_ERR_CONFIG) {
         return cpi_reader_reject(reader, "\"%.*s\": %s", cpi_shown(entity->key_template), entity->key_template,
                                  inner.message);
     }
     return code == CP_OK ? CP_OK : cpi_error_memory(reader->err);
+}
+
+/* A declared one may name columns. Which kind it is, is known only later. */
+static cp_code read_key(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
+{
+    return cpi_read_string(reader, value, &entity->key_template);
+}
+
+static cp_code finish_key(struct cpi_reader *reader, struct cpi_entity *entity)
+{
+    if (entity->document != NULL) {
+        char *plain = cpi_plain_template(entity->key_template);
+        if (plain == NULL) {
+            return cpi_error_memory(reader->err);
+        }
+        entity->declared_key = entity->key_template;
+        entity->key_template = plain;
+    }
+    size_t path_length = strlen(reader->path);
+    snprintf(reader->path + path_length, sizeof reader->path - path_length, ".key");
+    cp_code code = check_template(reader, entity);
+    if (code == CP_OK) {
+        reader->path[path_length] = '\0';
+    }
+    return code;
 }
 
 static cp_code read_id_type(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
@@ -133,7 +111,7 @@ static cp_code read_id_type(struct cpi_reader *reader, json_t *value, struct cpi
 static cp_code read_channel(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
 {
     char **channel = &entity->channels[entity->channel_count];
-    cp_code code = read_string(reader, value, channel);
+    cp_code code = cpi_read_string(reader, value, channel);
     if (code != CP_OK) {
         return code;
     }
@@ -174,77 +152,6 @@ static cp_code read_channels(struct cpi_reader *reader, json_t *value, struct cp
     return CP_OK;
 }
 
-/* One member of an element of "watch". */
-static cp_code read_watch_member(struct cpi_reader *reader, const char *name, const json_t *value,
-                                 struct cpi_watch *watch)
-{
-    bool is_table = strcmp(name, "table") == 0;
-    if (!is_table && strcmp(name, "column") != 0) {
-        return cpi_reader_reject(reader, "unknown; expected table or column");
-    }
-    char **member = is_table ? &watch->table : &watch->column;
-    cp_code code = read_string(reader, value, member);
-    if (code != CP_OK) {
-        return code;
-    }
-    const char *end = skip_identifier(*member);
-    bool fits = is_table ? is_name(*member) : end != NULL && *end == '\0';
-    return fits ? CP_OK
-                : cpi_reader_reject(reader, "\"%.*s\" is not the name of a %s (expected name, %s\"Quoted Name\")",
-                                    cpi_shown(*member), *member, is_table ? "table" : "column",
-                                    is_table ? "schema.name or " : "or ");
-}
-
-static cp_code read_watch(struct cpi_reader *reader, json_t *object, struct cpi_watch *watch)
-{
-    size_t path_length = strlen(reader->path);
-    if (!json_is_object(object)) {
-        return cpi_reader_reject_type(reader, object, "an object");
-    }
-    const char *name;
-    json_t *value;
-    json_object_foreach(object, name, value)
-    {
-        if (cpi_is_comment(name)) {
-            continue;
-        }
-        snprintf(reader->path + path_length, sizeof reader->path - path_length, ".%.*s", cpi_shown(name), name);
-        cp_code code = read_watch_member(reader, name, value, watch);
-        if (code != CP_OK) {
-            return code;
-        }
-    }
-    reader->path[path_length] = '\0';
-    return watch->table != NULL && watch->column != NULL
-               ? CP_OK
-               : cpi_reader_reject(reader, "%s is missing", watch->table == NULL ? "table" : "column");
-}
-
-static cp_code read_watches(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
-{
-    if (!json_is_array(value)) {
-        return cpi_reader_reject_type(reader, value, "an array of objects");
-    }
-    size_t count = json_array_size(value);
-    if (count == 0) {
-        return cpi_reader_reject(reader, "expected at least one table");
-    }
-    entity->watch = calloc(count, sizeof *entity->watch);
-    if (entity->watch == NULL) {
-        return cpi_error_memory(reader->err);
-    }
-    entity->watch_count = count;
-    size_t path_length = strlen(reader->path);
-    for (size_t i = 0; i < count; i++) {
-        snprintf(reader->path + path_length, sizeof reader->path - path_length, "[%zu]", i);
-        cp_code code = read_watch(reader, json_array_get(value, i), &entity->watch[i]);
-        if (code != CP_OK) {
-            return code;
-        }
-    }
-    return CP_OK;
-}
-
 static cp_code read_fetch(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
 {
     if (entity->fetch != NULL) {
@@ -261,7 +168,7 @@ static cp_code read_fetch_many(struct cpi_reader *reader, json_t *value, struct 
 
 static cp_code read_list(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity)
 {
-    cp_code code = read_string(reader, value, &entity->list);
+    cp_code code = cpi_read_string(reader, value, &entity->list);
     if (code != CP_OK) {
         return code;
     }
@@ -313,10 +220,18 @@ static const struct {
     {read_id_type, MEMBER("id_type", CP_SETTING_CHOICE, .initial = "integer", .help = "integer, bigint, uuid or text")},
     {read_channels, MEMBER("channels", CP_SETTING_STRINGS, .required = true,
                            .help = "notification channels; a payload is an id, a JSON array of ids, or * for all")},
-    {read_watches, MEMBER("watch", CP_SETTING_OBJECTS, .initial = "",
-                          .help = "the tables that documents are made of: {\"table\": \"address\", \"column\": "
-                                  "\"fk_customer\"}, where the column holds the document's id; cachepusher setup "
-                                  "makes of it what the source needs")},
+    {cpi_read_watches,
+     MEMBER("watch", CP_SETTING_OBJECTS, .initial = "",
+            .help = "the tables that documents are made of: {\"table\": \"address\", \"column\": "
+                    "\"fk_customer\"}, where the column holds the document's id, or \"maps\" is a query "
+                    "from its values, $1, to ids; \"reads\" lists what else of the table documents have: "
+                    "other updates are no events; cachepusher setup makes of it what the source needs")},
+    {cpi_read_document,
+     MEMBER("document", CP_SETTING_OBJECT, .initial = "",
+            .help = "a declared document, in place of id_type, channels, fetch, list and watch: "
+                    "{\"table\": \"film\", \"include\": [{\"name\": \"actors\", \"table\": \"actor\", "
+                    "\"through\": \"film_actor\"}]}; cachepusher generate proposes one, and cachepusher "
+                    "setup makes the rest of it")},
     {read_fetch, MEMBER("fetch", CP_SETTING_STRING, .initial = "",
                         .help = "a function that takes an id and returns the document (json, jsonb or text); this or "
                                 "fetch_many is required")},
@@ -389,7 +304,11 @@ static cp_code read_entity(struct cpi_reader *reader, json_t *object, size_t ind
         }
     }
     snprintf(reader->path, sizeof reader->path, "entities[%zu]", index);
-    return check_complete(reader, entity);
+    cp_code code = entity->key_template != NULL ? finish_key(reader, entity) : CP_OK;
+    if (code == CP_OK) {
+        code = entity->document != NULL ? cpi_finish_declared(reader, object, entity) : check_complete(reader, entity);
+    }
+    return code;
 }
 
 cp_code cpi_read_entities(struct cpi_reader *reader, json_t *array, struct cp_config *draft)

@@ -156,6 +156,7 @@ static cp_code draft_init(struct cp_config *draft, const struct cp_config *confi
     *draft = *config;
     draft->entities = NULL;
     draft->entity_count = 0;
+    draft->mapping_count = 0;
     draft->postgres = strdup(config->postgres);
     draft->redis = strdup(config->redis);
     draft->prefix = strdup(config->prefix);
@@ -179,8 +180,10 @@ static void draft_commit(struct cp_config *draft, struct cp_config *config)
     if (draft->entities == NULL) {
         draft->entities = config->entities;
         draft->entity_count = config->entity_count;
+        draft->mapping_count = config->mapping_count;
         config->entities = NULL;
         config->entity_count = 0;
+        config->mapping_count = 0;
     }
     cpi_config_fini(config);
     *config = *draft;
@@ -200,6 +203,9 @@ static cp_code file_parse(struct cp_config *config, const char *json, size_t len
     cp_code code = draft_init(&draft, config, err);
     if (code == CP_OK) {
         code = read_root(&reader, root, &draft);
+    }
+    if (code == CP_OK) {
+        code = cpi_config_wire(&draft, err);
     }
     if (code == CP_OK) {
         draft_commit(&draft, config);

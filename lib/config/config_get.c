@@ -16,18 +16,48 @@ cp_code cp_config_watch(const cp_config *config, size_t index, cp_watch *watch, 
             index -= entity->watch_count;
             continue;
         }
+        const struct cpi_watch *of = &entity->watch[index];
+        bool own = of->channels.count > 0;
         const struct cp_watch found = {.size = sizeof found,
                                        .entity = entity->name,
                                        .id_type = cpi_id_type_name(entity->id_type),
-                                       .channels = (const char *const *)entity->channels,
-                                       .channel_count = entity->channel_count,
-                                       .table = entity->watch[index].table,
-                                       .column = entity->watch[index].column};
+                                       .channels = (const char *const *)(own ? of->channels.items : entity->channels),
+                                       .channel_count = own ? of->channels.count : entity->channel_count,
+                                       .table = of->table,
+                                       .column = of->columns.items[0],
+                                       .columns = (const char *const *)of->columns.items,
+                                       .column_count = of->columns.count,
+                                       .maps = of->maps,
+                                       .has_reads = of->has_reads,
+                                       .reads = (const char *const *)of->reads.items,
+                                       .reads_count = of->reads.count};
         cpi_abi_write(watch, &found, sizeof found);
         return CP_OK;
     }
     return code == CP_OK ? cpi_error(err, CP_ERR_ARGUMENT, false, "cp_config_watch: there are not so many tables")
                          : code;
+}
+
+cp_code cp_config_declaration(const cp_config *config, size_t index, cp_declaration *declaration, cp_error *err)
+{
+    cp_code code = cpi_abi_check(declaration, "cp_declaration", err);
+    for (size_t e = 0; e < config->entity_count && code == CP_OK; e++) {
+        const struct cpi_entity *entity = &config->entities[e];
+        if (entity->document == NULL || index-- > 0) {
+            continue;
+        }
+        const struct cp_declaration found = {.size = sizeof found,
+                                             .entity = entity->name,
+                                             .index = e,
+                                             .key = entity->declared_key,
+                                             .document = entity->document,
+                                             .digest = entity->digest};
+        cpi_abi_write(declaration, &found, sizeof found);
+        return CP_OK;
+    }
+    return code == CP_OK
+               ? cpi_error(err, CP_ERR_ARGUMENT, false, "cp_config_declaration: there are not so many declarations")
+               : code;
 }
 
 /* A setting as it stands. Strings are returned themselves, others are written into buffer. */
@@ -91,17 +121,25 @@ static bool same_text(const char *a, const char *b)
     return a == NULL || b == NULL ? a == b : strcmp(a, b) == 0;
 }
 
+static bool same_watch(const struct cpi_watch *a, const struct cpi_watch *b)
+{
+    return same_text(a->table, b->table) && same_text(a->maps, b->maps) && a->has_reads == b->has_reads &&
+           cpi_names_same(&a->columns, &b->columns) && cpi_names_same(&a->reads, &b->reads) &&
+           cpi_names_same(&a->channels, &b->channels);
+}
+
 static bool same_entity(const struct cpi_entity *a, const struct cpi_entity *b)
 {
     bool same = same_text(a->name, b->name) && same_text(a->key_template, b->key_template) &&
                 a->id_type == b->id_type && a->channel_count == b->channel_count && a->watch_count == b->watch_count &&
                 same_text(a->fetch, b->fetch) && a->fetch_many == b->fetch_many && same_text(a->list, b->list) &&
-                same_text(a->warmup_procedure, b->warmup_procedure) && a->ttl_s == b->ttl_s;
+                same_text(a->warmup_procedure, b->warmup_procedure) && same_text(a->document, b->document) &&
+                a->ttl_s == b->ttl_s;
     for (size_t i = 0; same && i < a->channel_count; i++) {
         same = same_text(a->channels[i], b->channels[i]);
     }
     for (size_t i = 0; same && i < a->watch_count; i++) {
-        same = same_text(a->watch[i].table, b->watch[i].table) && same_text(a->watch[i].column, b->watch[i].column);
+        same = same_watch(&a->watch[i], &b->watch[i]);
     }
     return same;
 }

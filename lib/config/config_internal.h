@@ -1,7 +1,8 @@
 /*
  * What the configuration's own files share: settings.c (the table of settings), config.c (validation as a whole),
- * config_default.c (what there is without a file), config_file.c (a JSON file), config_entity.c (the
- * "entities" in it) and config_reader.c (messages that name the place).
+ * config_default.c (what there is without a file), config_file.c (a JSON file), config_entity.c (the "entities" in it),
+ * config_watch.c (their "watch"), config_declared.c (their "document") and config_reader.c (values, and messages that
+ * name the place).
  */
 #ifndef CPI_CONFIG_INTERNAL_H
 #define CPI_CONFIG_INTERNAL_H
@@ -70,6 +71,37 @@ cp_code cpi_reader_reject_type(struct cpi_reader *reader, const json_t *value, c
 
 /* Whether a member of this name is a comment. */
 bool cpi_is_comment(const char *name);
+
+/* Copies a string to *string; it must not be empty. */
+cp_code cpi_read_string(struct cpi_reader *reader, const json_t *value, char **string);
+
+/* NAME or SCHEMA.NAME, quoted or not; a NAME alone. Such a text may be pasted into a statement. */
+bool cpi_is_sql_name(const char *text);
+bool cpi_is_sql_column(const char *text);
+
+/* ---- what is watched: config_watch.c ---- */
+
+/* Reads "watch" into the entity, which has none yet and owns what was read on failure, too. */
+cp_code cpi_read_watches(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity);
+
+/* Once all entities are there, and again when one has changed: says where each watched table announces, and makes what
+ * is mapped. */
+cp_code cpi_config_wire(struct cp_config *config, cp_error *err);
+
+bool cpi_names_same(const struct cpi_names *a, const struct cpi_names *b);
+void cpi_names_fini(struct cpi_names *names);
+void cpi_watch_fini(struct cpi_watch *watch);
+
+/* ---- declared documents: config_declared.c ---- */
+
+/* Reads "document". */
+cp_code cpi_read_document(struct cpi_reader *reader, json_t *value, struct cpi_entity *entity);
+
+/* Once the entity has been read: has what a declaration takes the place of not been given, and completes it. */
+cp_code cpi_finish_declared(struct cpi_reader *reader, const json_t *object, struct cpi_entity *entity);
+
+/* The template without the names of columns: {a}:{b} is {id}. From malloc; NULL: out of memory. */
+char *cpi_plain_template(const char *key_template);
 
 /* ---- entities: config_entity.c ---- */
 

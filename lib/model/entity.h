@@ -8,10 +8,26 @@
  * thousand is more than any schema needs and keeps both cheap. The coalescing set has 16 bits for it (idset.c). */
 enum { CPI_ENTITIES_MAX = 1000 };
 
-/* A table whose rows name documents: the column holds their ids. Both are spelt as in SQL. */
+/* An id can be made of so many columns. */
+enum { CPI_ID_COLUMNS_MAX = 8 };
+
+/* Names, or other texts, each owned. Zero is a valid empty list. */
+struct cpi_names {
+    char **items;
+    size_t count;
+};
+
+/* A table whose rows name documents, by the value of their columns: it is the document's id, or it is mapped to those
+ * of the documents that it is a part of. Of several columns the value is their values joined by ":", with "%25" for "%"
+ * and "%3A" for ":" in them. Names are spelt as in SQL. */
 struct cpi_watch {
     char *table;
-    char *column;
+    struct cpi_names columns;
+    char *maps;                /* a query for ids, of which $1 is an array of values; NULL: the value is the id */
+    bool has_reads;            /* else documents may read all of the table's columns */
+    struct cpi_names reads;    /* what they read besides `columns`: an update that changes neither is no event */
+    bool has_channel;          /* one of its own was configured */
+    struct cpi_names channels; /* where its triggers announce, where these are not the entity's; see config_watch.c */
 };
 
 /* One kind of document. Every string is owned by the entity and never NULL unless said otherwise. */
@@ -29,6 +45,16 @@ struct cpi_entity {
     char *list;             /* a query with one column: the id of every document */
     char *warmup_procedure; /* a name; NULL: none */
     int64_t ttl_s;          /* 0: keys do not expire */
+
+    char *document;     /* declared: the declaration, as canonical JSON; else NULL */
+    char *declared_key; /* declared: key_template as it was written, with the key's columns in it perhaps */
+    char digest[17];    /* of the declaration */
+    bool is_resolved;   /* declared: fetch, list, id_type and watch have been read from Postgres */
+
+    /* Not an entity, but ids of a watched table's rows, as text, which a query maps to ids of an entity's documents:
+     * the configuration keeps these behind its entities. */
+    const char *maps; /* NULL: an entity */
+    uint16_t target;  /* the entity */
 };
 
 #endif

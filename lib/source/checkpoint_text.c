@@ -16,6 +16,15 @@ static uint64_t mix_text(uint64_t hash, const char *text)
 }
 
 /* Documents made with another configuration may be other ones, and events from other tables. */
+static uint64_t mix_watch(uint64_t hash, const struct cpi_watch *watch)
+{
+    hash = mix_text(hash, watch->table);
+    for (size_t i = 0; i < watch->columns.count; i++) {
+        hash = mix_text(hash, watch->columns.items[i]);
+    }
+    return watch->maps != NULL ? mix_text(hash, watch->maps) : hash;
+}
+
 static uint64_t digest(const struct cp_config *config)
 {
     char publication[CPI_SLOT_BYTES];
@@ -31,7 +40,7 @@ static uint64_t digest(const struct cp_config *config)
             hash = mix_text(hash, entity->channels[i]);
         }
         for (size_t i = 0; i < entity->watch_count; i++) {
-            hash = mix_text(mix_text(hash, entity->watch[i].table), entity->watch[i].column);
+            hash = mix_watch(hash, &entity->watch[i]);
         }
     }
     return hash;

@@ -104,7 +104,7 @@ static void judge_row(const struct cpi_watch *watch, const struct cpi_rows *rows
 {
     problem[0] = '\0';
     if (cpi_rows_is_null(rows, row, COLUMN)) {
-        snprintf(problem, size, "has no column %.64s, which \"watch\" names", watch->column);
+        snprintf(problem, size, "has no column %.64s, which \"watch\" names", watch->columns.items[0]);
     } else if (!cpi_rows_is_null(rows, row, UNLOGGED)) {
         snprintf(problem, size, "is %.16s: its changes are in no log; make it an ordinary one, or detach it",
                  cpi_rows_value(rows, row, UNLOGGED));
@@ -123,7 +123,7 @@ static void note_identity(struct cpi_wal_tables *tables, const struct cpi_entity
         snprintf(tables->blind, sizeof tables->blind,
                  "entity \"%s\": table %.*s has a replica identity that does not tell the old %.64s of a row; "
                  "cachepusher setup gives it another",
-                 entity->name, cpi_shown(table), table, watch->column);
+                 entity->name, cpi_shown(table), table, watch->columns.items[0]);
     }
 }
 
@@ -201,7 +201,7 @@ static cp_code look_up(struct cpi_wal_tables *tables, const struct cp_config *co
     const struct cpi_watch *watch = &entity->watch[w];
     char publication[CPI_SLOT_BYTES];
     cpi_config_publication(config, publication);
-    struct cpi_pg_parameter parameters[] = {{.value = watch->table}, {.value = watch->column}, {.value = publication}};
+    struct cpi_pg_parameter parameters[] = {{.value = watch->table}, {.value = watch->columns.items[0]}, {.value = publication}};
     struct cpi_rows *rows = cpi_pg_query(pg, look_sql, parameters, 3, false, err);
     if (rows == NULL && (err->retriable || !cpi_pg_is_open(pg))) {
         return CP_ERR_POSTGRES;

@@ -85,7 +85,7 @@ static void check_entity(const struct cp_config *config, const struct cpi_entity
         size_t length = strlen(entity->channels[i]);
         REQUIRE(length > 0 && length <= 63);
     }
-    check_function(entity->fetch);
+    check_function(entity->fetch); /* a declared one has none, and is refused before */
     if (entity->warmup_procedure != NULL) {
         check_function(entity->warmup_procedure);
     }

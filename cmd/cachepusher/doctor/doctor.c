@@ -41,7 +41,7 @@ static void write_entity(FILE *out, const struct cpi_entity *entity, bool has_tr
         fputs(i > 0 ? ",{\"table\":" : "{\"table\":", out);
         write_string(out, entity->watch[i].table);
         fputs(",\"column\":", out);
-        write_string(out, entity->watch[i].column);
+        write_string(out, entity->watch[i].columns.items[0]);
         fputs("}", out);
     }
     fputs("],\"channel\":", out);

@@ -1,6 +1,8 @@
 /* "watch" and "source" of a file, and reading back what a configuration holds. */
 #include "suites.h"
 
+#include "config/config.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -164,8 +166,89 @@ START_TEST(tables_of_all_entities)
 }
 END_TEST
 
+static const char mapped[] =
+    "{\"entities\": [{\"name\": \"film\", \"key\": \"f:{id}\", \"channels\": [\"film\"], \"fetch\": \"f\", \"list\": "
+    "\"select 1\","
+    "  \"watch\": [{\"table\": \"film\", \"column\": \"id\"}, {\"table\": \"actor\", \"column\": \"actor_id\","
+    "   \"maps\": \"select film_id from film_actor where actor_id = any($1)\", \"reads\": [\"first\", \"last\"]},"
+    "   {\"table\": \"line\", \"column\": [\"tenant\", \"id\"], \"maps\": \"select 1 where $1 is null\", \"channel\": "
+    "\"own\"}]},"
+    " {\"name\": \"actor\", \"key\": \"a:{id}\", \"channels\": [\"up\", \"gone\"], \"fetch\": \"f\", \"list\": "
+    "\"select 1\","
+    "  \"watch\": [{\"table\": \"actor\", \"column\": \"actor_id\"}, {\"table\": \"agent\", \"column\": \"a\","
+    "   \"channel\": \"agents\"}, {\"table\": \"film\", \"column\": \"actor_id\", \"maps\": \"select $1\"}]}]}";
+
+/* What is mapped announces where an entity that watches the same column does, or on a channel of its own. */
+START_TEST(what_is_mapped)
+{
+    cp_watch watch = {.size = sizeof watch};
+    expect_parsed(mapped);
+    expect_watch(1, "film", "actor", "actor_id");
+    ck_assert_int_eq(cp_config_watch(config, 1, &watch, &err), CP_OK);
+    ck_assert_str_eq(watch.maps, "select film_id from film_actor where actor_id = any($1)");
+    ck_assert_uint_eq(watch.reads_count, 2);
+    ck_assert_str_eq(watch.reads[1], "last");
+    ck_assert_uint_eq(watch.channel_count, 2);
+    ck_assert_str_eq(watch.channels[1], "gone");
+    ck_assert_int_eq(cp_config_watch(config, 2, &watch, &err), CP_OK);
+    ck_assert_uint_eq(watch.column_count, 2);
+    ck_assert_str_eq(watch.columns[1], "id");
+    ck_assert_str_eq(watch.channels[0], "own");
+    ck_assert_int_eq(cp_config_watch(config, 5, &watch, &err), CP_OK);
+    ck_assert_str_eq(watch.channels[0], "cachepusher:film.actor_id");
+
+    ck_assert_uint_eq(config->entity_count, 2);
+    ck_assert_uint_eq(config->mapping_count, 3);
+    const struct cpi_entity *mapping = &config->entities[2];
+    ck_assert_str_eq(mapping->name, "film");
+    ck_assert_uint_eq(mapping->channel_count, 2);
+    ck_assert_uint_eq(cpi_config_target(config, 2), 0);
+    ck_assert_uint_eq(cpi_config_target(config, 4), 1);
+    ck_assert_uint_eq(cpi_config_target(config, 1), 1);
+    ck_assert_uint_eq(config->entities[1].channel_count, 3); /* with that of agents */
+}
+END_TEST
+
+START_TEST(a_declaration)
+{
+    static const char declared[] =
+        "{\"entities\": [{\"name\": \"order\", \"key\": \"{prefix}:{tenant}:{id}:x\", \"document\": "
+        "{\"table\": \"o\", %s\"key\": [\"tenant\", \"id\"]}%s}]}";
+    char json[512];
+    cp_declaration first = {.size = sizeof first};
+    cp_declaration second = {.size = sizeof second};
+    snprintf(json, sizeof json, declared, "", "");
+    expect_parsed(json);
+    ck_assert_int_eq(cp_config_declaration(config, 0, &first, &err), CP_OK);
+    ck_assert_str_eq(first.entity, "order");
+    ck_assert_str_eq(first.key, "{prefix}:{tenant}:{id}:x");
+    ck_assert_str_eq(first.document, "{\"key\":[\"tenant\",\"id\"],\"table\":\"o\"}");
+    ck_assert_str_eq(config->entities[0].key_template, "{prefix}:{id}:x");
+    ck_assert_str_eq(config->entities[0].channels[0], "cachepusher:order");
+    char digest[17];
+    snprintf(digest, sizeof digest, "%s", first.digest);
+    ck_assert_int_eq(cp_config_declaration(config, 1, &second, &err), CP_ERR_ARGUMENT);
+    ck_assert_ptr_null(cp_syncer_create(config, NULL, &err));
+    ck_assert_ptr_nonnull(strstr(err.message, "cp_config_resolve()"));
+
+    snprintf(json, sizeof json, declared, "\"// why\": {}, ", "");
+    expect_parsed(json);
+    ck_assert_int_eq(cp_config_declaration(config, 0, &second, &err), CP_OK);
+    ck_assert_str_eq(second.digest, digest);
+
+    snprintf(json, sizeof json, declared, "", ", \"fetch\": \"f\"");
+    ck_assert_int_eq(cp_config_parse(config, json, "test", &err), CP_ERR_CONFIG);
+    ck_assert_ptr_nonnull(strstr(err.message, "entities[0]: document and fetch exclude each other"));
+}
+END_TEST
+
 START_TEST(what_is_no_table)
 {
+    parse_watch("[{\"table\": \"t\", \"column\": []}]", "watch[0].column: expected 1 to 8 columns");
+    parse_watch("[{\"table\": \"t\", \"column\": [\"a\", \"a\"]}]", "watch[0].column[1]: \"a\" is listed twice");
+    parse_watch("[{\"table\": \"t\", \"column\": \"c\", \"maps\": \"select 1\"}]", "watch[0].maps: expected a query");
+    parse_watch("[{\"table\": \"t\", \"column\": \"c\", \"reads\": \"x\"}]", "watch[0].reads: expected an array");
+
     parse_watch("[{\"table\": \"t\", \"column\": \"c\", \"// why\": 1}]", NULL);
     parse_watch("{}", "entities[0].watch: ");
     parse_watch("[]", "at least one table");
@@ -193,6 +276,8 @@ Suite *config_source_suite(void)
     tcase_add_test(tcase, the_example_is_watched);
     tcase_add_test(tcase, tables_of_all_entities);
     tcase_add_test(tcase, what_is_no_table);
+    tcase_add_test(tcase, what_is_mapped);
+    tcase_add_test(tcase, a_declaration);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -71,8 +71,12 @@ static void init_entities(struct wal_fixture *wal)
     static char address[] = "address", contact[] = "contact";
     static char id[] = "id", customer_id[] = "customer_id", code[] = "code";
     static char *customer_channels[] = {customer, both}, *note_channels[] = {note, both};
-    static struct cpi_watch of_customer[] = {{customer, id}, {address, customer_id}, {contact, customer_id}};
-    static struct cpi_watch of_note[] = {{note, code}, {address, note}};
+    static char *ids[] = {id}, *customer_ids[] = {customer_id}, *codes[] = {code}, *notes[] = {note};
+    static struct cpi_watch of_customer[] = {{.table = customer, .columns = {ids, 1}},
+                                             {.table = address, .columns = {customer_ids, 1}},
+                                             {.table = contact, .columns = {customer_ids, 1}}};
+    static struct cpi_watch of_note[] = {{.table = note, .columns = {codes, 1}},
+                                         {.table = address, .columns = {notes, 1}}};
     wal->entities[0] = (struct cpi_entity){.name = customer,
                                            .id_type = CPI_ID_INTEGER,
                                            .channels = customer_channels,
