@@ -73,6 +73,7 @@ void daemon_start(struct daemon *daemon)
     start_log_reader(daemon, pipe_path, log);
     char preload[2 * PATH_BYTES];
     char dns[2 * PATH_BYTES];
+    char config[3 * PATH_BYTES];
     char asan[1024]; /* a preloaded library comes before ASan's, which that refuses; it does no harm: we replace only
                         getaddrinfo() */
     const char *given = getenv("ASAN_OPTIONS");
@@ -80,10 +81,12 @@ void daemon_start(struct daemon *daemon)
     format_into(preload, sizeof preload, "LD_PRELOAD=%.*s/libchaos_dns.so",
                 (int)(strrchr(daemon->program, '/') - daemon->program), daemon->program);
     format_into(dns, sizeof dns, "CHAOS_DNS=%s/%s", daemon->dir, DAEMON_DNS_HANGS);
+    format_into(config, sizeof config, "CP_CONFIG=%s", daemon->config);
     process_start(&daemon->process, pipe_path, AS_OURSELVES,
                   (const char *const[]){"env",
                                         preload,
                                         dns,
+                                        config,
                                         asan,
                                         daemon->program,
                                         "run",

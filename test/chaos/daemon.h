@@ -11,6 +11,7 @@ struct daemon {
     char redis[PATH_BYTES];
     const char *log_level;
     const char *source; /* notify or wal */
+    const char *config; /* its file; "": none */
     int slot;           /* of several daemons on the same servers */
     int incarnation;    /* how often it has been started */
     struct process process;

@@ -2,6 +2,7 @@
 #include "probe.h"
 #include "reader.h"
 #include "schedule.h"
+#include "shape.h"
 #include "verdict.h"
 #include "writers.h"
 
@@ -22,7 +23,8 @@ static const char usage[] = "usage: chaos --daemon PROGRAM [OPTION...]\n"
                             "  --faults A,B       draw from these alone\n"
                             "  --each [PART/OF]   instead of drawing: every fault once, each after the one before has "
                             "healed; or a part of them\n"
-                            "  --source S      notify or wal (default notify)\n"
+                            "  --source S         notify or wal (default notify)\n"
+                            "  --schema NAME      of test/schemas, with declared documents: beside the customers\n"
                             "  --daemons N        on the same servers (default 1 or 2, by the seed)\n"
                             "  --log-level L      of the daemon (default info)\n"
                             "  --template DIR     of Postgres: copy it instead of making a new one\n"
@@ -38,6 +40,7 @@ struct options {
     int parts;
     int daemons;
     const char *source;
+    const char *schema;
     const char *log_level;
     const char *template;
     const char *prepare;
@@ -60,13 +63,19 @@ static void list(void)
 
 static bool parse(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {
-        {"daemon", required_argument, NULL, 'd'},   {"seed", required_argument, NULL, 's'},
-        {"seconds", required_argument, NULL, 'S'},  {"faults", required_argument, NULL, 'f'},
-        {"each", optional_argument, NULL, 'e'},     {"log-level", required_argument, NULL, 'l'},
-        {"template", required_argument, NULL, 't'}, {"prepare", required_argument, NULL, 'p'},
-        {"list", no_argument, NULL, 'L'},           {"daemons", required_argument, NULL, 'n'},
-        {"source", required_argument, NULL, 'o'},   {0}};
+    static const struct option names[] = {{"daemon", required_argument, NULL, 'd'},
+                                          {"seed", required_argument, NULL, 's'},
+                                          {"seconds", required_argument, NULL, 'S'},
+                                          {"faults", required_argument, NULL, 'f'},
+                                          {"each", optional_argument, NULL, 'e'},
+                                          {"log-level", required_argument, NULL, 'l'},
+                                          {"template", required_argument, NULL, 't'},
+                                          {"prepare", required_argument, NULL, 'p'},
+                                          {"list", no_argument, NULL, 'L'},
+                                          {"daemons", required_argument, NULL, 'n'},
+                                          {"source", required_argument, NULL, 'o'},
+                                          {"schema", required_argument, NULL, 'c'},
+                                          {0}};
     *options = (struct options){.seed = 1, .seconds = 30, .log_level = "info", .source = "notify"};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
@@ -89,6 +98,9 @@ static bool parse(int argc, char **argv, struct options *options)
             break;
         case 'o':
             options->source = optarg;
+            break;
+        case 'c':
+            options->schema = optarg;
             break;
         case 'n':
             options->daemons = atoi(optarg);
@@ -130,7 +142,7 @@ static void make_directory_for_run(char *path, size_t size)
 
 static void make_world(struct world *world, const struct options *options)
 {
-    *world = (struct world){.daemon_count = options->daemons};
+    *world = (struct world){.daemon_count = options->daemons, .schema = options->schema};
     make_directory_for_run(world->dir, sizeof world->dir);
     world->proxy = proxy_create();
     cluster_create(&world->cluster, world->dir, options->template);
@@ -144,6 +156,9 @@ static void make_world(struct world *world, const struct options *options)
         cluster_do(&world->cluster, "drop function cachepusher_customer__id_customer() cascade");
         cluster_do(&world->cluster, "drop function cachepusher_address__fk_customer() cascade");
     }
+    if (world->schema != NULL) {
+        shape_install(world, options->program, options->source);
+    }
     cache_start(&world->cache, 0, (struct start){.empty = true});
     world->history = history_create();
 
@@ -153,8 +168,11 @@ static void make_world(struct world *world, const struct options *options)
     world->redis_door = proxy_listen(world->proxy, cache_primary(&world->cache)->socket, &redis_port);
     for (int i = 0; i < world->daemon_count; i++) {
         struct daemon *daemon = &world->daemons[i];
-        *daemon = (struct daemon){
-            .program = options->program, .log_level = options->log_level, .source = options->source, .slot = i};
+        *daemon = (struct daemon){.program = options->program,
+                                  .log_level = options->log_level,
+                                  .source = options->source,
+                                  .config = world->config,
+                                  .slot = i};
         FORMAT(daemon->dir, "%s", world->dir);
         FORMAT(daemon->postgres, "host=localhost port=%d user=cachepusher dbname=postgres sslmode=disable",
                postgres_port);
@@ -241,6 +259,9 @@ static int conclude(struct world *world, const struct options *options, const ch
     if (options->part > 0) {
         printf(" --each=%d/%d", options->part, options->parts);
     }
+    if (options->schema != NULL) {
+        printf(" --schema %s", options->schema);
+    }
     printf("%s%s\n", options->names != NULL ? " --faults " : "", options->names != NULL ? options->names : "");
     printf("seed %" PRIu64 ": FAILED: %s\n", options->seed, reason());
     fflush(stdout);
@@ -254,6 +275,7 @@ static int run(struct world *world, const struct options *options, struct schedu
     expect_equal(world, WARM_MS * slowness(), "after the start");
     struct reader *reader = reader_start(&world->cache, world->history, options->seed + 1000);
     struct writers *writers = writers_start(&world->cluster, world->history, WRITERS, options->seed + 2000);
+    struct shape_writers *others = shape_writers_start(world, options->seed + 3000);
     struct probes *probes = probes_start(&world->cluster, &world->cache);
 
     if (options->part > 0) {
@@ -261,9 +283,10 @@ static int run(struct world *world, const struct options *options, struct schedu
     } else {
         schedule_run(schedule, world, probes);
     }
-    uint64_t commits = writers_commits(writers);
+    uint64_t commits = writers_commits(writers) + shape_writers_commits(others);
     if (!is_blamed()) {
         writers_stop(writers);
+        shape_writers_stop(others);
     }
     say("the writers have stopped, all faults are healed");
     int64_t healed_ms = now_ms();

@@ -1,5 +1,7 @@
 #include "verdict.h"
 
+#include "shape.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,13 +44,36 @@ static int find_row(const PGresult *rows, const char *id)
     return low < PQntuples(rows) && strcmp(PQgetvalue(rows, low, 0), id) == 0 ? low : -1;
 }
 
-static bool is_expected(const PGresult *rows, const char *key)
+/* What Redis is to hold: rows with an id and a document, and rows with a key and a document. */
+struct expected {
+    PGresult *customers;
+    PGresult *declared; /* NULL: none */
+};
+
+static bool is_declared(const PGresult *rows, const char *key)
 {
-    return strncmp(key, marker, sizeof marker - 1) == 0 ||
-           (strncmp(key, prefix, sizeof prefix - 1) == 0 && find_row(rows, key + sizeof prefix - 1) >= 0);
+    int low = 0;
+    int high = PQntuples(rows);
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (strcmp(PQgetvalue(rows, middle, 0), key) < 0) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    return low < PQntuples(rows) && strcmp(PQgetvalue(rows, low, 0), key) == 0;
 }
 
-static bool has_no_other_key(redisContext *redis, const PGresult *rows, char *why, size_t size)
+static bool is_expected(const struct expected *expected, const char *key)
+{
+    return strncmp(key, marker, sizeof marker - 1) == 0 ||
+           (strncmp(key, prefix, sizeof prefix - 1) == 0 &&
+            find_row(expected->customers, key + sizeof prefix - 1) >= 0) ||
+           is_declared(expected->declared, key);
+}
+
+static bool has_no_other_key(redisContext *redis, const struct expected *expected, char *why, size_t size)
 {
     char cursor[32] = "0";
     bool fine = true;
@@ -62,7 +87,7 @@ static bool has_no_other_key(redisContext *redis, const PGresult *rows, char *wh
         snprintf(cursor, sizeof cursor, "%s", reply->element[0]->str);
         for (size_t i = 0; i < reply->element[1]->elements && fine; i++) {
             const char *key = reply->element[1]->element[i]->str;
-            fine = is_expected(rows, key);
+            fine = is_expected(expected, key);
             if (!fine) {
                 snprintf(why, size, "%s is left in Redis", key);
             }
@@ -72,11 +97,13 @@ static bool has_no_other_key(redisContext *redis, const PGresult *rows, char *wh
     return fine;
 }
 
-static bool has_documents(redisContext *redis, const PGresult *rows, int from, int to, char *why, size_t size)
+/* Of the rows from one to another, the first column of which is a key once `before` stands in front of it. */
+static bool has_some(redisContext *redis, const PGresult *rows, const char *before, int from, int to, char *why,
+                     size_t size)
 {
     bool fine = true;
     for (int row = from; row < to; row++) {
-        redisAppendCommand(redis, "GET %s%s", prefix, PQgetvalue(rows, row, 0));
+        redisAppendCommand(redis, "GET %s%s", before, PQgetvalue(rows, row, 0));
     }
     for (int row = from; row < to; row++) {
         void *answer = NULL;
@@ -89,14 +116,24 @@ static bool has_documents(redisContext *redis, const PGresult *rows, int from, i
         if (fine && !equal) {
             const char *stored = reply->str != NULL ? reply->str : "(nothing)";
             size_t length = strlen(stored);
-            snprintf(why, size, "customer %s: Redis has …%.60s, Postgres %.100s …%s", PQgetvalue(rows, row, 0),
-                     stored + (length > 60 ? length - 60 : 0), PQgetvalue(rows, row, 1),
-                     strrchr(PQgetvalue(rows, row, 1), ','));
+            const char *end = strrchr(PQgetvalue(rows, row, 1), ',');
+            snprintf(why, size, "%s%s: Redis has …%.60s, Postgres %.100s …%s", before, PQgetvalue(rows, row, 0),
+                     stored + (length > 60 ? length - 60 : 0), PQgetvalue(rows, row, 1), end != NULL ? end : "");
             fine = false;
         }
         freeReplyObject(answer);
     }
     return fine;
+}
+
+static bool has_documents(redisContext *redis, const PGresult *rows, const char *before, char *why, size_t size)
+{
+    bool equal = true;
+    for (int from = 0; from < PQntuples(rows) && equal; from += AT_ONCE) {
+        int to = from + AT_ONCE < PQntuples(rows) ? from + AT_ONCE : PQntuples(rows);
+        equal = has_some(redis, rows, before, from, to, why, size);
+    }
+    return equal;
 }
 
 bool verdict_is_equal(struct world *world, char *why, size_t size)
@@ -106,13 +143,12 @@ bool verdict_is_equal(struct world *world, char *why, size_t size)
         snprintf(why, size, "cannot connect to Redis");
         return false;
     }
-    PGresult *rows = read_postgres(world);
-    bool equal = has_no_other_key(redis, rows, why, size);
-    for (int from = 0; from < PQntuples(rows) && equal; from += AT_ONCE) {
-        int to = from + AT_ONCE < PQntuples(rows) ? from + AT_ONCE : PQntuples(rows);
-        equal = has_documents(redis, rows, from, to, why, size);
-    }
-    PQclear(rows);
+    struct expected expected = {.customers = read_postgres(world), .declared = shape_read(world)};
+    bool equal = has_no_other_key(redis, &expected, why, size) &&
+                 has_documents(redis, expected.customers, prefix, why, size) &&
+                 has_documents(redis, expected.declared, "", why, size);
+    PQclear(expected.customers);
+    PQclear(expected.declared);
     redisFree(redis);
     return equal;
 }

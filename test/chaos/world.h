@@ -21,6 +21,8 @@ struct world {
     struct daemon daemons[DAEMONS_MAX];
     int daemon_count;
     struct history *history;
+    const char *schema;          /* of test/schemas, besides the customers; NULL: none */
+    char config[2 * PATH_BYTES]; /* the daemons' file; "": none */
     struct resuming resuming;
 };
 
