@@ -30,8 +30,8 @@ $$;
 create function testing.doze() returns void
 language plpgsql volatile as $$
 begin
-    if testing.chance(0.25) then
-        perform pg_sleep(0.002 + 0.02 * random());
+    if testing.chance(0.2) then
+        perform pg_sleep(0.002 + 0.01 * random());
     end if;
 end
 $$;
