@@ -5,6 +5,7 @@
 
 # shellcheck disable=SC2154 # see above
 # shellcheck disable=SC2034 # and some is for those
+# shellcheck disable=SC2094 # a function of the name of the file it makes
 
 schemas=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$schemas/../.." && pwd)
@@ -19,6 +20,7 @@ die() {
 on_private_servers() {
     [[ ${CP_SCHEMAS_SERVERS-} != "${CP_SERVERS_DIR-none}" ]] || return 0
     # What a writer waits for in a deadlock is of no use to anybody.
+    # shellcheck disable=SC2016 # for the other shell to expand
     CP_SERVERS_CONF=$'deadlock_timeout = 20ms\n'${CP_SERVERS_CONF-} exec "$root/scripts/with-servers" bash -c \
         'CP_SCHEMAS_SERVERS=$CP_SERVERS_DIR exec "$@"' bash "$0" "$@"
 }
@@ -32,7 +34,7 @@ begin() { # in a directory that is gone at the end, with the commands in $bin
     trap finish EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM HUP
-    cd "$dir"
+    cd "$dir" || exit
     export LC_ALL=C.UTF-8 CP_ADMIN=unix:$dir/admin.sock PGOPTIONS='-c client_min_messages=warning'
 }
 finish() {
@@ -103,8 +105,8 @@ resyncs() {
 
 # ---- documents ----
 
-# held: a line each, the key first, in order. A key may have line feeds, JSON has none; what is the daemon's own in Redis has
-# a key that begins with its name.
+# held: a line each, the key first, in order. A key may have line feeds, JSON has none; the daemon's own keys
+# begin with its name.
 read_held() {
     redis eval "local lines = {}
         for _, key in ipairs(redis.call('keys', '*')) do
@@ -114,11 +116,11 @@ read_held() {
         end
         return lines" 0 | sed '/^$/d' | sort >held
 }
-wanted() { # FILE: a query for keys and documents
+wanted() { # FILE: one query for keys and documents
     {
-        sed -E '/^set search_path/!d' "$1"
+        # shellcheck disable=SC2028 # for Postgres to expand
         echo "select replace(key, e'\n', '\n') || e'\t' || document from ("
-        sed -E '/^set search_path/d; s/;[[:space:]]*$//' "$1"
+        sed 's/;[[:space:]]*$//' "$1"
         echo ") as expected;"
     } >wanted.sql
     sql -f wanted.sql | sort
