@@ -127,6 +127,7 @@ wanted() { # FILE: one query for keys and documents
 }
 are_equal() { # FILE
     wanted "$1" >wanted
+    read_held
     cmp -s wanted held
 }
 show_differences() {
