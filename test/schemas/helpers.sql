@@ -38,3 +38,19 @@ $$;
 
 create function testing.seed(seed bigint) returns void
 language sql volatile as $$ select setseed(hashint8(seed) / 2147483648.0) $$;
+
+-- Now and then, deletes a tenth of the rows at once if there are more than this: writers may go on for long.
+create function testing.prune(relation regclass, columns text, most bigint) returns void
+language plpgsql volatile as $$
+declare
+    found_rows bigint;
+begin
+    if testing.chance(0.02) then
+        execute format('select count(*) from %s', relation) into found_rows;
+        if found_rows > most then
+            execute format('delete from %1$s where (%2$s) in (select %2$s from %1$s order by random() limit %3$s)',
+                           relation, columns, found_rows / 10);
+        end if;
+    end if;
+end
+$$;

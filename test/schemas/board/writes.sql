@@ -9,6 +9,10 @@ declare
     a_tag integer;
 begin
     perform testing.seed(seed);
+    perform testing.prune('member', 'id', 150);
+    perform testing.prune('thread', 'id', 300);
+    perform testing.prune('post', 'id', 1500);
+    perform testing.prune('tag', 'id', 80);
     for i in 1 .. 1 + testing.below(4) loop
         a_member := testing.pick('member', 'id');
         a_board := testing.pick('board', 'id');
@@ -57,7 +61,7 @@ begin
                 from post where id = a_post;
         when 22 then
             insert into post (thread_id, author_id, body) select a_thread, a_member, testing.word()
-                from generate_series(1, testing.below(4)) where a_thread is not null;
+                from generate_series(1, testing.below(8)) where a_thread is not null;
         when 23 then update post set body = testing.word(), author_id = a_member where id = a_post;
         when 24 then
             -- Under another post, which may be of another thread, or below it.

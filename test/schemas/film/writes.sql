@@ -8,6 +8,12 @@ declare
     a_copy integer;
 begin
     perform testing.seed(seed);
+    perform testing.prune('film', 'film_id', 300);
+    perform testing.prune('actor', 'actor_id', 200);
+    perform testing.prune('category', 'category_id', 60);
+    perform testing.prune('customer', 'customer_id', 250);
+    perform testing.prune('inventory', 'inventory_id', 500);
+    perform testing.prune('payment', 'payment_id, paid_at', 800);
     for i in 1 .. 1 + testing.below(4) loop
         a_film := testing.pick('film', 'film_id');
         an_actor := testing.pick('actor', 'actor_id');
@@ -35,9 +41,10 @@ begin
         when 9 then insert into actor (first_name, last_name) values (testing.word(), testing.word());
         when 10, 11 then update actor set first_name = testing.word() where actor_id = an_actor;
         when 12 then update actor set last_name = 'von ' || testing.below(17) where actor_id % 10 = an_actor % 10;
-        when 13 then delete from actor where actor_id = an_actor;
+        when 13 then delete from actor where actor_id = an_actor and testing.chance(0.6);
         when 14, 15 then
-            insert into film_actor (film_id, actor_id) select a_film, an_actor where a_film + an_actor is not null
+            insert into film_actor (film_id, actor_id)
+                select a_film, actor_id from actor where a_film is not null order by random() limit 1 + testing.below(4)
                 on conflict (actor_id, film_id) do update set last_update = clock_timestamp();
         when 16 then delete from film_actor where film_id = a_film and testing.chance(0.5);
         when 17 then
@@ -64,10 +71,11 @@ begin
                 where language_id = testing.pick('language', 'language_id')::integer;
         when 24 then insert into inventory (film_id, store_id) select a_film, 1 + testing.below(4) where a_film is not null;
         when 25 then update inventory set film_id = a_film, store_id = 1 + testing.below(4) where inventory_id = a_copy;
-        when 26 then delete from inventory where inventory_id = a_copy;
+        when 26 then delete from inventory where inventory_id = a_copy and testing.chance(0.5);
         when 27 then
             insert into rental (rented_at, inventory_id, customer_id)
-                select clock_timestamp(), a_copy, a_customer where a_copy + a_customer is not null;
+                select clock_timestamp(), inventory_id, a_customer from inventory
+                where a_customer is not null order by random() limit 1 + testing.below(8);
         when 28 then
             update rental set returned_at = case when returned_at is null then clock_timestamp() end
                 where rental_id % 50 = testing.below(50);

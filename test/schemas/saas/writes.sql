@@ -10,6 +10,10 @@ declare
     a_comment bigint;
 begin
     perform testing.seed(seed);
+    perform testing.prune('app_user', 'tenant_id, id', 120);
+    perform testing.prune('task', 'tenant_id, id', 900);
+    perform testing.prune('label', 'tenant_id, name', 100);
+    perform testing.prune('comment', 'tenant_id, id', 1000);
     for i in 1 .. 1 + testing.below(4) loop
         a_tenant := testing.pick('tenant', 'tenant_id');
         select id from app_user where tenant_id = a_tenant order by random() limit 1 into a_user;
@@ -32,12 +36,13 @@ begin
             end if;
         when 4 then
             insert into app_user (tenant_id, id, display_name)
-                select a_tenant, testing.word(), testing.word() where a_tenant is not null
+                select distinct on (id) a_tenant, id, testing.word() from unnest(array[testing.word(), testing.word()]) as id
+                where a_tenant is not null
                 on conflict (tenant_id, id) do update set display_name = excluded.display_name;
         when 5, 6 then update app_user set display_name = testing.word() where tenant_id = a_tenant and id = a_user;
         when 7 then update app_user set last_seen_at = clock_timestamp(), api_token = 'x' where tenant_id = a_tenant;
         when 8 then
-            if testing.chance(0.4) then
+            if testing.chance(0.6) then
                 update app_user set id = 'moved:' || clock_timestamp() where tenant_id = a_tenant and id = a_user;
             else
                 delete from app_user where tenant_id = a_tenant and id = a_user;
@@ -90,13 +95,14 @@ begin
                                   where tenant_id = a_tenant and label_name = a_label and task_id = a_task);
         when 26 then
             insert into comment (tenant_id, task_id, author_id, body)
-                select a_tenant, a_task, a_user, testing.word() where a_task is not null;
+                select tenant_id, id, a_user, testing.word() from task where tenant_id = a_tenant
+                order by random() limit 1 + testing.below(20);
         when 27 then
             update comment set body = testing.word(), author_id = a_user where tenant_id = a_tenant and id = a_comment;
             update comment set edited = edited + 1;
         when 28 then
             update comment set task_id = coalesce(a_task, task_id) where tenant_id = a_tenant and id = a_comment;
-            delete from comment where tenant_id = a_tenant and id % 40 = a_comment % 40;
+            delete from comment where tenant_id = a_tenant and id % 40 = a_comment % 40 and testing.chance(0.5);
         end case;
         perform testing.doze();
     end loop;

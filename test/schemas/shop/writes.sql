@@ -10,6 +10,11 @@ declare
     a_category integer;
 begin
     perform testing.seed(seed);
+    perform testing.prune('orders', 'order_id', 500);
+    perform testing.prune('products', 'product_id', 200);
+    perform testing.prune('customers', 'customer_code', 200);
+    perform testing.prune('addresses', 'address_id', 300);
+    perform testing.prune('employees', 'employee_id', 60);
     for i in 1 .. 1 + testing.below(4) loop
         an_order := testing.pick('orders', 'order_id');
         a_product := testing.pick('products', 'product_id');
@@ -88,12 +93,13 @@ begin
             end if;
         when 23 then
             insert into addresses (customer_code, street, city, country)
-                select a_customer, testing.word(), testing.word(), 'SE' where a_customer is not null;
+                select a_customer, testing.word(), testing.word(), 'SE' from generate_series(0, testing.below(4))
+                where a_customer is not null;
         when 24 then
             update addresses set street = testing.word(), customer_code = coalesce(a_customer, customer_code)
                 where address_id = an_address;
             update addresses set city = city || '.' where address_id % 15 = an_address % 15 and length(city) < 30;
-        when 25 then delete from addresses where address_id = an_address;
+        when 25 then delete from addresses where address_id = an_address and testing.chance(0.5);
         when 26 then
             insert into employees (first_name, last_name, reports_to) values (testing.word(), 'new', an_employee);
             if testing.chance(0.7) then
