@@ -83,9 +83,9 @@ const struct catalog_foreign_key *relations_far_side(const struct catalog_foreig
             }
         }
     }
-    /* Without a key it may say a thing twice; then it is hardly meant to. */
+    /* Without a key it could say a thing twice, and is hardly meant to. */
     bool is_single = catalog_is_unique(link, near->from_columns, near->count);
-    bool links_once = catalog_is_unique(link, joined, count) || (is_bare && link->index_count == 0);
+    bool links_once = catalog_is_unique(link, joined, count) || (is_bare && link->primary_key == NULL);
     return links_once && !is_single ? far : NULL;
 }
 

@@ -180,7 +180,7 @@ check "a tree within the table" has_tree category '/children by=parent_id depth=
     /film/language by=language_id one=true table=language
     /film/original_language by=original_language_id one=true table=language'
 depth() { # N LINES
-    proposes film --depth "$1" && (($(tree | wc -l) == $2)) || { tree >>why && return 1; }
+    proposes film --depth "$1" && tree >>why && (($(wc -l <why) == $2))
 }
 check "--depth 0" depth 0 2
 check "--depth 1" depth 1 6
@@ -317,6 +317,25 @@ check "no primary key" exits 1 '^cachepusher: public.log has no primary key.*alt
 unique_key() { proposes event && key_is 'event:{id}' '"gid"'; }
 check "another key does, too" unique_key
 check "a partition" exits 1 '^cachepusher: public.event_1 is a partition: ' "$command" generate event_1
+
+# ---- shapes of object-relational mappers: quoted names, link tables without a primary key ----
+
+begin_anew '
+    create domain code as text;
+    create table "Posts" ("postId" code primary key, "blogId" int);
+    create table "Tags" ("tagId" serial primary key, label text);
+    create table "_PostsToTags" ("A" code not null references "Posts", "B" int not null references "Tags");
+    create index on "_PostsToTags" ("A");
+    create table "Blogs" (id int primary key, "ownerPassHash" text, data jsonb);
+    alter table "Posts" add foreign key ("blogId") references "Blogs" on delete cascade;
+    create table "Sections" (id int primary key, "blogId" int references "Blogs", "order" int,
+        "parentId" int references "Sections")'
+check "a link table without a key" has_tree '"Posts"' '/blog one=true table="Blogs"
+    /Tags table="Tags" through="_PostsToTags"'
+check "columns are quoted" has_columns '"postId"'
+check "a tree that hangs on something" has_tree '"Sections"' '/blog one=true table="Blogs"
+    /children by="parentId" depth=3 table="Sections"'
+check "a word of SQL is quoted" has_columns 'id "order" "parentId"'
 
 # ---- a table that everything references ----
 
