@@ -16,8 +16,8 @@ const struct help_parts help_of_generate = {
              "it become a list, in which a table that only links two others is passed over, and rows that hang\n"
              "on each other are nested. There are 32 such members at most, the nearest first, and none of which\n"
              "a document would have more than about 1000. Columns and tables that look private by their name\n"
-             "(passwords, tokens, cards) are left out, as are bytea, tsvector and large objects. Comments say\n"
-             "what was left out, and why.\n"
+             "(passwords, tokens, cards) are left out, as are bytea, tsvector, large objects, and what changes\n"
+             "with each visit (last_login). Comments say what was left out, and why.\n"
              "\n",
     .work = "  --depth N            lists within lists, 0 to 5 (default 2); objects are followed as far\n",
     .log = "",

@@ -27,6 +27,16 @@ static void split_words(const char *name, char *words, size_t size)
     words[length] = '\0';
 }
 
+static bool has_part(const char *words, const char *const *parts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (strstr(words, parts[i]) != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool private_name(const char *name)
 {
     static const char *const parts[] = {
@@ -42,10 +52,8 @@ bool private_name(const char *name)
     static const char *const ends[] = {"_token_", "_tokens_"}; /* a token_type, or tokens_left, is none */
     char words[512];
     split_words(name, words, sizeof words);
-    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
-        if (strstr(words, parts[i]) != NULL) {
-            return true;
-        }
+    if (has_part(words, parts, sizeof parts / sizeof *parts)) {
+        return true;
     }
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         const char *at = strstr(words, ends[i]);
@@ -56,6 +64,18 @@ bool private_name(const char *name)
     return false;
 }
 
+/* A document with one of these would be made anew whenever somebody comes by. */
+static bool is_restless(const char *name)
+{
+    static const char *const parts[] = {"_touched_",        "_last_login_",    "_last_logged_", "_last_seen_",
+                                        "_last_access_",    "_last_accessed_", "_last_visit_",  "_last_active_",
+                                        "_last_activity_",  "_sign_in_",       "_login_count_", "_logins_",
+                                        "_failed_attempts_"};
+    char words[512];
+    split_words(name, words, sizeof words);
+    return has_part(words, parts, sizeof parts / sizeof *parts);
+}
+
 const char *private_reason(const struct catalog_column *column)
 {
     static const char *const types[] = {"bytea", "tsvector", "tsquery", "oid", "bytea[]", "tsvector[]", "oid[]"};
@@ -64,5 +84,8 @@ const char *private_reason(const struct catalog_column *column)
             return types[i];
         }
     }
-    return private_name(column->name) ? "looks private" : NULL;
+    if (private_name(column->name)) {
+        return "looks private";
+    }
+    return is_restless(column->name) ? "changes with each visit" : NULL;
 }

@@ -1,5 +1,6 @@
 #include "generate/write.h"
 
+#include "generate/relations.h"
 #include "generate/writer.h"
 
 #include <stdbool.h>
@@ -22,17 +23,37 @@ static void put_columns(struct writer *writer, const struct catalog_column *cons
     writer_put(writer, count > 1 ? "]" : "");
 }
 
-static bool shows(const struct proposal *proposal, size_t node, const struct catalog_column *column)
+static bool shows_any(const struct proposal *proposal, size_t index)
 {
+    const struct catalog_table *table = proposal->nodes[index].table;
     const char *why;
-    return proposal_shows(proposal, node, column, &why);
+    size_t i = 0;
+    while (i < table->column_count && !proposal_shows(proposal, index, &table->columns[i], &why)) {
+        i++;
+    }
+    return i < table->column_count;
+}
+
+/* A row of which nothing else is left is there by the columns that join it. */
+static bool shows(const struct proposal *proposal, size_t index, const struct catalog_column *column)
+{
+    const struct node *node = &proposal->nodes[index];
+    const char *why;
+    if (proposal_shows(proposal, index, column, &why)) {
+        return true;
+    }
+    if (index == 0 || shows_any(proposal, index)) {
+        return false;
+    }
+    const struct catalog_foreign_key *key = node->target_key != NULL ? node->target_key : node->key;
+    return node->is_lookup || node->target_key != NULL ? relations_has(key->to_columns, key->count, column)
+                                                       : relations_has(key->from_columns, key->count, column);
 }
 
 /* Lines are broken where they become too long; a measuring writer has but one. */
 static void put_shown(struct writer *writer, const struct proposal *proposal, size_t node)
 {
     const struct catalog_table *table = proposal->nodes[node].table;
-    const struct catalog_index *primary_key = table->primary_key;
     size_t count = 0;
     writer_put(writer, "\"columns\": [");
     const size_t indent = writer->column;
@@ -45,10 +66,6 @@ static void put_shown(struct writer *writer, const struct proposal *proposal, si
             writer_separate(writer, writer_width(table->columns[i].sql) + strlen("]"), indent);
         }
         writer_put_string(writer, table->columns[i].sql);
-    }
-    for (size_t i = 0; count == 0 && primary_key != NULL && i < primary_key->key_count; i++) {
-        writer_put(writer, i > 0 ? ", " : "");
-        writer_put_string(writer, primary_key->columns[i]->sql);
     }
     writer_put(writer, "]");
 }

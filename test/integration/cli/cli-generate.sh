@@ -287,7 +287,8 @@ begin_anew '
     create table follows (follower_id bigint references users, followed_id bigint references users,
         primary key (follower_id, followed_id));
     create table user_tokens (id bigserial primary key, user_id bigint references users, value text);
-    create table profile (user_id bigint primary key references users, bio text);
+    create table profile (user_id bigint primary key references users, bio text, last_seen_at timestamptz);
+    create table premium (user_id bigint not null unique references users);
     create table thread (id bigserial primary key, title text, author_id bigint references users);
     create table post (id bigserial primary key, thread_id bigint references thread, author_id bigint references users,
         reply_to bigint references post, body text);
@@ -298,6 +299,7 @@ begin_anew '
 check "people" has_tree users '/followed table=users through={"by": "follower_id", "to": "followed_id", "table": "follows"}
     /follower table=users through={"by": "followed_id", "to": "follower_id", "table": "follows"}
     /post table=post
+    /premium one=true table=premium
     /profile one=true table=profile
     /thread table=thread
     /reports by=manager_id depth=3 table=users
@@ -306,7 +308,9 @@ check "people" has_tree users '/followed table=users through={"by": "follower_id
     /thread/post table=post'
 check "private columns by their words" has_columns 'id login secretary tokens_left pincode manager_id'
 check "private tables" says 'left out: user_tokens \(looks private\)'
-check "a table that is one to one shows no column twice" has_columns bio 3
+check "a table that is one to one shows no column twice" has_columns bio 4
+check "unless it has no other" has_columns user_id 3
+check "what changes with each visit" says 'left out: last_seen_at \(changes with each visit\)'
 check "replies" has_tree post '/thread one=true table=thread
     /author one=true table=users
     /replies by=reply_to depth=3 table=post
