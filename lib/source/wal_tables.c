@@ -185,7 +185,7 @@ static cp_code take_rows(struct cpi_wal_tables *tables, const struct cp_config *
             note_identity(tables, entity, &entity->watch[w], rows, row);
             blind = true;
         }
-        code = add_watched(tables, e, rows, row, err);
+        code = add_watched(tables, (uint16_t)cpi_config_event_index(config, e, w), rows, row, err);
     }
     for (size_t i = first; i < tables->watched_count; i++) {
         tables->watched[i].is_blind = blind;
@@ -201,7 +201,8 @@ static cp_code look_up(struct cpi_wal_tables *tables, const struct cp_config *co
     const struct cpi_watch *watch = &entity->watch[w];
     char publication[CPI_SLOT_BYTES];
     cpi_config_publication(config, publication);
-    struct cpi_pg_parameter parameters[] = {{.value = watch->table}, {.value = watch->columns.items[0]}, {.value = publication}};
+    struct cpi_pg_parameter parameters[] = {
+        {.value = watch->table}, {.value = watch->columns.items[0]}, {.value = publication}};
     struct cpi_rows *rows = cpi_pg_query(pg, look_sql, parameters, 3, false, err);
     if (rows == NULL && (err->retriable || !cpi_pg_is_open(pg))) {
         return CP_ERR_POSTGRES;
