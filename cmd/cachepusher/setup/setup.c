@@ -26,16 +26,16 @@ static size_t list_steps(struct plan_step steps[STEPS_MAX], const struct tables 
     if (reads_tables) {
         const char *const publication = names->publication;
         steps[count++] =
-            (struct plan_step){embedded_setup_tables_sql, {tables->oids, tables->columns, tables->id_types}, 3, false};
+            (struct plan_step){embedded_setup_tables_sql, {tables->plan}, 1, false};
         steps[count++] = (struct plan_step){embedded_setup_publication_sql, {oids, "before", publication}, 3, false};
         steps[count++] =
-            (struct plan_step){embedded_setup_identity_sql, {oids, tables->columns, publication}, 3, false};
+            (struct plan_step){embedded_setup_identity_sql, {tables->plan, publication}, 2, false};
     } else {
         steps[count++] = (struct plan_step){embedded_setup_functions_sql, {embedded_cachepusher_sql}, 1, false};
         steps[count++] = (struct plan_step){
             embedded_setup_triggers_sql,
-            {tables->oids, tables->columns, tables->channels, tables->deleted, is_wal ? "message" : "notify"},
-            5,
+            {tables->plan, is_wal ? "message" : "notify"},
+            2,
             true};
     }
     if (is_wal) {

@@ -16,7 +16,7 @@ static int tear_down(PGconn *pg, const cp_config *config, bool is_dry)
     int exit_code = EXIT_FAILED;
     if (names_read(&names, config) && tables_find(&tables, config, pg, false) && database_pin_path(pg)) {
         const struct plan_step step = {
-            embedded_setup_teardown_sql, {tables.oids, tables.columns, names.slot, names.publication}, 4, false};
+            embedded_setup_teardown_sql, {tables.plan, names.slot, names.publication}, 3, false};
         if (plan_carry_out(pg, &step, 1, is_dry, &changes)) {
             exit_code = EXIT_DONE;
             if (changes == 0) {
