@@ -17,6 +17,12 @@ extern const char embedded_setup_tables_sql[];
 extern const char embedded_setup_teardown_sql[];
 extern const char embedded_setup_triggers_sql[];
 
+/* Of document/sql: see catalog.h. */
+extern const char embedded_catalog_columns_sql[];
+extern const char embedded_catalog_foreign_keys_sql[];
+extern const char embedded_catalog_indexes_sql[];
+extern const char embedded_catalog_tables_sql[];
+
 /* Of doctor/sql: queries whose rows are findings, but doctor_tables. See doctor.h. */
 extern const char embedded_doctor_function_sql[];
 extern const char embedded_doctor_reads_sql[];
