@@ -103,6 +103,74 @@ drop function if exists cachepusher.trigger_source(pg_catalog.name);
 drop function if exists cachepusher.statement_source(pg_catalog.name);
 drop function if exists cachepusher.row_source(pg_catalog.name);
 
+-- Ids that are made of several columns: one text, the columns' values joined by ":", with "%25" for "%" and "%3A" for ":"
+-- in them. Null if one of them is null. id_part() gives the n-th value back; '' if there is none.
+--
+-- These and the casts below are in queries of many rows, so they are expressions that Postgres inlines: without a
+-- search_path of their own, and with no query inside; the function for any number of columns is the exception. The C
+-- collation is for columns of a nondeterministic one, where looking for a character would fail.
+create or replace function cachepusher.id_escaped(value pg_catalog.text) returns pg_catalog.text
+language sql immutable parallel safe
+as $$
+    select pg_catalog.replace(pg_catalog.replace(value collate pg_catalog."C", '%', '%25'), ':', '%3A')
+$$;
+
+create or replace function cachepusher.id_text(a pg_catalog.text, b pg_catalog.text) returns pg_catalog.text
+language sql immutable parallel safe
+as $$
+    select cachepusher.id_escaped(a) operator(pg_catalog.||) ':' operator(pg_catalog.||) cachepusher.id_escaped(b)
+$$;
+
+create or replace function cachepusher.id_text(a pg_catalog.text, b pg_catalog.text, c pg_catalog.text)
+returns pg_catalog.text
+language sql immutable parallel safe
+as $$
+    select cachepusher.id_escaped(a) operator(pg_catalog.||) ':' operator(pg_catalog.||) cachepusher.id_escaped(b)
+           operator(pg_catalog.||) ':' operator(pg_catalog.||) cachepusher.id_escaped(c)
+$$;
+
+create or replace function cachepusher.id_text(variadic parts pg_catalog.text[]) returns pg_catalog.text
+language sql immutable parallel safe
+as $$
+    select case when pg_catalog.cardinality(parts) operator(pg_catalog.=) 1 then pg_catalog.min(part.value)
+                when pg_catalog.count(part.value) operator(pg_catalog.=) pg_catalog.cardinality(parts)
+                then pg_catalog.string_agg(cachepusher.id_escaped(part.value), ':' order by part.place) end
+    from pg_catalog.unnest(parts) with ordinality as part (value, place)
+$$;
+
+create or replace function cachepusher.id_part(id pg_catalog.text, n integer) returns pg_catalog.text
+language sql immutable parallel safe
+as $$
+    select pg_catalog.replace(pg_catalog.replace(pg_catalog.split_part(id collate pg_catalog."C", ':', n), '%3A', ':'),
+                              '%25', '%')
+$$;
+
+-- A value of an id's type; null for a text that is none, instead of an error, and for one that Postgres would write
+-- otherwise: nothing has that id. CASE in CASE, since Postgres works out what is constant beforehand, all of a condition.
+create or replace function cachepusher.id_integer(id pg_catalog.text) returns integer
+language sql immutable parallel safe
+as $$
+    select case when (id collate pg_catalog."C") operator(pg_catalog.~) '^(0|-?[1-9][0-9]{0,9})$'
+                then case when id::bigint operator(pg_catalog.>=) '-2147483648'::bigint
+                           and id::bigint operator(pg_catalog.<=) '2147483647'::bigint then id::integer end end
+$$;
+
+create or replace function cachepusher.id_bigint(id pg_catalog.text) returns bigint
+language sql immutable parallel safe
+as $$
+    select case when (id collate pg_catalog."C") operator(pg_catalog.~) '^(0|-?[1-9][0-9]{0,18})$'
+                then case when id::numeric operator(pg_catalog.>=) '-9223372036854775808'::numeric
+                           and id::numeric operator(pg_catalog.<=) '9223372036854775807'::numeric then id::bigint end end
+$$;
+
+create or replace function cachepusher.id_uuid(id pg_catalog.text) returns pg_catalog.uuid
+language sql immutable parallel safe
+as $$
+    select case when (id collate pg_catalog."C") operator(pg_catalog.~)
+                         '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
+                then id::pg_catalog.uuid end
+$$;
+
 -- A name for what watch() creates: the given names joined. A checksum takes their place if the result is longer than the
 -- 63 bytes at which Postgres would cut it off, or if underscores make it ambiguous: another table's names could give the
 -- same result.
