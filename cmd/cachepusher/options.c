@@ -24,6 +24,7 @@ enum flag {
     FLAG_SAMPLE,
     FLAG_JSON,
     FLAG_DRY_RUN,
+    FLAG_INDEXES,
     FLAG_ADMIN,
     FLAG_WATCH,
     FLAG_RETRY,
@@ -74,6 +75,7 @@ static const struct {
     {"sample", required_argument, FLAG_SAMPLE, BY_VERIFY | BY_DOCTOR},
     {"json", no_argument, FLAG_JSON, BY_VERIFY | BY_SLOT | BY_DOCTOR | BY_ASKING},
     {"dry-run", no_argument, FLAG_DRY_RUN, BY_SETUP},
+    {"indexes", no_argument, FLAG_INDEXES, 1 << COMMAND_SETUP},
     {"log-format", required_argument, FLAG_LOG_FORMAT, BY_SYNCERS},
     {"log-file", required_argument, FLAG_LOG_FILE, BY_SYNCERS},
     {"help", no_argument, FLAG_HELP, BY_ALL},
@@ -288,6 +290,9 @@ static bool parse_flag(int flag, char *value, struct options *options)
         break;
     case FLAG_DRY_RUN:
         options->dry_run = true;
+        break;
+    case FLAG_INDEXES:
+        options->indexes = true;
         break;
     case FLAG_ADMIN:
         return parse_admin(options, value);

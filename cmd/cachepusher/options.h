@@ -37,6 +37,7 @@ struct options {
     bool repair;
     bool json;
     bool dry_run;
+    bool indexes;
     uint64_t sample; /* 0: everything */
     int grace_ms;
     enum log_format log_format;

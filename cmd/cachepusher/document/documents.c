@@ -2,8 +2,10 @@
 
 #include "common/complain.h"
 #include "document/emit.h"
+#include "document/indexes.h"
 #include "document/made.h"
 #include "setup/database.h"
+#include "embedded.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -166,6 +168,7 @@ static bool resolve_one(struct documents *documents, cp_config *config, const cp
         return false;
     }
     const struct made wanted = make(document, memory);
+    indexes_add_missing(documents->missing, document);
     const struct made_list former = find_former(&there, &wanted);
     plan(documents, pg, document, &wanted, &there);
     return apply(config, declaration, made_join(wanted.entity, &former, memory));
@@ -197,10 +200,12 @@ static bool for_each(struct documents *documents, cp_config *config, PGconn *pg,
         }
     }
     documents->rows_text = json_dumps(documents->rows, JSON_COMPACT);
-    if (documents->rows_text == NULL) {
+    documents->missing_text = json_dumps(documents->missing, JSON_COMPACT);
+    if (documents->rows_text == NULL || documents->missing_text == NULL) {
         complain("out of memory");
+        return false;
     }
-    return documents->rows_text != NULL;
+    return true;
 }
 
 static bool is_any_declared(const cp_config *config)
@@ -211,14 +216,14 @@ static bool is_any_declared(const cp_config *config)
 
 bool documents_resolve(struct documents *documents, cp_config *config, PGconn *pg)
 {
-    *documents = (struct documents){.rows = json_array()};
+    *documents = (struct documents){.rows = json_array(), .missing = json_array()};
     return (!is_any_declared(config) || catalog_load(&documents->catalog, pg)) &&
            for_each(documents, config, pg, resolve_one);
 }
 
 bool documents_take_away(struct documents *documents, cp_config *config, PGconn *pg)
 {
-    *documents = (struct documents){.rows = json_array()};
+    *documents = (struct documents){.rows = json_array(), .missing = json_array()};
     return for_each(documents, config, pg, take_away_one);
 }
 
@@ -228,10 +233,18 @@ struct plan_step documents_step(const struct documents *documents)
     return (struct plan_step){query, {documents->rows_text}, 1, false};
 }
 
+struct plan_step documents_index_step(const struct documents *documents, bool makes)
+{
+    return (struct plan_step){
+        embedded_document_indexes_sql, {documents->missing_text, makes ? "true" : "false"}, 2, false};
+}
+
 void documents_fini(struct documents *documents)
 {
     json_decref(documents->rows);
+    json_decref(documents->missing);
     free(documents->rows_text);
+    free(documents->missing_text);
     catalog_fini(&documents->catalog);
     memory_fini(&documents->memory);
     *documents = (struct documents){0};

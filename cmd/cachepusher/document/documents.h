@@ -18,6 +18,8 @@ struct documents {
     struct memory memory;
     json_t *rows;
     char *rows_text;
+    json_t *missing; /* indexes */
+    char *missing_text;
 };
 
 /* Resolves each declaration and puts what it needs into the configuration: with the tables that its former version
@@ -30,6 +32,9 @@ bool documents_take_away(struct documents *documents, cp_config *config, PGconn 
 
 /* Makes and drops functions, and says so in cachepusher.document. */
 struct plan_step documents_step(const struct documents *documents);
+
+/* Tells of the indexes that are missing, or makes them. */
+struct plan_step documents_index_step(const struct documents *documents, bool makes);
 
 void documents_fini(struct documents *documents);
 

@@ -21,7 +21,7 @@ enum { STEPS_MAX = 10 };
  * version keeps its function, and its tables stay watched; triggers that are made anew are so in one transaction, which
  * no write comes in between. */
 static size_t list_steps(struct plan_step steps[STEPS_MAX], const struct tables *tables, const struct names *names,
-                         const struct documents *documents)
+                         const struct documents *documents, bool makes_indexes)
 {
     const bool is_wal = strcmp(names->source, "wal") == 0;
     const bool reads_tables = is_wal && strcmp(names->announce, "tables") == 0;
@@ -53,11 +53,14 @@ static size_t list_steps(struct plan_step steps[STEPS_MAX], const struct tables 
             embedded_setup_publication_sql, {oids, reads_tables ? "after" : "all", names->publication}, 3, false};
         steps[count++] = (struct plan_step){embedded_setup_slot_sql, {names->slot}, 1, false};
     }
-    steps[count++] = documents_step(documents);
+    if (documents->count > 0) {
+        steps[count++] = documents_index_step(documents, makes_indexes);
+        steps[count++] = documents_step(documents);
+    }
     return count;
 }
 
-static int set_up(PGconn *pg, cp_config *config, bool is_dry)
+static int set_up(PGconn *pg, cp_config *config, const struct options *options)
 {
     struct tables tables = {0};
     struct documents documents = {0};
@@ -66,7 +69,7 @@ static int set_up(PGconn *pg, cp_config *config, bool is_dry)
     size_t changes = 0;
     int exit_code = EXIT_FAILED;
     if (names_read(&names, config) && documents_resolve(&documents, config, pg) && tables_find(&tables, config, pg, true) && database_pin_path(pg) &&
-        plan_carry_out(pg, steps, list_steps(steps, &tables, &names, &documents), is_dry, &changes)) {
+        plan_carry_out(pg, steps, list_steps(steps, &tables, &names, &documents, options->indexes), options->dry_run, &changes)) {
         exit_code = EXIT_DONE;
         if (changes == 0) {
             printf("setup: nothing to do: all is as the %s source needs it\n", names.source);
@@ -80,7 +83,7 @@ static int set_up(PGconn *pg, cp_config *config, bool is_dry)
 int setup(const struct options *options, cp_config *config)
 {
     PGconn *pg = database_open(config);
-    int exit_code = pg != NULL ? set_up(pg, config, options->dry_run) : (int)EXIT_FAILED;
+    int exit_code = pg != NULL ? set_up(pg, config, options) : (int)EXIT_FAILED;
     database_close(pg);
     cp_config_destroy(config);
     return exit_code;
