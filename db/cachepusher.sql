@@ -95,6 +95,11 @@ begin
                    pg_catalog.pg_get_userbyid(proowner))
         from pg_catalog.pg_proc join mine on pronamespace operator(pg_catalog.=) mine.oid
         where not exists (select from trusted where oid operator(pg_catalog.=) proowner)
+        union all
+        select pg_catalog.format('table %s belongs to %s', pg_class.oid::pg_catalog.regclass,
+                   pg_catalog.pg_get_userbyid(relowner))
+        from pg_catalog.pg_class join mine on relnamespace operator(pg_catalog.=) mine.oid
+        where relname operator(pg_catalog.=) 'document' and not exists (select from trusted where oid operator(pg_catalog.=) relowner)
     )
     select what from found limit 1 into found_here;
     if found_here is not null then
@@ -787,6 +792,20 @@ as $$
     select cachepusher.watch(watched, array[id_column], channel, deleted_channel, allow_prepared, for_subscriber, announce,
                              reads)
 $$;
+
+-- What cachepusher setup has made of declared documents (a configuration's "document"), for the daemon to look up. digest
+-- is that of the declaration; it can be resolved anew, when a table has another column: that is another version, and the
+-- last one counts. The former one stays beside it, with its function, for a daemon that has not been restarted yet.
+create table if not exists cachepusher.document (
+    name        pg_catalog.text not null,
+    digest      pg_catalog.text not null,
+    version     pg_catalog.text not null, -- which is in the function's name, too
+    declaration pg_catalog.text not null,
+    entity      pg_catalog.json not null, -- id_type, fetch_many, list, watch
+    made_at     pg_catalog.timestamptz not null default pg_catalog.clock_timestamp(),
+    primary key (name, digest, version)
+);
+grant select on cachepusher.document to public;
 
 -- cachepusher setup adds a checksum, by which it knows what it has loaded.
 do $$

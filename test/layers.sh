@@ -37,6 +37,7 @@ declare -A allowed=(
     [verify]="base model queue postgres redis config lease env.h scan"
     [health.h]="base model queue config lease env.h"
     [health.c]="base model queue config lease env.h health.h"
+    [declared.c]="base postgres config"
     [preflight.h]="env.h"
     [preflight.c]="base model postgres redis config lease env.h source preflight.h"
     [syncer_internal.h]="base model queue postgres redis config lease env.h mapping source worker resync verify catalog"

@@ -23,6 +23,9 @@ extern const char embedded_catalog_columns_sql[];
 extern const char embedded_catalog_foreign_keys_sql[];
 extern const char embedded_catalog_indexes_sql[];
 extern const char embedded_catalog_tables_sql[];
+extern const char embedded_document_indexes_sql[];
+extern const char embedded_documents_sql[];  /* see made.h */
+extern const char embedded_expression_sql[]; /* see resolve_sql.c */
 
 /* Of doctor/sql: queries whose rows are findings. See doctor.h. */
 extern const char embedded_doctor_function_sql[];

@@ -40,10 +40,17 @@ const struct help_parts help_of_setup = {
              "The entity's first channel announces every change. Where there is a second one, it announces\n"
              "deletions from a table whose primary key is the watched column alone.\n"
              "\n"
+             "Of each declared document (\"document\") it makes a function and a listing, ordinary SQL in schema\n"
+             "cachepusher, watches the tables that the document reads, and notes in cachepusher.document what\n"
+             "it has made, where the daemon looks it up. Where a declaration has changed, it shows what differs;\n"
+             "the former version stays for the daemon that works with it until it is restarted.\n"
+             "\n"
              "It can run as another role than the daemon: one that owns the tables, and for wal one with\n"
              "REPLICATION and CREATE on the database.\n"
              "\n",
-    .work = dry_run,
+    .work = "  --dry-run            print the statements, and change nothing\n"
+            "  --indexes            make the indexes that declared documents need and do not have, and those\n"
+            "                       that cover what they read; without it they are only told of\n",
     .log = "",
     .rest = "Exit codes: 0 done, or nothing to do; 1 failed, and the statements before the failure are done;\n"
             "2 bad usage or configuration.\n"

@@ -27,6 +27,7 @@ enum flag {
     FLAG_JSON,
     FLAG_DRY_RUN,
     FLAG_DEPTH,
+    FLAG_INDEXES,
     FLAG_ADMIN,
     FLAG_WATCH,
     FLAG_RETRY,
@@ -79,6 +80,7 @@ static const struct {
     {"json", no_argument, FLAG_JSON, BY_VERIFY | BY_SLOT | BY_DOCTOR | BY_ASKING},
     {"dry-run", no_argument, FLAG_DRY_RUN, BY_SETUP},
     {"depth", required_argument, FLAG_DEPTH, BY_GENERATE},
+    {"indexes", no_argument, FLAG_INDEXES, 1 << COMMAND_SETUP},
     {"log-format", required_argument, FLAG_LOG_FORMAT, BY_SYNCERS},
     {"log-file", required_argument, FLAG_LOG_FILE, BY_SYNCERS},
     {"help", no_argument, FLAG_HELP, BY_ALL},
@@ -311,6 +313,9 @@ static bool parse_flag(int flag, char *value, struct options *options)
         break;
     case FLAG_DEPTH:
         return parse_depth(value, &options->depth);
+    case FLAG_INDEXES:
+        options->indexes = true;
+        break;
     case FLAG_ADMIN:
         return parse_admin(options, value);
     case FLAG_WATCH:

@@ -38,6 +38,7 @@ struct options {
     bool repair;
     bool json;
     bool dry_run;
+    bool indexes;
     uint64_t sample;   /* 0: everything */
     const char *table; /* of generate, as SQL has it */
     size_t depth;

@@ -110,10 +110,38 @@ static bool try_to_start(struct session *session, struct attempt *attempt)
     return is_wanted;
 }
 
+/* Between one try and the next. */
+struct retrying {
+    int wait_ms;
+    cp_error told;
+};
+
+/* SESSION_STARTED: it is to be tried again. */
+static enum session_outcome wait_out(const struct session *session, struct retrying *retrying, const cp_error *err)
+{
+    if (!is_worth_a_retry(session, err)) {
+        logger_fail(session->logger, "%s", err->message);
+        return err->code == CP_ERR_CONFIG ? SESSION_MISCONFIGURED : SESSION_FAILED;
+    }
+    /* Once for each obstacle, not for each try. */
+    if (strcmp(retrying->told.message, err->message) != 0) {
+        tell_obstacle(session, err);
+        retrying->told = *err;
+    }
+    if (!let_go(session)) {
+        return SESSION_FAILED;
+    }
+    if (!rest(session, retrying->wait_ms)) {
+        logger_printf(session->logger, CP_LOG_WARN, "stopped while waiting");
+        return SESSION_INTERRUPTED;
+    }
+    retrying->wait_ms = 2 * retrying->wait_ms < RETRY_LONGEST_MS ? 2 * retrying->wait_ms : RETRY_LONGEST_MS;
+    return SESSION_STARTED;
+}
+
 enum session_outcome session_begin(struct session *session)
 {
-    int wait_ms = RETRY_FIRST_MS;
-    cp_error told = {0};
+    struct retrying retrying = {.wait_ms = RETRY_FIRST_MS};
     struct attempt attempt;
     for (;;) {
         if (!try_to_start(session, &attempt)) {
@@ -121,28 +149,25 @@ enum session_outcome session_begin(struct session *session)
             return SESSION_INTERRUPTED;
         }
         if (attempt.code == CP_OK) {
-            break;
+            return let_go(session) ? SESSION_STARTED : SESSION_FAILED;
         }
-        cp_error err = attempt.err;
-        if (!is_worth_a_retry(session, &err)) {
-            logger_fail(session->logger, "%s", err.message);
-            return err.code == CP_ERR_CONFIG ? SESSION_MISCONFIGURED : SESSION_FAILED;
+        enum session_outcome outcome = wait_out(session, &retrying, &attempt.err);
+        if (outcome != SESSION_STARTED) {
+            return outcome;
         }
-        /* Once for each obstacle, not for each try. */
-        if (strcmp(told.message, err.message) != 0) {
-            tell_obstacle(session, &err);
-            told = err;
-        }
-        if (!let_go(session)) {
-            return SESSION_FAILED;
-        }
-        if (!rest(session, wait_ms)) {
-            logger_printf(session->logger, CP_LOG_WARN, "stopped while waiting");
-            return SESSION_INTERRUPTED;
-        }
-        wait_ms = 2 * wait_ms < RETRY_LONGEST_MS ? 2 * wait_ms : RETRY_LONGEST_MS;
     }
-    return let_go(session) ? SESSION_STARTED : SESSION_FAILED;
+}
+
+/* What is declared has to be known before there can be a syncer. */
+static enum session_outcome resolve(const struct session *session, cp_config *config)
+{
+    struct retrying retrying = {.wait_ms = RETRY_FIRST_MS};
+    cp_error err = {0};
+    enum session_outcome outcome = SESSION_STARTED;
+    while (outcome == SESSION_STARTED && cp_config_resolve(config, &err) != CP_OK) {
+        outcome = wait_out(session, &retrying, &err);
+    }
+    return outcome;
 }
 
 enum session_outcome session_create(struct session *session, const struct options *options, struct logger *logger,
@@ -154,6 +179,11 @@ enum session_outcome session_create(struct session *session, const struct option
     /* Not for nothing: it is called for each document. */
     if (options_log_level(config) == CP_LOG_DEBUG) {
         callbacks.settled = log_settled;
+    }
+    enum session_outcome outcome = resolve(session, config);
+    if (outcome != SESSION_STARTED) {
+        cp_config_destroy(config);
+        return outcome;
     }
     session->syncer = cp_syncer_create(config, &callbacks, &err);
     if (session->syncer == NULL) {

@@ -97,6 +97,7 @@ static cp_code complete(struct cpi_reader *reader, struct cpi_entity *entity)
     }
     entity->channel_count = 1;
     entity->fetch_many = true;
+    entity->own_watch_count = entity->watch_count;
     return CP_OK;
 }
 

@@ -254,7 +254,7 @@ const cp_setting *cpi_entity_setting(size_t index)
     return &members[index].shown;
 }
 
-static cp_code read_entity_member(struct cpi_reader *reader, const char *name, json_t *value, struct cpi_entity *entity)
+cp_code cpi_read_entity_member(struct cpi_reader *reader, const char *name, json_t *value, struct cpi_entity *entity)
 {
     char names[NAMES_BYTES] = "";
     for (size_t i = 0; i < cpi_entity_setting_count; i++) {
@@ -298,7 +298,7 @@ static cp_code read_entity(struct cpi_reader *reader, json_t *object, size_t ind
             continue;
         }
         snprintf(reader->path, sizeof reader->path, "entities[%zu].%.*s", index, cpi_shown(name), name);
-        cp_code code = read_entity_member(reader, name, value, entity);
+        cp_code code = cpi_read_entity_member(reader, name, value, entity);
         if (code != CP_OK) {
             return code;
         }

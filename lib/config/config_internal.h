@@ -1,8 +1,8 @@
 /*
  * What the configuration's own files share: settings.c (the table of settings), config.c (validation as a whole),
  * config_default.c (what there is without a file), config_file.c (a JSON file), config_entity.c (the "entities" in it),
- * config_watch.c (their "watch"), config_declared.c (their "document") and config_reader.c (values, and messages that
- * name the place).
+ * config_watch.c (their "watch"), config_declared.c (their "document"), config_apply.c (what setup has made of that) and
+ * config_reader.c (values, and messages that name the place).
  */
 #ifndef CPI_CONFIG_INTERNAL_H
 #define CPI_CONFIG_INTERNAL_H
@@ -108,6 +108,9 @@ char *cpi_plain_template(const char *key_template);
 /* What an entity has, described; index is below the count. */
 extern const size_t cpi_entity_setting_count;
 const cp_setting *cpi_entity_setting(size_t index);
+
+/* Reads one of them into an entity that does not have it yet. */
+cp_code cpi_read_entity_member(struct cpi_reader *reader, const char *name, json_t *value, struct cpi_entity *entity);
 
 /* Reads "entities" into the draft, which has none yet and owns what was read on failure, too. */
 cp_code cpi_read_entities(struct cpi_reader *reader, json_t *array, struct cp_config *draft);

@@ -40,6 +40,7 @@ struct cpi_entity {
     size_t channel_count;
     struct cpi_watch *watch; /* what the entity's documents are made of, for setup and the wal source */
     size_t watch_count;
+    size_t own_watch_count; /* declared: the first ones, which are the configuration's own; the others are resolved */
     char *fetch;            /* the fetch function, checked to be a plain name ("schema.name", quoted or not) */
     bool fetch_many;        /* it takes an array and returns rows (id, document) instead of one id and one document */
     char *list;             /* a query with one column: the id of every document */

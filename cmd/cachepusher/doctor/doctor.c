@@ -151,7 +151,7 @@ int doctor(const struct options *options, cp_config *config)
         cp_config_destroy(config);
         return EXIT_FAILED;
     }
-    doctor.syncer = cp_syncer_create(config, NULL, &err);
+    doctor.syncer = cp_config_resolve(config, &err) == CP_OK ? cp_syncer_create(config, NULL, &err) : NULL;
     if (doctor.syncer == NULL) {
         complain("%s", err.message);
         cp_config_destroy(config);

@@ -53,18 +53,18 @@ static void complain_of_wait(PGconn *pg)
 }
 
 /* A lock that is waited for holds up the application behind it, so not for long. The slot's wait is one for locks,
- * too, but holds up nobody. Stricter limits of the role stay. */
+ * too, but holds up nobody; so is an index that is built concurrently. Stricter limits of the role stay. */
 static bool run_statement(PGconn *pg, const char *kind, const char *statement)
 {
     static const char limits[] =
-        "select set_config('lock_timeout', case when $1::boolean then '0' else '5s' end, false),"
+        "select set_config('lock_timeout', case when $1::boolean or $2::boolean then '0' else '5s' end, false),"
         " set_config('statement_timeout', case when (select setting::int8 from pg_settings"
         "  where name = 'statement_timeout') between 1 and 60000 then current_setting('statement_timeout')"
         "  when $1::boolean then '60s' else '0' end, false)";
     bool waits = strcmp(kind, "wait") == 0;
-    const char *const parameters[] = {waits ? "true" : "false"};
+    const char *const parameters[] = {waits ? "true" : "false", strcmp(kind, "build") == 0 ? "true" : "false"};
     char sqlstate[6];
-    PGresult *set = database_query(pg, limits, 1, parameters);
+    PGresult *set = database_query(pg, limits, 2, parameters);
     PQclear(set);
     if (set == NULL) {
         return false;

@@ -6,6 +6,7 @@
  *     note    the message    -           for whoever reads it; nothing is done
  *     run     a statement    or null     run as it is printed
  *     wait    a statement    or null     the same, for one that waits for other transactions
+ *     build   a statement    or null     the same, and for one that takes long and holds up nobody
  *     load    -              why         db/cachepusher.sql
  *
  * All steps are asked before anything is changed, so that an error is found while there is nothing to undo; and each

@@ -1,5 +1,6 @@
 #include "commands.h"
 #include "common/exit_code.h"
+#include "document/documents.h"
 #include "setup/database.h"
 #include "embedded.h"
 #include "setup/names.h"
@@ -8,22 +9,26 @@
 
 #include <stdio.h>
 
-static int tear_down(PGconn *pg, const cp_config *config, bool is_dry)
+static int tear_down(PGconn *pg, cp_config *config, bool is_dry)
 {
     struct tables tables = {0};
+    struct documents documents = {0};
     struct names names;
     size_t changes = 0;
     int exit_code = EXIT_FAILED;
-    if (names_read(&names, config) && tables_find(&tables, config, pg, false) && database_pin_path(pg)) {
-        const struct plan_step step = {
-            embedded_setup_teardown_sql, {tables.plan, names.slot, names.publication}, 3, false};
-        if (plan_carry_out(pg, &step, 1, is_dry, &changes)) {
+    if (names_read(&names, config) && documents_take_away(&documents, config, pg) &&
+        tables_find(&tables, config, pg, false) && database_pin_path(pg)) {
+        const struct plan_step steps[] = {
+            documents_step(&documents),
+            {embedded_setup_teardown_sql, {tables.plan, names.slot, names.publication}, 3, false}};
+        if (plan_carry_out(pg, steps, sizeof steps / sizeof *steps, is_dry, &changes)) {
             exit_code = EXIT_DONE;
             if (changes == 0) {
                 printf("teardown: nothing to do: there is nothing of %s\n", names.slot);
             }
         }
     }
+    documents_fini(&documents);
     tables_fini(&tables);
     return exit_code;
 }

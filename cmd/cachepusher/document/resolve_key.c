@@ -1,0 +1,162 @@
+#include "document/resolve.h"
+
+#include <string.h>
+
+static bool is_type(const struct catalog_column *column, const char *const *types)
+{
+    for (; *types != NULL; types++) {
+        if (strcmp(column->base_type, *types) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool resolve_is_part(const struct catalog_column *column)
+{
+    static const char *const types[] = {"smallint", "integer", "bigint", "uuid", "text", "character varying", NULL};
+    return is_type(column, types);
+}
+
+/* What is written in one way today and in another one tomorrow is no id. */
+static bool is_steady(const struct catalog_column *column)
+{
+    static const char *const types[] = {"date",
+                                        "timestamp without time zone",
+                                        "timestamp with time zone",
+                                        "time without time zone",
+                                        "time with time zone",
+                                        "interval",
+                                        "real",
+                                        "double precision",
+                                        "money",
+                                        "bytea",
+                                        "json",
+                                        "jsonb",
+                                        "xml",
+                                        "boolean",
+                                        "character",
+                                        "bit",
+                                        "point",
+                                        NULL};
+    size_t length = strlen(column->base_type);
+    return !is_type(column, types) && (length < 2 || strcmp(column->base_type + length - 2, "[]") != 0);
+}
+
+static bool find_columns(struct document *document)
+{
+    const struct declared_names *declared = &document->root.declared->key;
+    const struct catalog_table *table = document->root.table;
+    if (declared->count == 0) {
+        if (table->primary_key == NULL) {
+            return resolve_refuse(document->key_path,
+                                  "%s has no primary key: \"key\" has to name a column, or several, of which no two rows "
+                                  "have the same values",
+                                  table->sql);
+        }
+        document->key_count = table->primary_key->key_count;
+        for (size_t i = 0; i < document->key_count && i < ID_COLUMNS_MAX; i++) {
+            document->key[i] = table->primary_key->columns[i];
+        }
+    } else {
+        document->key_count = declared->count;
+        for (size_t i = 0; i < declared->count && i < ID_COLUMNS_MAX; i++) {
+            document->key[i] = catalog_column_find(table, declared->items[i]);
+            if (document->key[i] == NULL) {
+                return resolve_refuse(document->key_path, "table %s has no column %s", table->sql, declared->items[i]);
+            }
+        }
+    }
+    return document->key_count <= ID_COLUMNS_MAX
+               ? true
+               : resolve_refuse(document->key_path, "more than %d columns", ID_COLUMNS_MAX);
+}
+
+static bool check_type(struct document *document)
+{
+    const struct catalog_column *column = document->key[0];
+    if (document->key_count > 1) {
+        for (size_t i = 0; i < document->key_count; i++) {
+            if (!resolve_is_part(document->key[i])) {
+                return resolve_refuse(document->key_path,
+                                      "%s is of type %s, and each of several columns has to be smallint, integer, "
+                                      "bigint, uuid, text or varchar",
+                                      document->key[i]->sql, document->key[i]->type);
+            }
+        }
+        document->id_type = "text";
+        return true;
+    }
+    static const char *const small[] = {"smallint", "integer", NULL};
+    document->id_type = is_type(column, small)                    ? "integer"
+                        : strcmp(column->base_type, "bigint") == 0 ? "bigint"
+                        : strcmp(column->base_type, "uuid") == 0   ? "uuid"
+                                                                   : "text";
+    return is_steady(column) ? true
+                             : resolve_refuse(document->key_path,
+                                              "%s is of type %s, whose text is not always the same, or not as it "
+                                              "is stored: it cannot be an id",
+                                              column->sql, column->type);
+}
+
+/* The name in braces at *at, which goes behind it; NULL: there is none. {prefix} is none. */
+static const char *next_placeholder(const char **at, size_t *length)
+{
+    while ((*at = strchr(*at, '{')) != NULL) {
+        const char *name = *at + 1;
+        const char *end = strchr(name, '}');
+        if (end == NULL) {
+            return NULL;
+        }
+        *at = end + 1;
+        *length = (size_t)(end - name);
+        if (*length != strlen("prefix") || strncmp(name, "prefix", *length) != 0) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+/* {id}, or the key's columns in their order. */
+static bool check_template(const struct document *document, const char *key)
+{
+    const char *at = key;
+    size_t length = 0;
+    size_t count = 0;
+    const char *name = next_placeholder(&at, &length);
+    if (name != NULL && length == 2 && strncmp(name, "id", 2) == 0) {
+        return true;
+    }
+    bool is_fine = true;
+    for (; name != NULL && is_fine; name = next_placeholder(&at, &length)) {
+        char spelling[256] = "";
+        is_fine = length < sizeof spelling && count < document->key_count;
+        if (is_fine) {
+            memcpy(spelling, name, length);
+            is_fine = catalog_column_find(document->root.table, spelling) == document->key[count++];
+        }
+    }
+    return is_fine && count == document->key_count
+               ? true
+               : resolve_refuse(document->template_path, "the template \"%s\" has other columns than the key, or another order; "
+                                                "expected {id}, or the key's columns: {%s}%s",
+                                key, document->key[0]->sql, document->key_count > 1 ? ":…" : "");
+}
+
+bool resolve_key(struct document *document, const cp_declaration *declaration)
+{
+    if (!find_columns(document)) {
+        return false;
+    }
+    const struct catalog_table *table = document->root.table;
+    bool is_table = table->kind == 'r' || table->kind == 'p';
+    if (is_table && !catalog_is_unique(table, document->key, document->key_count)) {
+        return resolve_refuse(document->key_path, "several rows of %s may have the same: expected a primary key, or columns "
+                                              "with a unique index",
+                              table->sql);
+    }
+    for (size_t i = 0; i < document->key_count; i++) {
+        resolve_read(&document->root, document->key[i]);
+    }
+    return check_type(document) && check_template(document, declaration->key);
+}
