@@ -6,6 +6,19 @@
 -- and has after the statement. They are sent on channel customer_updated when the transaction commits. An address that
 -- moves from customer 1 to customer 2 announces both.
 --
+-- An id may be made of several columns. Announced is one text, their values joined by ":", with "%25" for "%" and "%3A" for
+-- ":" in them; a row where one of them is null announces nothing:
+--
+--   select cachepusher.watch('line', array['tenant', 'order_id'], 'order_changed');
+--
+-- An update of what no document reads (a counter, a last_login) need not be announced. Say which columns documents read,
+-- besides those of the id, and only rows are announced of which one of these has become another value, whoever has changed
+-- it: 1.00 instead of 1.0 is another value, since documents show it.
+--
+--   select cachepusher.watch('customer', 'id_customer', 'customer_updated', reads => '{name}');
+--
+-- If one of them is dropped or renamed, each update is announced until watch() is called again.
+--
 -- watch() itself announces '*', so that whatever was missed before is read: every document of the kind. What is as it
 -- should be stays as it is. Call it again at any time.
 --
@@ -34,7 +47,7 @@
 -- say announce keeps what there is. A table announces in one way only.
 --
 -- watch() creates a trigger function for this table and column, in the table's schema. To stop watching, drop the
--- function; the triggers go with it. (If the names are long, it has another name: see \d address.)
+-- function; the triggers go with it. (If the names are long, or the columns several, it has another name: see \d address.)
 --
 --   drop function cachepusher_address__fk_customer() cascade;
 --
@@ -107,6 +120,13 @@ drop function if exists cachepusher.make_function(pg_catalog.regclass, pg_catalo
 drop function if exists cachepusher.trigger_source(pg_catalog.name);
 drop function if exists cachepusher.statement_source(pg_catalog.name);
 drop function if exists cachepusher.row_source(pg_catalog.name);
+drop function if exists cachepusher.watch(pg_catalog.regclass, pg_catalog.name, pg_catalog.text, pg_catalog.text, boolean,
+                                          boolean, pg_catalog.text);
+drop function if exists cachepusher.make_function(pg_catalog.regclass, pg_catalog.name, boolean, pg_catalog.text);
+drop function if exists cachepusher.make_trigger(pg_catalog.regclass, pg_catalog.text, pg_catalog.name, pg_catalog.text,
+                                                 pg_catalog.regprocedure, boolean, pg_catalog."char");
+drop function if exists cachepusher.statement_source(pg_catalog.name, pg_catalog.text);
+drop function if exists cachepusher.row_source(pg_catalog.name, pg_catalog.text);
 
 -- Ids that are made of several columns: one text, the columns' values joined by ":", with "%25" for "%" and "%3A" for ":"
 -- in them. Null if one of them is null. id_part() gives the n-th value back; '' if there is none.
@@ -189,6 +209,74 @@ as $$
     from array_to_string(names, '__') as plain
 $$;
 
+-- The name of a trigger. Of several columns it is always a checksum: a column may be called a__b.
+create or replace function cachepusher.trigger_name(operation pg_catalog.text, id_columns pg_catalog.name[])
+returns pg_catalog.name
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select cachepusher.made_name('cachepusher_' || operation || '_',
+                                 variadic case when cardinality(id_columns) > 1 then ''::name || id_columns else id_columns end)
+$$;
+
+-- The columns that documents read besides these, in the order in which the source has them; null: all.
+create or replace function cachepusher.read_columns(id_columns pg_catalog.name[], reads pg_catalog.name[])
+returns pg_catalog.name[]
+language sql immutable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case when reads is not null then array(select distinct name from unnest(reads) as name
+                                                  where name <> all (id_columns) order by name) end
+$$;
+
+-- The first lines of what watch() makes: how it announces, and of several columns, which.
+create or replace function cachepusher.source_header(id_columns pg_catalog.name[], announce pg_catalog.text,
+                                                     for_each_row boolean)
+returns pg_catalog.text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select ' -- made by cachepusher.watch()' || case when for_each_row then ', for each row' else '' end
+           || case announce when 'message' then ', as messages' else '' end
+           || case when cardinality(id_columns) > 1 then E'\n-- ' || to_json(id_columns)::text else '' end
+$$;
+
+-- An expression for a row's id. place stands before the names of its columns. Of several columns it is the text that
+-- id_text() makes, which cannot be called here: schema cachepusher may be dropped. A column that has gone makes it the
+-- text that says so.
+create or replace function cachepusher.id_expression(id_columns pg_catalog.name[], place pg_catalog.text)
+returns pg_catalog.text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case when cardinality(id_columns) = 1 then format('%s%I', place, id_columns[1])
+                else format('case when %s then ''cachepusher: no such column'' else %s end',
+                            string_agg(value || ' operator(pg_catalog.=) ''cachepusher: no such column''', ' or ' order by n),
+                            string_agg(format('pg_catalog.replace(pg_catalog.replace(%s, ''%%'', ''%%25''), '':'', ''%%3A'')',
+                                              value), ' operator(pg_catalog.||) '':'' operator(pg_catalog.||) ' order by n)) end
+    from unnest(id_columns) with ordinality as u (name, n),
+         lateral (select format('(%s%I::pg_catalog.text collate pg_catalog."C")', place, name) as value) as t
+$$;
+
+-- One side of an update: the rows of old_rows or new_rows in the order in which they were written, with their ids and the
+-- image of all that documents read of them; the first few of them, or all if that is null. If a column has gone, its name means that of the query outside. What documents
+-- read is then not equal on both sides, and an id is named by the old side alone.
+create or replace function cachepusher.side_source(
+    side pg_catalog.text, id_columns pg_catalog.name[], reads pg_catalog.name[], row_limit integer
+) returns pg_catalog.text
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select format('(select side.n, side.id, side.image from (select %s) as missing, lateral ('
+                  'select pg_catalog.row_number() over () as n, %s as id, row(%s)::pg_catalog.record as image from %I%s) as side)',
+                  string_agg(format('%s::pg_catalog.text as %I',
+                                    case when side = 'new_rows' then 'null' else '''cachepusher: no such column''' end, name),
+                             ', ' order by n),
+                  cachepusher.id_expression(id_columns, ''), string_agg(format('%I', name), ', ' order by n), side,
+                  ' limit ' || row_limit)
+    from (select name, min(n) as n from unnest(id_columns || reads) with ordinality as u (name, n) group by name) as columns
+$$;
+
 -- The beginning of a call that announces, up to the channel.
 create or replace function cachepusher.announcing_call(announce pg_catalog.text) returns pg_catalog.text
 language sql immutable
@@ -199,8 +287,8 @@ as $$
         else 'pg_catalog.pg_notify(' end
 $$;
 
--- The source of the trigger function for a column, which announces by 'notify' or 'message'. The function is for statement-level triggers whose transition tables
--- are called old_rows and new_rows; its argument is the channel.
+-- The source of the trigger function for a table's id columns, which announces by 'notify' or 'message'. The function is
+-- for statement-level triggers whose transition tables are called old_rows and new_rows; its argument is the channel.
 --
 -- Most statements touch one id or a few. For these the function has queries that Postgres plans once per session, which
 -- is why each column has a function of its own. A query built at run time is planned each time, and planning takes ten
@@ -210,15 +298,29 @@ $$;
 -- The application's own write must never fail. If the column has been dropped or renamed, '*' is sent, which means: read
 -- every document of this kind again. The same is sent for TRUNCATE, which has no rows to name, and for an id that is too
 -- long for any payload.
-create or replace function cachepusher.statement_source(id_column pg_catalog.name, announce pg_catalog.text)
-returns pg_catalog.text
+--
+-- reads: an update announces only rows of which it has changed an id or one of these columns; null: all. The rows of both
+-- transition tables are paired in the order in which they stand there, in which a row's old and new version have the same
+-- place (unless a BEFORE trigger keeps a row from entering another partition). Any pairing would do: what is left out are
+-- pairs of equal images, so of each id as many equal images before as after, and if all of them are left out, the id's
+-- document has read the same rows before and after. Images, not values, are compared: 1.0 and 1.00 are different text.
+create or replace function cachepusher.statement_source(
+    id_columns pg_catalog.name[], reads pg_catalog.name[], announce pg_catalog.text
+) returns pg_catalog.text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    before constant text := format('select %I as id from old_rows', id_column);
-    after constant text := format('select %I as id from new_rows', id_column);
-    either constant text := before || ' union all ' || after;
+    id constant text := cachepusher.id_expression(id_columns, '');
+    before constant text := format('select %s as id from old_rows', id);
+    after constant text := format('select %s as id from new_rows', id);
+    either constant text := case when reads is null then before || ' union all ' || after
+        else format('select changed.id from %s as before full join %s as after on before.n operator(pg_catalog.=) after.n, '
+                    'lateral (values (before.id), (after.id)) as changed (id) '
+                    'where (before.image operator(pg_catalog.*=) after.image) is not true',
+                    cachepusher.side_source('old_rows', id_columns, reads, null),
+                    cachepusher.side_source('new_rows', id_columns, reads, null)) end;
+    missing text;
     call constant text := cachepusher.announcing_call(announce);
 
     -- Ids are compared as text in the C collation, because citext and some collations treat different texts as equal.
@@ -232,7 +334,7 @@ declare
     -- 20, 21 and 23 are int8, int2 and int4, in every database.
     texts constant text := $sql$
         from (select texts.id, texts.is_number
-              from (select 'cachepusher: no such column' as %1$I) as missing, lateral (
+              from (select %1$s) as missing, lateral (
                   select touched.id::pg_catalog.text collate pg_catalog."C" as id,
                          pg_catalog.pg_typeof(touched.id)::pg_catalog.oid operator(pg_catalog.=)
                              any ('{20,21,23}'::pg_catalog.oid[]) as is_number
@@ -242,8 +344,8 @@ declare
 
     -- Ids travel as JSON arrays. The first query is for a single id that is short enough when quoted, the second for a few
     -- ids. Each reads one row more than it can announce, to notice that there are more.
-    one_or_few constant text := $sql$
-        select %3$stg_argv[0], '[' operator(pg_catalog.||)
+    one constant text := $sql$
+        select %2$stg_argv[0], '[' operator(pg_catalog.||)
                    case when pg_catalog.bool_and(texts.is_number) then pg_catalog.min(texts.id)
                         else pg_catalog.to_json(pg_catalog.min(texts.id))::pg_catalog.text end
                    operator(pg_catalog.||) ']') is not null %1$s
@@ -254,11 +356,34 @@ declare
         into announced;
         if announced then
             return null;
-        end if;
+        end if;$sql$;
+    -- The same for an update of a single row, with columns that are read.
+    one_row constant text := $sql$
+        select case when pg_catalog.bool_and(texts.is_same) then true
+                    when pg_catalog.min(texts.before) operator(pg_catalog.=) pg_catalog.min(texts.after)
+                     and pg_catalog.octet_length(pg_catalog.min(texts.before)) operator(pg_catalog.<=) 600
+                     and pg_catalog.min(texts.before) operator(pg_catalog.<>) 'cachepusher: no such column'
+                    then %3$stg_argv[0], '[' operator(pg_catalog.||)
+                             case when pg_catalog.bool_and(texts.is_number) then pg_catalog.min(texts.before)
+                                  else pg_catalog.to_json(pg_catalog.min(texts.before))::pg_catalog.text end
+                             operator(pg_catalog.||) ']') is not null end
+        from (select before.id::pg_catalog.text collate pg_catalog."C" as before,
+                     after.id::pg_catalog.text collate pg_catalog."C" as after,
+                     pg_catalog.pg_typeof(before.id)::pg_catalog.oid operator(pg_catalog.=)
+                         any ('{20,21,23}'::pg_catalog.oid[]) as is_number,
+                     (before.image operator(pg_catalog.*=) after.image) is true as is_same
+              from %1$s as before, %2$s as after
+        ) as texts
+        having pg_catalog.count(*) operator(pg_catalog.=) 1
+        into announced;
+        if announced then
+            return null;
+        end if;$sql$;
+    few constant text := $sql$
         select pg_catalog.count(*), '[' operator(pg_catalog.||) pg_catalog.string_agg(distinct
                    case when texts.is_number then texts.id
                         else pg_catalog.to_json(pg_catalog.left(texts.id, 3900))::pg_catalog.text end, ',')
-                   operator(pg_catalog.||) ']' %2$s
+                   operator(pg_catalog.||) ']' %1$s
         into rows_seen, payload;$sql$;
     queries text[];
 
@@ -294,12 +419,16 @@ declare
         )
         select pg_catalog.count($sql$ || call || '$1, payload)) from payloads';
 begin
+    select string_agg(format('''cachepusher: no such column'' as %I', name), ', ' order by n)
+    from unnest(id_columns) with ordinality as u (name, n) into missing;
     for n in 1 .. 3 loop
-        queries[n] := format(one_or_few,
-            format(texts, id_column, (array[either, after, before])[n], 3),
-            format(texts, id_column, (array[either, after, before])[n], 501), call);
+        queries[n] := case when n = 1 and reads is not null
+                then format(one_row, cachepusher.side_source('old_rows', id_columns, reads, 2),
+                            cachepusher.side_source('new_rows', id_columns, reads, 2), call)
+                else format(one, format(texts, missing, (array[either, after, before])[n], 3), call) end
+            || format(few, format(texts, missing, (array[either, after, before])[n], 501));
     end loop;
-    return format($source$ -- made by cachepusher.watch()%8$s
+    return format($source$%8$s
 #variable_conflict use_column
 declare
     announced boolean;
@@ -330,25 +459,30 @@ begin
     return null;
 end
 $source$, queries[1], queries[2], queries[3], many, either, after, before,
-    case announce when 'message' then ', as messages' end, call);
+    cachepusher.source_header(id_columns, announce, false), call);
 end
 $$;
 
 -- The same for triggers that fire for each row. Nothing here has columns that a name could be taken for. The first
 -- exception handler is for a column that has changed its type since the session has made its plans, which are not made
 -- anew then; the second for one that has gone.
-create or replace function cachepusher.row_source(id_column pg_catalog.name, announce pg_catalog.text)
-returns pg_catalog.text
+create or replace function cachepusher.row_source(
+    id_columns pg_catalog.name[], reads pg_catalog.name[], announce pg_catalog.text
+) returns pg_catalog.text
 language plpgsql stable
 set search_path = pg_catalog, pg_temp
 as $$
 declare
+    read_old text;
+    read_new text;
     quoted constant text := $sql$case
                 when pg_catalog.pg_typeof(%1$s)::pg_catalog.oid operator(pg_catalog.=)
                      any ('{20,21,23}'::pg_catalog.oid[]) then %1$s::pg_catalog.text
                 else pg_catalog.to_json(%1$s::pg_catalog.text)::pg_catalog.text end$sql$;
 begin
-    return format($source$ -- made by cachepusher.watch(), for each row%4$s
+    select string_agg(format('old.%I', name), ', ' order by name), string_agg(format('new.%I', name), ', ' order by name)
+    from (select distinct unnest(id_columns || reads) as name) as columns into read_old, read_new;
+    return format($source$%4$s
 declare
     before pg_catalog.text;
     after pg_catalog.text;
@@ -357,7 +491,7 @@ begin
     begin
         if tg_op operator(pg_catalog.=) 'TRUNCATE' then
             payload := '*';
-        else
+        else%6$s
             if tg_op operator(pg_catalog.<>) 'INSERT' then
                 before := %1$s;
             end if;
@@ -390,22 +524,30 @@ begin
     perform %5$stg_argv[0], payload);
     return null;
 end
-$source$, format(quoted, format('old.%I', id_column)), format(quoted, format('new.%I', id_column)),
-    'select ' || format(quoted, format('($1).%I', id_column)),
-    case announce when 'message' then ', as messages' end, cachepusher.announcing_call(announce));
+$source$, format(quoted, cachepusher.id_expression(id_columns, 'old.')),
+    format(quoted, cachepusher.id_expression(id_columns, 'new.')),
+    'select ' || format(quoted, cachepusher.id_expression(id_columns, '($1).')),
+    cachepusher.source_header(id_columns, announce, true), cachepusher.announcing_call(announce),
+    case when reads is not null then format($sql$
+            if tg_op operator(pg_catalog.=) 'UPDATE' then
+                if row(%s)::pg_catalog.record operator(pg_catalog.*=) row(%s)::pg_catalog.record then
+                    return null;
+                end if;
+            end if;$sql$, read_old, read_new) end);
 end
 $$;
 
 -- Creates the trigger function, owned by the table's owner, and returns its oid. One that is right is left alone.
 create or replace function cachepusher.make_function(
-    watched pg_catalog.regclass, id_column pg_catalog.name, for_each_row boolean, announce pg_catalog.text
+    watched pg_catalog.regclass, id_columns pg_catalog.name[], reads pg_catalog.name[], for_each_row boolean,
+    announce pg_catalog.text
 ) returns pg_catalog.regprocedure
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    source constant text := case when for_each_row then cachepusher.row_source(id_column, announce)
-                                 else cachepusher.statement_source(id_column, announce) end;
+    source constant text := case when for_each_row then cachepusher.row_source(id_columns, reads, announce)
+                                 else cachepusher.statement_source(id_columns, reads, announce) end;
     table_owner regrole;
     made_owner regrole;
     made_schema regnamespace;
@@ -413,7 +555,7 @@ declare
     full_name text;
     is_right boolean;
 begin
-    select relowner, relnamespace, cachepusher.made_name('cachepusher_', relname, id_column)
+    select relowner, relnamespace, cachepusher.made_name('cachepusher_', variadic relname || id_columns)
     from pg_class where oid = watched::oid
     into table_owner, made_schema, made;
     full_name := format('%s.%I', made_schema, made);
@@ -447,7 +589,7 @@ $$;
 -- Makes one trigger of a table what it should be. It keeps its state of being enabled; a new one takes that of the trigger
 -- it replaces, else the given one. Returns the state.
 create or replace function cachepusher.make_trigger(
-    target pg_catalog.regclass, operation pg_catalog.text, id_column pg_catalog.name, channel pg_catalog.text,
+    target pg_catalog.regclass, operation pg_catalog.text, id_columns pg_catalog.name[], channel pg_catalog.text,
     made_function pg_catalog.regprocedure, for_each_row boolean, initial pg_catalog."char"
 ) returns pg_catalog."char"
 language plpgsql
@@ -455,7 +597,7 @@ set search_path = pg_catalog, pg_temp
 as $$
 declare
     kind constant text := 'cachepusher_' || operation || '_';
-    made constant name := cachepusher.made_name(kind, id_column);
+    made constant name := cachepusher.trigger_name(operation, id_columns);
     per_row constant boolean := for_each_row and operation <> 'truncate';
     old_rows constant name := case when not per_row and operation in ('update', 'delete') then 'old_rows' end;
     new_rows constant name := case when not per_row and operation in ('update', 'insert') then 'new_rows' end;
@@ -476,9 +618,15 @@ begin
         from pg_trigger
         where tgrelid = target::oid and not tgisinternal and starts_with(tgname::text, kind)
           and (tgname = made or not exists (
-              select from pg_attribute
-              where attrelid = target::oid and attnum > 0 and not attisdropped
-                and cachepusher.made_name(kind, attname) = tgname))
+              with columns as (
+                  select attname from pg_attribute where attrelid = target::oid and attnum > 0 and not attisdropped
+              )
+              select from columns where cachepusher.made_name(kind, attname) = tgname
+              union all
+              select from pg_proc, substring(split_part(prosrc, E'\n', 2), '^-- (\[.*\])$') as made_of
+              where pg_proc.oid = tgfoid and made_of is not null
+                and not exists (select from json_array_elements_text(made_of::json) as name
+                                where name not in (select attname::text from columns))))
         order by tgname = made
     loop
         state := existing.tgenabled;
@@ -507,18 +655,20 @@ begin
 end
 $$;
 
--- Watches a table. id_column holds the id of the document that a row belongs to. Deletions are announced on
--- deleted_channel if given, everything else on channel. Call it again to change channels, or after renaming the column.
+-- Watches a table. id_columns hold the id of the document that a row belongs to. Deletions are announced on
+-- deleted_channel if given, everything else on channel. Call it again to change channels, or after renaming a column.
 --
+-- reads: the columns that documents read besides these: an update that changes none of them announces nothing. null: each
+-- update announces.
 -- allow_prepared: nothing that writes to the table is prepared for two-phase commit, although the server allows it.
 -- for_subscriber: triggers for each row, enabled always, since what logical replication applies fires no others. If null,
 -- so it is where there are such triggers already, or where a subscription has the table.
 -- announce: 'notify' or 'message'. If null, what the column's triggers do, else any of watch()'s triggers of the table, else
 -- notify.
 create or replace function cachepusher.watch(
-    watched pg_catalog.regclass, id_column pg_catalog.name, channel pg_catalog.text,
+    watched pg_catalog.regclass, id_columns pg_catalog.name[], channel pg_catalog.text,
     deleted_channel pg_catalog.text default null, allow_prepared boolean default false,
-    for_subscriber boolean default null, announce pg_catalog.text default null
+    for_subscriber boolean default null, announce pg_catalog.text default null, reads pg_catalog.name[] default null
 ) returns void
 language plpgsql
 set search_path = pg_catalog, pg_temp
@@ -532,11 +682,18 @@ declare
     state "char";
     states jsonb := '{}';
 begin
-    if not exists (select from pg_attribute
-                   where attrelid = watched::oid and attname = id_column and attnum > 0 and not attisdropped) then
-        raise exception 'cachepusher.watch: table % has no column "%"', watched, id_column
-            using errcode = 'undefined_column';
+    if cardinality(id_columns) between 1 and 8 is not true then
+        raise exception 'cachepusher.watch: an id is made of 1 to 8 columns, not %', coalesce(cardinality(id_columns), 0)
+            using errcode = 'invalid_parameter_value';
     end if;
+    foreach given in array id_columns::text[] || reads::text[] loop
+        if not exists (select from pg_attribute
+                       where attrelid = watched::oid and attname = given::name and attnum > 0 and not attisdropped) then
+            raise exception 'cachepusher.watch: table % has no column "%"', watched, given
+                using errcode = 'undefined_column';
+        end if;
+    end loop;
+    reads := cachepusher.read_columns(id_columns, reads);
     -- Postgres' own limit. If only pg_notify() noticed, the application's writes would fail.
     foreach given in array array[channel, coalesce(deleted_channel, channel)] loop
         if octet_length(given) between 1 and 63 is not true then
@@ -551,8 +708,8 @@ begin
                     then 'message' else 'notify' end
         from pg_trigger join pg_proc on pg_proc.oid = tgfoid
         where tgrelid = watched::oid and not tgisinternal and starts_with(prosrc, ' -- made by cachepusher.watch()')
-        order by tgname = cachepusher.made_name('cachepusher_insert_', id_column) desc,
-                 tgname = cachepusher.made_name('cachepusher_truncate_', id_column) desc, tgname
+        order by tgname = cachepusher.trigger_name('insert', id_columns) desc,
+                 tgname = cachepusher.trigger_name('truncate', id_columns) desc, tgname
         limit 1
         into announce;
         announce := coalesce(announce, 'notify');
@@ -581,11 +738,11 @@ begin
             select from pg_subscription_rel join family on srrelid = relation
             union all
             select from pg_trigger join family on tgrelid = relation
-            where tgtype & 1 = 1 and tgname in (cachepusher.made_name('cachepusher_insert_', id_column),
-                                                cachepusher.made_name('cachepusher_update_', id_column),
-                                                cachepusher.made_name('cachepusher_delete_', id_column)));
+            where tgtype & 1 = 1 and tgname in (cachepusher.trigger_name('insert', id_columns),
+                                                cachepusher.trigger_name('update', id_columns),
+                                                cachepusher.trigger_name('delete', id_columns)));
     end if;
-    made_function := cachepusher.make_function(watched, id_column, for_subscriber, announce);
+    made_function := cachepusher.make_function(watched, id_columns, reads, for_subscriber, announce);
     for target, kind in
         with recursive family as (
             select watched::oid as relation, 0 as depth
@@ -601,14 +758,14 @@ begin
             if for_subscriber and kind = 'p' and operation <> 'truncate' then
                 for given in
                     select tgname from pg_trigger where tgrelid = target::oid and not tgisinternal
-                      and tgname = cachepusher.made_name('cachepusher_' || operation || '_', id_column)
+                      and tgname = cachepusher.trigger_name(operation, id_columns)
                 loop
                     execute format('drop trigger %I on %s', given, target);
                 end loop;
                 continue;
             end if;
             -- New partitions do as the watched table does.
-            state := cachepusher.make_trigger(target, operation, id_column,
+            state := cachepusher.make_trigger(target, operation, id_columns,
                 case operation when 'delete' then coalesce(deleted_channel, channel) else channel end,
                 made_function, for_subscriber, coalesce(states ->> operation, 'O')::"char");
             states := jsonb_build_object(operation, state) || states;
@@ -621,6 +778,19 @@ begin
         perform pg_notify(channel, '*');
     end if;
 end
+$$;
+
+-- The same for an id of one column.
+create or replace function cachepusher.watch(
+    watched pg_catalog.regclass, id_column pg_catalog.name, channel pg_catalog.text,
+    deleted_channel pg_catalog.text default null, allow_prepared boolean default false,
+    for_subscriber boolean default null, announce pg_catalog.text default null, reads pg_catalog.name[] default null
+) returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    select cachepusher.watch(watched, array[id_column], channel, deleted_channel, allow_prepared, for_subscriber, announce,
+                             reads)
 $$;
 
 -- What cachepusher setup has made of declared documents (a configuration's "document"), for the daemon to look up. digest

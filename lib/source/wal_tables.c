@@ -201,7 +201,8 @@ static cp_code look_up(struct cpi_wal_tables *tables, const struct cp_config *co
     const struct cpi_watch *watch = &entity->watch[w];
     char publication[CPI_SLOT_BYTES];
     cpi_config_publication(config, publication);
-    struct cpi_pg_parameter parameters[] = {{.value = watch->table}, {.value = watch->columns.items[0]}, {.value = publication}};
+    struct cpi_pg_parameter parameters[] = {
+        {.value = watch->table}, {.value = watch->columns.items[0]}, {.value = publication}};
     struct cpi_rows *rows = cpi_pg_query(pg, look_sql, parameters, 3, false, err);
     if (rows == NULL && (err->retriable || !cpi_pg_is_open(pg))) {
         return CP_ERR_POSTGRES;

@@ -36,19 +36,14 @@ static void write_entity(FILE *out, const struct cpi_entity *entity, bool has_tr
         fputs(i > 0 ? "," : "", out);
         write_string(out, entity->channels[i]);
     }
-    fputs("],\"watch\":[", out);
-    for (size_t i = 0; i < entity->watch_count; i++) {
-        fputs(i > 0 ? ",{\"table\":" : "{\"table\":", out);
-        write_string(out, entity->watch[i].table);
-        fputs(",\"column\":", out);
-        write_string(out, entity->watch[i].columns.items[0]);
-        fputs("}", out);
+    for (size_t i = 0; has_triggers && i < entity->watch_count; i++) {
+        const struct cpi_names *channels = &entity->watch[i].channels;
+        for (size_t c = 0; entity->watch[i].maps != NULL && c < channels->count; c++) {
+            fputs(",", out);
+            write_string(out, channels->items[c]);
+        }
     }
-    fputs("],\"channel\":", out);
-    write_string(out, entity->channels[0]);
-    fputs(",\"deleted\":", out);
-    write_string(out, entity->channel_count > 1 ? entity->channels[1] : "");
-    fputs(",\"id_type\":", out);
+    fputs("],\"id_type\":", out);
     write_string(out, cpi_id_type_name(entity->id_type));
     fputs("}", out);
 }

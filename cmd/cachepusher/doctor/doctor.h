@@ -17,6 +17,7 @@
 #include "options.h"
 #include "postgres/pg.h"
 #include "setup/names.h"
+#include "setup/watched.h"
 
 enum { DOCTOR_STATEMENT_MS = 5000, DOCTOR_SERVER_S = 60, DOCTOR_PARAMETERS = 5 };
 
@@ -38,19 +39,9 @@ struct doctor {
 
     struct cpi_pg pg;
     char *entities;           /* JSON for the queries: name, fetch function, channels that triggers announce on */
-    struct cpi_rows *watched; /* what doctor_tables.sql has made of the tables that are watched */
+    struct cpi_rows *watched; /* what setup_watched.sql has made of the tables that are watched */
 };
 
-/* The columns of doctor_tables.sql: JSON, and arrays as setup's plans take them. */
-enum watched_column {
-    WATCHED_JSON,
-    WATCHED_OIDS,
-    WATCHED_COLUMNS,
-    WATCHED_ID_TYPES,
-    WATCHED_CHANNELS,
-    WATCHED_DELETED,
-    WATCHED_IS_WHOLE /* t: there are some, and all exist */
-};
 const char *doctor_watched(const struct doctor *doctor, enum watched_column column);
 
 /* The groups, in this order: what one finds out, later ones use. */

@@ -219,10 +219,14 @@ static void check_document(struct doctor *doctor, const struct cpi_entity *entit
 static bool look_up_tables(struct doctor *doctor)
 {
     cp_error err;
-    struct cpi_pg_parameter entities = {.value = doctor->entities};
-    if (doctor_run(doctor, "reset search_path", &err)) {
-        doctor->watched = cpi_pg_query(&doctor->pg, embedded_doctor_tables_sql, &entities, 1, false, &err);
+    char *described = watched_describe(doctor->config);
+    struct cpi_pg_parameter parameter = {.value = described};
+    if (described == NULL) {
+        cpi_pg_no_memory(&doctor->pg, &err);
+    } else if (doctor_run(doctor, "reset search_path", &err)) {
+        doctor->watched = cpi_pg_query(&doctor->pg, embedded_setup_watched_sql, &parameter, 1, false, &err);
     }
+    free(described);
     if (doctor->watched == NULL) {
         doctor_tell_error(doctor, "watch", &err);
     }

@@ -23,12 +23,12 @@ static void check_plans(struct doctor *doctor)
 {
     const bool reads_tables = doctor->config->source_announce == CPI_ANNOUNCE_TABLES;
     const char *const oids = reads_tables ? doctor_watched(doctor, WATCHED_OIDS) : "{}";
-    const char *const columns = reads_tables ? doctor_watched(doctor, WATCHED_COLUMNS) : "{}";
+    const char *const plan = reads_tables ? doctor_watched(doctor, WATCHED_PLAN) : "[]";
     const struct doctor_plan plans[] = {
         {.point = "tables",
          .sql = embedded_setup_tables_sql,
-         .parameters = {oids, columns, reads_tables ? doctor_watched(doctor, WATCHED_ID_TYPES) : "{}"},
-         .count = 3,
+         .parameters = {plan},
+         .count = 1,
          .fine = "all that are watched can be followed"},
         {.point = "publication",
          .sql = embedded_setup_publication_sql,
@@ -38,8 +38,8 @@ static void check_plans(struct doctor *doctor)
          .fine = "it has every watched table, and all that happens to it"},
         {.point = "identity",
          .sql = embedded_setup_identity_sql,
-         .parameters = {oids, columns, doctor->names.publication},
-         .count = 3,
+         .parameters = {plan, doctor->names.publication},
+         .count = 2,
          .lacks = "an update or delete does not tell the old id",
          .fine = "updates and deletes tell the old id"},
     };

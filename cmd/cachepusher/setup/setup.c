@@ -35,18 +35,13 @@ static size_t list_steps(struct plan_step steps[STEPS_MAX], const struct tables 
     }
     if (reads_tables) {
         const char *const publication = names->publication;
-        steps[count++] =
-            (struct plan_step){embedded_setup_tables_sql, {tables->oids, tables->columns, tables->id_types}, 3, false};
+        steps[count++] = (struct plan_step){embedded_setup_tables_sql, {tables->plan}, 1, false};
         steps[count++] = (struct plan_step){embedded_setup_publication_sql, {oids, "before", publication}, 3, false};
-        steps[count++] =
-            (struct plan_step){embedded_setup_identity_sql, {oids, tables->columns, publication}, 3, false};
+        steps[count++] = (struct plan_step){embedded_setup_identity_sql, {tables->plan, publication}, 2, false};
     } else {
         steps[count++] = (struct plan_step){embedded_setup_functions_sql, {embedded_cachepusher_sql}, 1, false};
-        steps[count++] = (struct plan_step){
-            embedded_setup_triggers_sql,
-            {tables->oids, tables->columns, tables->channels, tables->deleted, is_wal ? "message" : "notify"},
-            5,
-            true};
+        steps[count++] =
+            (struct plan_step){embedded_setup_triggers_sql, {tables->plan, is_wal ? "message" : "notify"}, 2, true};
     }
     if (is_wal) {
         steps[count++] = (struct plan_step){
@@ -68,8 +63,10 @@ static int set_up(PGconn *pg, cp_config *config, const struct options *options)
     struct plan_step steps[STEPS_MAX];
     size_t changes = 0;
     int exit_code = EXIT_FAILED;
-    if (names_read(&names, config) && documents_resolve(&documents, config, pg) && tables_find(&tables, config, pg, true) && database_pin_path(pg) &&
-        plan_carry_out(pg, steps, list_steps(steps, &tables, &names, &documents, options->indexes), options->dry_run, &changes)) {
+    if (names_read(&names, config) && documents_resolve(&documents, config, pg) &&
+        tables_find(&tables, config, pg, true) && database_pin_path(pg) &&
+        plan_carry_out(pg, steps, list_steps(steps, &tables, &names, &documents, options->indexes), options->dry_run,
+                       &changes)) {
         exit_code = EXIT_DONE;
         if (changes == 0) {
             printf("setup: nothing to do: all is as the %s source needs it\n", names.source);

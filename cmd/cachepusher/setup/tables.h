@@ -6,16 +6,11 @@
 
 #include <libpq-fe.h>
 #include <stdbool.h>
-#include <stddef.h>
 
-/* Each list is the text of an array for Postgres, with an element for each watched table of each entity. */
 struct tables {
-    char *oids;
-    char *columns; /* attnum */
-    char *id_types;
-    char *channels; /* the entity's first */
-    char *deleted;  /* the entity's second, or "" */
-    size_t count;
+    PGresult *found;  /* the one row of setup_watched.sql */
+    const char *plan; /* of it: the tables, as setup's plans take them */
+    const char *oids;
 };
 
 /* Names are looked up by the role's own search_path, so call it before that is pinned. What does not exist is an error

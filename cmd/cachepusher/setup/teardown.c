@@ -16,10 +16,11 @@ static int tear_down(PGconn *pg, cp_config *config, bool is_dry)
     struct names names;
     size_t changes = 0;
     int exit_code = EXIT_FAILED;
-    if (names_read(&names, config) && documents_take_away(&documents, config, pg) && tables_find(&tables, config, pg, false) && database_pin_path(pg)) {
+    if (names_read(&names, config) && documents_take_away(&documents, config, pg) &&
+        tables_find(&tables, config, pg, false) && database_pin_path(pg)) {
         const struct plan_step steps[] = {
             documents_step(&documents),
-            {embedded_setup_teardown_sql, {tables.oids, tables.columns, names.slot, names.publication}, 4, false}};
+            {embedded_setup_teardown_sql, {tables.plan, names.slot, names.publication}, 3, false}};
         if (plan_carry_out(pg, steps, sizeof steps / sizeof *steps, is_dry, &changes)) {
             exit_code = EXIT_DONE;
             if (changes == 0) {

@@ -1,11 +1,12 @@
--- Findings (doctor.h): what documents of entity $3 read that nothing watches. $1: the watched tables (doctor_tables.sql).
+-- Findings (doctor.h): what documents of entity $3 read that nothing watches. $1: the watched tables (setup_watched.sql).
 -- $2: the entities. $4: the fetch function's oid. To be asked in the transaction that has read a document: what it has
 -- locked it has read.
 with recursive channels as (
     select jsonb_array_elements_text(e -> 'channels') as channel from jsonb_array_elements($2::jsonb) as e
     where e ->> 'entity' = $3::text
 ), announced as (
-    select w.oid from jsonb_to_recordset($1::jsonb) as w (entity text, oid oid) where entity = $3::text and oid is not null
+    select w.relation as oid from jsonb_to_recordset($1::jsonb) as w (entity text, relation oid)
+    where entity = $3::text and relation is not null
     union
     select t.tgrelid from pg_trigger t join pg_proc p on p.oid = t.tgfoid, channels
     where not t.tgisinternal and t.tgenabled in ('O', 'A')

@@ -1,29 +1,33 @@
--- Findings (doctor.h) about the watched tables. $1: these (doctor_tables.sql). $2: the entities.
+-- Findings (doctor.h) about the watched tables. $1: these (setup_watched.sql). $2: the entities.
 --
--- An index serves where the column comes first, for then a document's rows lie next to each other. A foreign key between
+-- An index serves where the columns come first, for then a document's rows lie next to each other. A foreign key between
 -- two watched tables wants one as well: without it each deletion reads the whole table.
 with watched as (
-    select distinct entity, "table", "column", oid, attnum
-    from jsonb_to_recordset($1::jsonb) as w (entity text, "table" text, "column" text, oid oid, attnum int2)
+    select distinct entity, "table", array_to_string(columns, ', ') as columns, relation as oid, attnums, missing
+    from jsonb_to_recordset($1::jsonb) as w (entity text, "table" text, columns text[], relation oid, attnums int2[],
+                                             missing text)
 ), channels as (
     select e ->> 'entity' as entity, jsonb_array_elements_text(e -> 'channels') as channel
     from jsonb_array_elements($2::jsonb) as e
 ), columns as (
-    select oid, attnum from watched where attnum is not null
+    select oid, attnums from watched where attnums is not null
     union
-    select conrelid, conkey[1] from pg_constraint
+    select conrelid, conkey[1:1] from pg_constraint
     where contype = 'f' and conrelid in (select oid from watched) and confrelid in (select oid from watched)
 ), named as (
-    select k.*, format('%I.%I', n.nspname, c.relname) as name, a.attname, c.relkind
+    select k.*, format('%I.%I', n.nspname, c.relname) as name, c.relkind,
+           (select string_agg(format('%I', a.attname), ', ' order by u.place)
+            from unnest(k.attnums) with ordinality as u (attnum, place)
+            join pg_attribute a on a.attrelid = k.oid and a.attnum = u.attnum) as shown
     from columns k join pg_class c using (oid) join pg_namespace n on n.oid = c.relnamespace
-    join pg_attribute a on a.attrelid = k.oid and a.attnum = k.attnum
     where c.relkind in ('r', 'p')
 ), indexed as (
     select named.*, i.index, i.keys, i.indisprimary, i.indisvalid
     from named left join lateral (
         select x.relname as index, i.indnkeyatts as keys, i.indisprimary, i.indisvalid
         from pg_index i join pg_class x on x.oid = i.indexrelid
-        where i.indrelid = named.oid and i.indkey[0] = named.attnum and i.indpred is null
+        where i.indrelid = named.oid and i.indpred is null
+          and named.attnums <@ (i.indkey::int2[])[0:cardinality(named.attnums) - 1]
         order by i.indisvalid desc, i.indnatts desc, x.relname limit 1
     ) as i on true
 ), announcing as (
@@ -36,18 +40,17 @@ with watched as (
 select verdict, point, message, cure
 from (
     select 1 as place, 'wrong' as verdict, 'table' as point,
-           format('%s: there is no %s that this role can see', entity,
-                  case when oid is null then 'table ' || "table" else format('column %s in table %s', "column", "table") end)
-               as message,
+           format('%s: there is no %s that this role can see', entity, missing) as message,
            coalesce((select format('grant usage on schema %I to %I;', n.nspname, current_user)
                      from pg_class c join pg_namespace n on n.oid = c.relnamespace
                      where watched.oid is null and c.relname = (parse_ident("table"))[cardinality(parse_ident("table"))]::name
                        and not has_schema_privilege(n.oid, 'usage') limit 1),
                     format('correct "watch" of entity %s in the configuration, or the role''s search_path', entity)) as cure
-    from watched where attnum is null
+    from watched where missing is not null
     union all
-    select 1, 'ok', 'table', string_agg(format('%s.%s', "table", "column"), ', ' order by "table") || ': there', null
-    from watched having bool_and(attnum is not null)
+    select 1, 'ok', 'table', string_agg(distinct case when columns ~ ',' then format('%s.(%s)', "table", columns)
+                                                        else format('%s.%s', "table", columns) end, ', ') || ': there', null
+    from watched having bool_and(missing is null)
     union all
     select distinct 2, 'wrong', 'trigger',
            format('%s of %s is %s: changes of the table are not announced', tgname, tgrelid::regclass,
@@ -65,15 +68,15 @@ from (
     union all
     select 4, case when index is null or not indisvalid then 'warning' else 'ok' end, 'index',
            case when index is null
-                then format('%s(%I) has none: each document that is read, and each deletion, goes through the whole table', name,
-                            attname)
-                when not indisvalid then format('%s(%I) has only %I, which is invalid and not used', name, attname, index)
-                when keys = 1 and not indisprimary
-                then format('%s(%I): %I; if documents have these rows in an order, one with (%I, ORDER) saves the sorting', name,
-                            attname, index, attname)
-                else format('%s(%I): %I', name, attname, index) end,
+                then format('%s(%s) has none: each document that is read, and each deletion, goes through the whole table', name,
+                            shown)
+                when not indisvalid then format('%s(%s) has only %I, which is invalid and not used', name, shown, index)
+                when keys = cardinality(attnums) and not indisprimary
+                then format('%s(%s): %I; if documents have these rows in an order, one with (%s, ORDER) saves the sorting', name,
+                            shown, index, shown)
+                else format('%s(%s): %I', name, shown, index) end,
            case when index is null
-                then format('create index %son %s (%I);', case relkind when 'r' then 'concurrently ' end, name, attname)
+                then format('create index %son %s (%s);', case relkind when 'r' then 'concurrently ' end, name, shown)
                 else format('reindex index concurrently %I;', index) end
     from indexed
 ) as found

@@ -1,10 +1,10 @@
--- A plan (plan.h): where an update or a delete would not tell the old id, what makes it. $1, $2: the watched tables' oids
--- and columns (attnum), in pairs. $3: the publication.
+-- A plan (plan.h): where an update or a delete would not tell the old id, what makes it. $1: the watched tables
+-- (setup_watched.sql). $2: the publication.
 --
 -- Of a partitioned table each leaf has an identity of its own, which counts; what the root says is what pgoutput reports.
 with watched as (
     select relation, array_agg(distinct attnum) as columns
-    from unnest($1::oid[], $2::int2[]) as w (relation, attnum) group by relation
+    from jsonb_to_recordset($1::jsonb) as w (relation oid, attnums int2[]), unnest(attnums) as attnum group by relation
 ), members as (
     select w.relation, t.relid::oid as member, w.columns as root_columns
     from watched w, lateral (select relid, isleaf, level from pg_partition_tree(w.relation::regclass)
@@ -46,7 +46,7 @@ with watched as (
     from judged j join pg_publication_rel r on r.prrelid = j.oid
         or r.prrelid in (select relid from pg_partition_ancestors(j.oid::regclass))
     join pg_publication p on p.oid = r.prpubid
-    where p.pubname <> $3::name and coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') is not null
+    where p.pubname <> $2::name and coalesce(to_jsonb(r) ->> 'prattrs', to_jsonb(r) ->> 'prqual') is not null
     group by j.oid
 )
 select kind, body, why

@@ -1,11 +1,12 @@
--- A plan (plan.h): what of the watched tables the wal source cannot follow. $1, $2: their oids and columns (attnum), in
--- pairs; $3: the id type of each pair's entity.
+-- A plan (plan.h): what of the watched tables the wal source cannot follow. $1: these (setup_watched.sql). A column that
+-- holds ids by itself has to be of their type; what is joined to a text has to be the same text as in Postgres' output.
 with watched as (
-    select w.relation, w.attnum, w.id_type, c.relkind, c.relpersistence, a.attname, a.attgenerated,
-           format('%I.%I', n.nspname, c.relname) as name, a.atttypid
-    from unnest($1::oid[], $2::int2[], $3::text[]) as w (relation, attnum, id_type)
+    select w.relation, a.attnum, w.id_type, cardinality(w.attnums) > 1 as is_joined, c.relkind, c.relpersistence, a.attname,
+           a.attgenerated, format('%I.%I', n.nspname, c.relname) as name, a.atttypid
+    from jsonb_to_recordset($1::jsonb) as w (relation oid, attnums int2[], id_type text)
+    cross join unnest(w.attnums) as k (attnum)
     join pg_class c on c.oid = w.relation join pg_namespace n on n.oid = c.relnamespace
-    join pg_attribute a on a.attrelid = w.relation and a.attnum = w.attnum
+    join pg_attribute a on a.attrelid = w.relation and a.attnum = k.attnum
 ), members as ( -- with their partitions, at all depths
     select w.relation, m.relid::oid as member from (select distinct relation, relkind from watched) as w,
         lateral (select relid from pg_partition_tree(w.relation::regclass) union select w.relation) as m
@@ -38,12 +39,16 @@ from (
     select format('%s.%I is of type %s, and cannot hold ids of type %s', name, attname, format_type(atttypid, null),
                   id_type), 5
     from watched join base on declared = atttypid
-    where not case when id_type in ('integer', 'bigint') then type in ('int2', 'int4', 'int8')
+    where id_type <> '' and not case when id_type in ('integer', 'bigint') then type in ('int2', 'int4', 'int8')
                    when id_type = 'uuid' then type = 'uuid' else type not in ('bool', 'bpchar') end
+    union all
+    select format('%s.%I is of type %s, and cannot be one of several columns of an id', name, attname,
+                  format_type(atttypid, null)), 5
+    from watched join base on declared = atttypid where is_joined and type in ('bool', 'inet')
     union all
     select format('%s inherits from %s, and is published under its own name: watch it as well', i.inhrelid::regclass,
                   name), 6
     from watched join pg_inherits i on i.inhparent = relation
-    where relkind = 'r' and i.inhrelid <> all ($1::oid[])
+    where relkind = 'r' and i.inhrelid not in (select relation from watched)
 ) as found
 order by place, message limit 1

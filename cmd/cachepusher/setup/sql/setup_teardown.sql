@@ -1,16 +1,17 @@
--- A plan (plan.h) that takes away what setup makes, for either source. $1, $2: the watched tables' oids and columns
--- (attnum), in pairs. $3: the slot. $4: the publication.
+-- A plan (plan.h) that takes away what setup makes, for either source. $1: the watched tables
+-- (setup_watched.sql). $2: the slot. $3: the publication.
 --
--- A trigger's name is what cachepusher.made_name() makes; the schema may be gone already.
+-- A trigger's name is what cachepusher.trigger_name() makes; the schema may be gone already.
 with slot as (
     select * from pg_replication_slots
-    where slot_name = $3::name and plugin = 'pgoutput' and database = current_database()
+    where slot_name = $2::name and plugin = 'pgoutput' and database = current_database()
+), watched as (
+    select relation, names from jsonb_to_recordset($1::jsonb) as w (relation oid, names name[])
 ), columns as (
-    select w.relation, k.kind || case when octet_length(k.kind || a.attname) <= 63 and a.attname !~ '___|__.*__'
-                                      then a.attname else md5(array[a.attname]::name[]::text) end as trigger
-    from unnest($1::oid[], $2::int2[]) as w (relation, attnum)
-    join pg_attribute a on a.attrelid = w.relation and a.attnum = w.attnum,
-        unnest('{cachepusher_insert_,cachepusher_update_,cachepusher_delete_,cachepusher_truncate_}'::text[]) as k (kind)
+    select w.relation, k.kind || case when cardinality(names) > 1 then md5((''::name || names)::text)
+                                      when octet_length(k.kind || names[1]) <= 63 and names[1] !~ '___|__.*__' then names[1]
+                                      else md5(names::text) end as trigger
+    from watched as w, unnest('{cachepusher_insert_,cachepusher_update_,cachepusher_delete_,cachepusher_truncate_}'::text[]) as k (kind)
 ), made as (
     select p.oid, p.proowner from pg_proc p where starts_with(p.prosrc, ' -- made by cachepusher.watch()')
 ), ours as (
@@ -18,7 +19,7 @@ with slot as (
     join made on made.oid = t.tgfoid
 ), members as (
     select distinct m.relid::oid as member
-    from unnest($1::oid[]) as w (relation),
+    from watched as w,
         lateral (select relid from pg_partition_tree(w.relation::regclass) union select w.relation) as m
 )
 select kind, body, why
@@ -35,7 +36,7 @@ from (
     union all
     select 'error', format('publication %I belongs to %I: run it as that role, or as a superuser', pubname,
                pg_get_userbyid(pubowner)), null, 1
-    from pg_publication where pubname = $4::name and not pg_has_role(pubowner, 'usage')
+    from pg_publication where pubname = $3::name and not pg_has_role(pubowner, 'usage')
     union all
     select 'error', format('function %s belongs to %I: run it as that role, or as a superuser', oid::regprocedure,
                pg_get_userbyid(proowner)), null, 1
@@ -43,7 +44,7 @@ from (
     union all
     select 'run', format('select pg_catalog.pg_drop_replication_slot(%L)', slot_name), null, 2 from slot
     union all
-    select 'run', format('drop publication %I', pubname), null, 3 from pg_publication where pubname = $4::name
+    select 'run', format('drop publication %I', pubname), null, 3 from pg_publication where pubname = $3::name
     union all
     select 'run', format('drop function %s cascade', oid::regprocedure), null, 4 from ours
     union all

@@ -1,16 +1,30 @@
--- A plan (plan.h): the triggers of watch(). $1, $2: the watched tables' oids and columns (attnum), in pairs; $3, $4: the
--- channels of each pair's entity for changes and, or '', for deleted documents. $5: announce (notify, message). What is
--- there is compared with the sources that schema cachepusher has, so that has to be right before.
+-- A plan (plan.h): the triggers of watch(). $1: the watched tables (setup_watched.sql). $2: announce (notify, message). What
+-- is there is compared with the sources that schema cachepusher has, so that has to be right before.
 --
--- The second channel is for documents that are gone: rows of a table whose primary key is the watched column alone.
-with watched as (
-    select distinct w.relation, a.attname, c.relowner, format('%I.%I', n.nspname, c.relname) as name, w.channel,
+-- Whatever is watched by the same columns shares one set of triggers: one channel, and all that anybody's documents read.
+-- The second channel is for documents that are gone: rows of a table whose primary key is the watched columns alone.
+with given as (
+    select w.*, c.relowner, format('%I.%I', n.nspname, c.relname) as name,
            case when w.deleted <> '' and exists (select from pg_index i where i.indrelid = w.relation and i.indisprimary
-                                                   and i.indnkeyatts = 1 and i.indkey[0] = w.attnum)
-                then w.deleted else w.channel end as deleted
-    from unnest($1::oid[], $2::int2[], $3::text[], $4::text[]) as w (relation, attnum, channel, deleted)
+                                                   and i.indnkeyatts = cardinality(w.attnums)
+                                                   and w.attnums @> (i.indkey::int2[])[0:i.indnkeyatts - 1])
+                then w.deleted else w.channel end as deletions
+    from jsonb_to_recordset($1::jsonb) as w (place int8, entity text, relation oid, names name[], attnums int2[],
+                                             read_attnums int2[], channel text, deleted text)
     join pg_class c on c.oid = w.relation join pg_namespace n on n.oid = c.relnamespace
-    join pg_attribute a on a.attrelid = w.relation and a.attnum = w.attnum
+), watched as (
+    select relation, names, relowner, name, min(channel) as channel, min(deletions) as deleted,
+           case when bool_and(read_attnums is not null) then cachepusher.read_columns(names, array(
+               select a.attname from given g, unnest(g.read_attnums) as r (attnum)
+               join pg_attribute a on a.attnum = r.attnum
+               where g.relation = given.relation and g.names = given.names and a.attrelid = given.relation)) end as reads,
+           (select string_agg(format('%I', k.name), ', ' order by k.place)
+            from unnest(names) with ordinality as k (name, place)) as shown
+    from given group by relation, names, relowner, name
+), sources as (
+    select relation, names, cachepusher.statement_source(names, reads, $2::text) as for_statements,
+           cachepusher.row_source(names, reads, $2::text) as for_rows
+    from watched
 ), family as (
     with recursive family as (
         select relation, relation as member from watched
@@ -19,38 +33,46 @@ with watched as (
     )
     select family.*, relkind from family join pg_class on pg_class.oid = member where relkind in ('r', 'p')
 ), expected as (
-    select w.*, f.member, f.relkind, o.operation,
-           cachepusher.made_name('cachepusher_' || o.operation || '_', w.attname) as trigger,
+    select w.*, s.for_statements, s.for_rows, f.member, f.relkind, o.operation,
+           cachepusher.trigger_name(o.operation, w.names) as trigger,
            case o.operation when 'delete' then w.deleted else w.channel end as wanted
-    from watched w join family f using (relation), unnest('{insert,update,delete,truncate}'::text[]) as o (operation)
+    from watched w join sources s using (relation, names) join family f using (relation),
+        unnest('{insert,update,delete,truncate}'::text[]) as o (operation)
 ), judged as (
-    select e.*, t.tgenabled, t.is_right, coalesce(t.is_right, false) or for_rows and relkind = 'p' and operation <> 'truncate'
+    select e.*, t.tgenabled, t.is_right, coalesce(t.is_right, false) or has_rows and relkind = 'p' and operation <> 'truncate'
                as is_fine
     from (select e.*, exists (select from pg_trigger t join pg_proc p on p.oid = t.tgfoid
                               where t.tgrelid = any (array(select f.member from family f where f.relation = e.relation))
-                                and t.tgname = e.trigger and p.prosrc = cachepusher.row_source(e.attname, $5::text))
-                     as for_rows
+                                and t.tgname = e.trigger and p.prosrc = e.for_rows) as has_rows
           from expected e) as e
     left join lateral (
         select t.tgenabled, t.tgargs = convert_to(e.wanted, getdatabaseencoding()) || decode('00', 'hex')
-                   and t.tgqual is null and t.tgattr = ''
-                   and p.prosrc in (cachepusher.statement_source(e.attname, $5::text),
-                                    cachepusher.row_source(e.attname, $5::text)) as is_right
+                   and t.tgqual is null and t.tgattr = '' and p.prosrc in (e.for_statements, e.for_rows) as is_right
         from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = e.member and t.tgname = e.trigger
     ) as t on true
+), conflicts as ( -- the first two that differ
+    select distinct on (a.relation, a.names) a.name, a.names, a.entity as one, b.entity as other,
+           concat_ws(', ', a.channel, nullif(a.deletions, a.channel)) as one_channels,
+           concat_ws(', ', b.channel, nullif(b.deletions, b.channel)) as other_channels
+    from given a join given b using (relation, names)
+    where (a.channel, a.deletions) <> (b.channel, b.deletions) and a.place < b.place
+    order by a.relation, a.names, a.place, b.place
 )
 select kind, body, why
 from (
-    select 'error' as kind, format('%s.%I is watched for entities with different channels: have them share one', name, attname)
-               as body, null as why, 1 as place, name
-    from watched group by name, attname having count(*) > 1
+    select 'error' as kind, format('entities %s and %s watch %s (%s) on different channels, %s and %s, and it has one set of '
+               'triggers: give both watches the same "channel"', one, other, name, array_to_string(names, ', '), one_channels,
+               other_channels) as body, null as why, 1 as place, name
+    from conflicts
     union all
     select 'error', format('the owner of table %s has to make its triggers, and %I is not: run it as %I, or as a superuser',
                name, current_user, pg_get_userbyid(relowner)), null, 2, name
     from judged where not is_fine and not pg_has_role(relowner, 'usage')
     union all
-    select distinct 'run', format('select cachepusher.watch(%L, %L, %L%s, announce => %L)', name, attname, channel,
-               case when deleted <> channel then format(', %L', deleted) end, $5::text), null, 3, name
+    select distinct 'run', format('select cachepusher.watch(%L, %s, %L%s, announce => %L%s)', name,
+               case when cardinality(names) = 1 then quote_literal(names[1]) else quote_literal(names) || '::name[]' end,
+               channel, case when deleted <> channel then format(', %L', deleted) end, $2::text,
+               ', reads => ' || quote_literal(reads)), null, 3, name
     from judged where not is_fine
     union all
     select distinct 'note', format('%s of %s is disabled: alter table %s enable trigger %I;', trigger, member::regclass,
