@@ -395,6 +395,8 @@ typedef struct cp_stats {
     /* Now: */
     uint64_t postgres_connections; /* that are open */
     uint64_t redis_connections;
+    /* Since the start: */
+    uint64_t mapped; /* rows that announced themselves, to be mapped to documents they are part of ("maps") */
 } cp_stats;
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */

@@ -46,7 +46,7 @@ static bool is_called(const cp_thread *thread, const char *name)
 static bool asks_simple_things(const cp_thread *thread)
 {
     return !is_called(thread, "cp-worker") && !is_called(thread, "cp-resync") && !is_called(thread, "cp-catalog") &&
-           !is_called(thread, "cp-audit");
+           !is_called(thread, "cp-audit") && !is_called(thread, "cp-mapper");
 }
 
 /* Whether what it fails at keeps documents from being current. Whoever stands by has nothing else to do than to ask for

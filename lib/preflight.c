@@ -4,6 +4,7 @@
 #include "postgres/fetch.h"
 #include "lease/lock.h"
 #include "postgres/listing.h"
+#include "postgres/mapping.h"
 #include "postgres/hearing.h"
 #include "postgres/pg.h"
 #include "source/idle_slots.h"
@@ -64,6 +65,17 @@ static cp_code check_source(const struct cpi_env *env, struct cpi_pg *pg, cp_err
     return code == CP_OK ? cpi_hearing_prove(pg, &other, env->channel, is_wal ? slot_cure : listen_cure, err) : code;
 }
 
+static cp_code check_mappings(const struct cp_config *config, struct cpi_pg *pg, cp_error *err)
+{
+    cp_code code = CP_OK;
+    for (size_t i = 0; i < config->mapping_count && code == CP_OK; i++) {
+        const struct cpi_entity *mapping = &config->entities[config->entity_count + i];
+        code = cpi_mapping_check(pg, mapping, &config->entities[mapping->target],
+                                 cpi_config_mapped_watch(config, config->entity_count + i), err);
+    }
+    return code;
+}
+
 static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
 {
     const struct cp_config *config = env->config;
@@ -86,6 +98,7 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
             code = check_procedure(&pg, entity, err);
         }
     }
+    code = code == CP_OK ? check_mappings(config, &pg, err) : code;
     if (code == CP_OK) {
         warn_of_encoding(env, &pg);
         cpi_idle_slots_warn(env, &pg);

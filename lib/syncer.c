@@ -46,6 +46,7 @@ static void end_threads(struct cp_syncer *syncer)
     cpi_catalog_join(syncer->catalog);
     cpi_resync_join(syncer->resync);
     cpi_listener_join(syncer->listener);
+    cpi_mapper_join(syncer->mapper);
     cpi_checkpoint_join(syncer->checkpoint);
     cpi_marker_join(&syncer->marker); /* once nobody looks at it any more: a checkpoint does before it is written */
 
@@ -70,6 +71,7 @@ static cp_code start_threads(struct cp_syncer *syncer, cp_error *err)
     code = code == CP_OK ? cpi_marker_start(&syncer->marker, err) : code;
     code = code == CP_OK ? cpi_resync_start(syncer->resync, err) : code;
     code = code == CP_OK && syncer->checkpoint != NULL ? cpi_checkpoint_start(syncer->checkpoint, err) : code;
+    code = code == CP_OK && syncer->mapper != NULL ? cpi_mapper_start(syncer->mapper, err) : code;
     code = code == CP_OK ? cpi_listener_start(syncer->listener, err) : code;
     return code == CP_OK && syncer->audit != NULL ? cpi_audit_start(syncer->audit, err) : code;
 }
@@ -148,7 +150,7 @@ static uint64_t count_unsettled(const struct cp_syncer *syncer)
     if (is_taken) { /* the syncer that has taken over has read everything else again */
         return unsettled;
     }
-    unsettled += cpi_listener_unsettled(syncer->listener);
+    unsettled += cpi_listener_unsettled(syncer->listener) + cpi_mapper_unsettled(syncer->mapper);
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         unsettled += cpi_worker_unsettled(syncer->workers[i]);
     }

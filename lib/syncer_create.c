@@ -96,6 +96,16 @@ static cp_code look_at_marker(void *context, bool *same, cp_error *err)
     return cpi_marker_look(context, same, err);
 }
 
+static bool create_mapper(struct cp_syncer *syncer, cp_error *err)
+{
+    if (syncer->config->mapping_count == 0) {
+        return true;
+    }
+    struct cpi_mapper_session session = cpi_mapper_session(&syncer->env);
+    syncer->mapper = cpi_mapper_create(&syncer->env, &session, &syncer->requests.listener_bell, err);
+    return syncer->mapper != NULL;
+}
+
 static bool create_listener(struct cp_syncer *syncer, cp_error *err)
 {
     const struct cpi_checkpoint_marker marker = {.context = &syncer->marker, .look = look_at_marker};
@@ -110,14 +120,14 @@ static bool create_listener(struct cp_syncer *syncer, cp_error *err)
         cpi_error_memory(err);
         return false;
     }
-    syncer->listener = cpi_listener_create(&syncer->env, &syncer->inbox, source, err);
+    syncer->listener = cpi_listener_create(&syncer->env, &syncer->inbox, source, syncer->mapper, err);
     return syncer->listener != NULL;
 }
 
 /* Workers first: health.c finds that of a lane by its number. */
 static bool gather_pulses(struct cp_syncer *syncer, cp_error *err)
 {
-    enum { OTHERS = 7 };
+    enum { OTHERS = 8 };
     syncer->pulses = calloc(syncer->config->threads + OTHERS, sizeof *syncer->pulses);
     if (syncer->pulses == NULL) {
         cpi_error_memory(err);
@@ -134,6 +144,9 @@ static bool gather_pulses(struct cp_syncer *syncer, cp_error *err)
     syncer->pulses[n++] = cpi_catalog_pulse(syncer->catalog);
     if (syncer->checkpoint != NULL) {
         syncer->pulses[n++] = cpi_checkpoint_pulse(syncer->checkpoint);
+    }
+    if (syncer->mapper != NULL) {
+        syncer->pulses[n++] = cpi_mapper_pulse(syncer->mapper);
     }
     if (syncer->audit != NULL) {
         syncer->pulses[n++] = cpi_audit_pulse(syncer->audit);
@@ -159,14 +172,15 @@ static bool create_parts(struct cp_syncer *syncer, cp_error *err)
         return false;
     }
     syncer->resync = cpi_resync_create(&syncer->env, &syncer->marker, err);
-    return syncer->resync != NULL && create_workers(syncer, err) && create_listener(syncer, err) &&
-           create_audit(syncer, err) && gather_pulses(syncer, err);
+    return syncer->resync != NULL && create_workers(syncer, err) && create_mapper(syncer, err) &&
+           create_listener(syncer, err) && create_audit(syncer, err) && gather_pulses(syncer, err);
 }
 
 static void free_syncer(struct cp_syncer *syncer)
 {
     cpi_audit_destroy(syncer->audit);
     cpi_listener_destroy(syncer->listener);
+    cpi_mapper_destroy(syncer->mapper);
     cpi_checkpoint_destroy(syncer->checkpoint);
     for (uint32_t i = 0; syncer->workers != NULL && i < syncer->config->threads; i++) {
         cpi_worker_destroy(syncer->workers[i]);
@@ -201,6 +215,9 @@ static void wake_all(void *context)
     cpi_keeper_wake(syncer->keeper);
     cpi_bell_ring(&syncer->requests.listener_bell);
     cpi_bell_ring(&syncer->requests.resync_bell);
+    if (syncer->mapper != NULL) {
+        cpi_bell_ring(&cpi_mapper_mail(syncer->mapper)->bell);
+    }
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         cpi_bell_ring(&syncer->lanes[i].bell);
     }

@@ -74,6 +74,9 @@ cp_code cp_syncer_parked(const cp_syncer *syncer, void (*visit)(void *context, c
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         visited += cpi_parked_visit(cpi_worker_parked(syncer->workers[i]), visit, context);
     }
+    if (syncer->mapper != NULL) {
+        visited += cpi_parked_visit(cpi_mapper_parked(syncer->mapper), visit, context);
+    }
     if (more != NULL) {
         *more = failing > visited ? failing - visited : 0;
     }

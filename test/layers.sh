@@ -29,7 +29,8 @@ declare -A allowed=(
     [env.h]="base model queue postgres redis config lease"
     [scan]="base model queue postgres redis config lease env.h"
     [source/wal]="base"
-    [source]="base model queue postgres redis config lease env.h source/wal"
+    [mapping]="base model queue postgres redis config lease env.h"
+    [source]="base model queue postgres redis config lease env.h mapping source/wal"
     [worker]="base model queue postgres redis config lease env.h"
     [resync]="base model queue postgres redis config lease env.h scan"
     [catalog]="base model queue postgres redis config lease env.h"
@@ -39,11 +40,11 @@ declare -A allowed=(
     [declared.c]="base postgres config"
     [preflight.h]="env.h"
     [preflight.c]="base model postgres redis config lease env.h source preflight.h"
-    [syncer_internal.h]="base model queue postgres redis config lease env.h source worker resync verify catalog"
-    [syncer.c]="base model queue postgres redis config lease env.h source worker resync verify catalog preflight.h syncer_internal.h"
-    [syncer_create.c]="base model queue postgres redis config lease env.h source worker resync verify catalog syncer_internal.h"
+    [syncer_internal.h]="base model queue postgres redis config lease env.h mapping source worker resync verify catalog"
+    [syncer.c]="base model queue postgres redis config lease env.h mapping source worker resync verify catalog preflight.h syncer_internal.h"
+    [syncer_create.c]="base model queue postgres redis config lease env.h mapping source worker resync verify catalog syncer_internal.h"
     [syncer_calls.c]="base model queue config lease env.h verify syncer_internal.h"
-    [syncer_watch.c]="base model queue config env.h worker syncer_internal.h health.h"
+    [syncer_watch.c]="base model queue config env.h mapping worker syncer_internal.h health.h"
 )
 
 # The only rooms with the types of a client library.

@@ -97,6 +97,8 @@ static const struct row rows[] = {
         "Connections to Postgres that are open"),
     [CPI_STAT_REDIS_CONNECTIONS] = GAUGE(redis_connections, NULL, "cachepusher_redis_connections",
         "Connections to Redis that are open"),
+    [CPI_STAT_MAPPED] = COUNTER(mapped, NULL, "cachepusher_mapped_rows_total",
+        "Rows that announced themselves, to be mapped to the documents that they are part of"),
     CAUSE(CP_CAUSE_START, "start"),
     CAUSE(CP_CAUSE_LISTENER, "listener"),
     CAUSE(CP_CAUSE_TRUNCATE, "truncate"),

@@ -364,3 +364,28 @@ cp_code cpi_config_wire(struct cp_config *config, cp_error *err)
     }
     return fine ? CP_OK : cpi_error_memory(err);
 }
+
+size_t cpi_config_event_index(const struct cp_config *config, size_t entity, size_t watch)
+{
+    if (config->entities[entity].watch[watch].maps == NULL) {
+        return entity;
+    }
+    size_t index = config->entity_count;
+    for (size_t e = 0; e <= entity; e++) {
+        size_t count = e < entity ? config->entities[e].watch_count : watch;
+        for (size_t w = 0; w < count; w++) {
+            index += config->entities[e].watch[w].maps != NULL;
+        }
+    }
+    return index;
+}
+
+const struct cpi_watch *cpi_config_mapped_watch(const struct cp_config *config, size_t index)
+{
+    const struct cpi_entity *target = &config->entities[config->entities[index].target];
+    size_t w = 0;
+    while (target->watch[w].maps != config->entities[index].maps) { /* it is that watch's own text */
+        w++;
+    }
+    return &target->watch[w];
+}

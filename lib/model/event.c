@@ -148,7 +148,8 @@ static bool add_element(struct parse *parse, const json_t *element)
     if (text == NULL) {
         return false;
     }
-    bool is_scalar = json_is_number(element) && !is_inexact(element) && !cpi_id_is_text(parse->entity->id_type);
+    bool may_be_number = !cpi_id_is_text(parse->entity->id_type) || parse->entity->maps != NULL;
+    bool is_scalar = json_is_number(element) && !is_inexact(element) && may_be_number;
     bool fine = true;
     if (is_scalar) {
         fine = add_id(parse, text, strlen(text));

@@ -282,13 +282,24 @@ static bool keep_time(struct cpi_fetch *fetch, cp_error *err)
     return rows != NULL;
 }
 
+bool cpi_fetch_begin(struct cpi_fetch *fetch, cp_error *err)
+{
+    bool begun = plan_again(fetch, err) && keep_time(fetch, err);
+    fetch->began_ms = cpi_now_ms();
+    return begun;
+}
+
+void cpi_fetch_end(struct cpi_fetch *fetch)
+{
+    fetch->is_slow = fetch->is_slow || cpi_now_ms() - fetch->began_ms >= SLOW_MS;
+}
+
 static enum cpi_failure fetch_run(void *connection, uint32_t entity, const union cpi_id *ids, uint32_t n, cp_error *err)
 {
     struct cpi_fetch *fetch = connection;
-    if (!plan_again(fetch, err) || !keep_time(fetch, err)) {
+    if (!cpi_fetch_begin(fetch, err)) {
         return fetch->pg.failure;
     }
-    fetch->began_ms = cpi_now_ms();
     bool fits = cpi_id_array_clear(&fetch->ids, fetch->entities[entity].id_type);
     for (uint32_t i = 0; i < n && fits; i++) {
         fits = cpi_id_array_add(&fetch->ids, &ids[i]);
@@ -334,7 +345,7 @@ static enum cpi_failure fetch_next(void *connection, uint32_t entity, struct cpi
     }
     *has_row = rows != NULL;
     if (rows == NULL) {
-        fetch->is_slow = fetch->is_slow || cpi_now_ms() - fetch->began_ms >= SLOW_MS;
+        cpi_fetch_end(fetch);
         return CPI_FAILURE_NONE;
     }
     /* An id that cannot be read would leave another without a row, which is a deletion. */

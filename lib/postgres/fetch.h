@@ -48,6 +48,11 @@ struct cpi_fetch {
 /* For cpi_reader_create(), with a struct cpi_fetch as the connection. */
 extern const struct cpi_reader_ops cpi_fetch_ops;
 
+/* For another kind of statement on such a connection (mapping.h): before it, which makes the session's timeout what it
+ * is to be and has bad plans made anew, and when it has succeeded. False: see pg.failure. */
+bool cpi_fetch_begin(struct cpi_fetch *fetch, cp_error *err);
+void cpi_fetch_end(struct cpi_fetch *fetch);
+
 /* Closes the connection and frees what was used for it. */
 void cpi_fetch_fini(struct cpi_fetch *fetch);
 

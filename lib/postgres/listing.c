@@ -156,6 +156,16 @@ static cp_code wrong_type(struct cpi_pg *pg, cpi_oid type, const char *names, cp
     return CP_ERR_POSTGRES;
 }
 
+cp_code cpi_listing_check_type(struct cpi_pg *pg, enum cpi_id_type id_type, cpi_oid type, cp_error *err)
+{
+    const cpi_oid *types = expected[id_type].types;
+    bool fits = type == 0; /* no column at all, about which Postgres itself has a word to say */
+    for (size_t i = 0; i < sizeof expected->types / sizeof *expected->types; i++) {
+        fits = fits || type == types[i];
+    }
+    return fits ? CP_OK : wrong_type(pg, type, expected[id_type].names, err);
+}
+
 /* Pages in the order of one type, continued by comparing as another, would lose rows: citext sorts A between a and b,
  * text does not. Types that merely can be cast are refused, then. */
 static cp_code check_type(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err)
@@ -164,12 +174,7 @@ static cp_code check_type(struct cpi_pg *pg, const struct cpi_entity *entity, cp
     if (cpi_pg_prepare(pg, "", entity->list, err) != CP_OK || cpi_pg_column_type(pg, "", 0, &type, err) != CP_OK) {
         return CP_ERR_POSTGRES;
     }
-    const cpi_oid *types = expected[entity->id_type].types;
-    bool fits = type == 0; /* no column at all, about which Postgres itself has a word to say */
-    for (size_t i = 0; i < sizeof expected->types / sizeof *expected->types; i++) {
-        fits = fits || type == types[i];
-    }
-    return fits ? CP_OK : wrong_type(pg, type, expected[entity->id_type].names, err);
+    return cpi_listing_check_type(pg, entity->id_type, type, err);
 }
 
 static cp_code check_statement(struct cpi_pg *pg, char *sql, cp_error *err)

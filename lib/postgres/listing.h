@@ -32,4 +32,7 @@ cp_code cpi_listing_estimate(struct cpi_pg *pg, const struct cpi_entity *entity,
  * does, and we may read what it reads. */
 cp_code cpi_listing_check(struct cpi_pg *pg, const struct cpi_entity *entity, cp_error *err);
 
+/* Whether a column of this type gives ids of that one, which the message names. */
+cp_code cpi_listing_check_type(struct cpi_pg *pg, enum cpi_id_type id_type, cpi_oid type, cp_error *err);
+
 #endif

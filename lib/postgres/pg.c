@@ -330,3 +330,15 @@ cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, Oid 
     PQclear(result);
     return CP_OK;
 }
+
+cp_code cpi_pg_describe(struct cpi_pg *pg, const char *name, struct cpi_pg_shape *shape, cp_error *err)
+{
+    PGresult *result = pg_finish(pg, PQsendDescribePrepared(pg->connection, name), err);
+    if (result == NULL) {
+        return CP_ERR_POSTGRES;
+    }
+    *shape = (struct cpi_pg_shape){.parameters = PQnparams(result), .columns = PQnfields(result)};
+    shape->type = shape->columns > 0 ? PQftype(result, 0) : 0;
+    PQclear(result);
+    return CP_OK;
+}

@@ -79,6 +79,14 @@ cp_code cpi_pg_prepare(struct cpi_pg *pg, const char *name, const char *sql, cp_
 /* The type of a column of a prepared statement's result. */
 cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, cpi_oid *type, cp_error *err);
 
+/* What a prepared statement takes and returns. */
+struct cpi_pg_shape {
+    int parameters;
+    int columns;
+    cpi_oid type; /* of the first column */
+};
+cp_code cpi_pg_describe(struct cpi_pg *pg, const char *name, struct cpi_pg_shape *shape, cp_error *err);
+
 /* Runs a statement: sql itself, or the prepared one of that name. Results come in binary format if so asked. NULL on
  * failure; the caller clears the result otherwise. */
 struct cpi_rows *cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct cpi_pg_parameter *parameters, int count,

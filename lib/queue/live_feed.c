@@ -197,7 +197,7 @@ enum cpi_fed cpi_live_feed_put(struct cpi_live_feed *feed, struct cpi_events *ev
     cpi_ticks now = cpi_now_ticks();
     for (size_t i = 0; i < events->count; i++) {
         struct cpi_event *event = &events->items[i];
-        event->arrived = now;
+        event->arrived = event->arrived != 0 ? event->arrived : now; /* what was mapped came when its row did */
         uint32_t lane = cpi_lane_of(lanes, event);
         if (!cpi_events_add(&feed->kept[lane].staged, event)) {
             cpi_id_fini(lanes->entities[event->entity].id_type, &event->id);

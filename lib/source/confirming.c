@@ -12,17 +12,24 @@ void cpi_confirming_offer(struct cpi_confirming *confirming, uint64_t position)
     confirming->offered = position != 0 ? position : confirming->offered;
 }
 
-bool cpi_confirming_put(struct cpi_confirming *confirming, struct cpi_requests *requests, struct cpi_live_feed *feed)
+int64_t cpi_confirming_put(struct cpi_confirming *confirming, struct cpi_requests *requests)
 {
     if (confirming->offered == 0 || confirming->position != 0 || cpi_now_ms() < confirming->at_ms) {
-        return false;
+        return 0;
     }
     confirming->position = confirming->offered;
     confirming->offered = 0;
     confirming->quiet = cpi_requests_owe_nothing(requests);
     confirming->at_ms = cpi_now_ms() + PUT_EVERY_MS;
-    cpi_live_feed_position(feed, ++confirming->number);
-    return true;
+    confirming->is_partial = false;
+    return ++confirming->number;
+}
+
+bool cpi_confirming_is_mapped(struct cpi_confirming *confirming, int64_t number, bool is_partial)
+{
+    bool is_awaited = confirming->position != 0 && number == confirming->number;
+    confirming->is_partial = confirming->is_partial || (is_awaited && is_partial);
+    return is_awaited;
 }
 
 void cpi_confirming_look(struct cpi_confirming *confirming, struct cpi_requests *requests,
@@ -39,7 +46,7 @@ void cpi_confirming_look(struct cpi_confirming *confirming, struct cpi_requests 
         is_all = is_all && cpi_lane_failing(&lanes->items[i]) != NULL;
     }
     bool is_quiet = confirming->quiet != 0 && confirming->quiet == cpi_requests_owe_nothing(requests);
-    source->ops->confirm(source, confirming->position, is_all && is_quiet);
+    source->ops->confirm(source, confirming->position, is_all && is_quiet && !confirming->is_partial);
     confirming->position = 0;
 }
 

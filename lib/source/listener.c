@@ -8,6 +8,7 @@
 #include "queue/live_feed.h"
 #include "source/asking.h"
 #include "source/confirming.h"
+#include "source/detour.h"
 #include "source/flush.h"
 #include "source/relay.h"
 #include "source/routing.h"
@@ -46,6 +47,7 @@ struct cpi_listener {
     struct cpi_outage outage;
     char why[sizeof((cp_error *)NULL)->message]; /* its reason, as last logged; another one is logged, too */
     struct cpi_asking asking;
+    struct cpi_detour detour;
 };
 
 /* ---- into the lanes ---- */
@@ -80,6 +82,7 @@ static void note_asked(struct cpi_listener *listener, uint32_t entity, enum cpi_
 static void take_arrivals(struct cpi_listener *listener)
 {
     struct cpi_arrivals *arrivals = &listener->arrivals;
+    cpi_detour_send(&listener->detour, &arrivals->events);
     route(listener, &arrivals->events);
     for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
         note_asked(listener, e, CPI_ASKED_EVERYTHING, &arrivals->everything[e]);
@@ -92,7 +95,7 @@ static void take_arrivals(struct cpi_listener *listener)
     }
     cpi_asking_request(&listener->asking, false);
     if (arrivals->barrier != 0) {
-        cpi_live_feed_barrier(listener->live_feed, arrivals->barrier);
+        cpi_detour_barrier(&listener->detour, arrivals->barrier);
         listener->has_backlog = true;
         arrivals->barrier = 0;
     }
@@ -100,11 +103,19 @@ static void take_arrivals(struct cpi_listener *listener)
     arrivals->position = 0;
 }
 
+static void take_mapped(struct cpi_listener *listener)
+{
+    listener->has_backlog = cpi_detour_take(&listener->detour, &listener->confirming) || listener->has_backlog;
+}
+
 /* Not while a resync that events ask for waits for its time: once it is requested, that is known to be owed. */
 static void put_position(struct cpi_listener *listener)
 {
-    if (cpi_asking_due_ms(&listener->asking) < 0 &&
-        cpi_confirming_put(&listener->confirming, listener->env->requests, listener->live_feed)) {
+    int64_t number = cpi_asking_due_ms(&listener->asking) < 0
+                         ? cpi_confirming_put(&listener->confirming, listener->env->requests)
+                         : 0;
+    if (number != 0) {
+        cpi_detour_position(&listener->detour, number);
         listener->has_backlog = true;
     }
 }
@@ -197,6 +208,7 @@ static void listener_stand_by(struct cpi_listener *listener)
         stop_listening(listener);
     }
     cpi_asking_forget(&listener->asking);
+    cpi_detour_forget(&listener->detour);
     if (!listener->has_flushed && listener->env->config->flush) {
         cpi_log(&listener->env->log, CP_LOG_WARN, "flush skipped: another cachepusher is the writer");
         listener->has_flushed = true; /* a takeover in the middle of the night is no time to flush */
@@ -229,7 +241,7 @@ static void read_source(struct cpi_listener *listener)
     if (!listener->is_listening) {
         return;
     }
-    listener->arrivals.room = cpi_live_feed_room(listener->live_feed);
+    listener->arrivals.room = cpi_detour_room(&listener->detour);
     cp_code code = listener->source->ops->read(listener->source, &listener->arrivals, &err);
     take_arrivals(listener);
     if (code != CP_OK) {
@@ -281,7 +293,7 @@ static bool has_work(struct cpi_listener *listener)
     bool must_not = listener->is_listening && cpi_lease_state(env->lease) == CPI_LEASE_TAKEN;
     return new_term || may_listen || must_not || cpi_requests_has_for_listener(env->requests) ||
            (may_take_inbox(listener) && !cpi_inbox_is_empty(listener->inbox)) ||
-           cpi_stop_phase(env->stop) != CPI_RUNNING;
+           cpi_detour_has_come(&listener->detour) || cpi_stop_phase(env->stop) != CPI_RUNNING;
 }
 
 static int sooner(int a_ms, int b_ms)
@@ -293,7 +305,8 @@ static int sooner(int a_ms, int b_ms)
 static int listener_due_ms(const struct cpi_listener *listener)
 {
     bool stands_by = cpi_lease_state(listener->env->lease) == CPI_LEASE_TAKEN; /* no worker empties a ring then */
-    int due = listener->has_backlog && !stands_by ? BACKLOG_LOOK_MS : -1;
+    bool looks = listener->has_backlog || cpi_detour_is_held_up(&listener->detour);
+    int due = looks && !stands_by ? BACKLOG_LOOK_MS : -1;
     if (listener->is_listening) {
         due = sooner(due, listener->source->ops->due_ms(listener->source));
         due = sooner(due, cpi_confirming_due_ms(&listener->confirming));
@@ -325,10 +338,14 @@ static void listener_finish(struct cpi_listener *listener)
     cpi_inbox_close(listener->inbox, &listener->enqueued);
     cpi_relay_finish(&listener->relay);
     deal_with_enqueued(listener);
-    cpi_asking_request(&listener->asking, true);
-    while (!cpi_live_feed_flush(listener->live_feed) && !cpi_stop_grace_passed(listener->env->stop)) {
-        poll(NULL, 0, BACKLOG_LOOK_MS);
+    bool is_done = false;
+    while (!is_done && !cpi_stop_grace_passed(listener->env->stop)) {
+        bool is_mapped = cpi_detour_is_over(&listener->detour);
+        take_mapped(listener);
+        is_done = cpi_live_feed_flush(listener->live_feed) && is_mapped;
+        poll(NULL, 0, is_done ? 0 : BACKLOG_LOOK_MS);
     }
+    cpi_asking_request(&listener->asking, true);
     cpi_relay_close(&listener->relay);
 }
 
@@ -344,6 +361,7 @@ static void *run_listener(void *context)
             cpi_inbox_take(listener->inbox, &listener->enqueued);
         }
         deal_with_enqueued(listener);
+        take_mapped(listener);
         put_position(listener);
         listener->has_backlog = listener->has_backlog && !cpi_live_feed_flush(listener->live_feed);
         if (listener->is_listening) {
@@ -360,7 +378,7 @@ static void *run_listener(void *context)
 /* ---- lifecycle ---- */
 
 struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_inbox *inbox, struct cpi_source *source,
-                                         cp_error *err)
+                                         struct cpi_mapper *mapper, cp_error *err)
 {
     struct cpi_listener *listener = calloc(1, sizeof *listener);
     if (listener == NULL) {
@@ -375,13 +393,13 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
     cpi_relay_init(&listener->relay, env);
     cpi_backoff_init(&listener->backoff, RETRY_BASE_MS, RETRY_CAP_MS, env->seed ^ 1);
     listener->live_feed = cpi_live_feed_create(&env->lanes);
-    listener->arrivals.everything = calloc(env->config->entity_count, sizeof *listener->arrivals.everything);
-    listener->arrivals.lost = calloc(env->config->entity_count, sizeof *listener->arrivals.lost);
-    listener->arrivals.unreadable = calloc(env->config->entity_count, sizeof *listener->arrivals.unreadable);
-    listener->arrivals.again = calloc(env->config->entity_count, sizeof *listener->arrivals.again);
+    bool arrives = cpi_arrivals_init(&listener->arrivals, env->config->entity_count);
     bool asks = cpi_asking_init(&listener->asking, env);
-    if (listener->live_feed == NULL || listener->arrivals.everything == NULL || listener->arrivals.lost == NULL ||
-        listener->arrivals.unreadable == NULL || listener->arrivals.again == NULL || !asks) {
+    listener->detour = (struct cpi_detour){.env = env,
+                                           .mail = mapper != NULL ? cpi_mapper_mail(mapper) : NULL,
+                                           .feed = listener->live_feed,
+                                           .asking = &listener->asking};
+    if (listener->live_feed == NULL || !arrives || !asks) {
         cpi_listener_destroy(listener);
         cpi_error_memory(err);
         return NULL;
@@ -424,12 +442,9 @@ void cpi_listener_destroy(struct cpi_listener *listener)
     listener->source->ops->destroy(listener->source);
     cpi_relay_close(&listener->relay);
     cpi_live_feed_destroy(listener->live_feed);
-    cpi_events_fini(&listener->arrivals.events, entities);
+    cpi_arrivals_fini(&listener->arrivals, entities);
     cpi_events_fini(&listener->enqueued, entities);
-    free(listener->arrivals.everything);
-    free(listener->arrivals.lost);
-    free(listener->arrivals.unreadable);
-    free(listener->arrivals.again);
     cpi_asking_fini(&listener->asking);
+    cpi_detour_fini(&listener->detour);
     free(listener);
 }

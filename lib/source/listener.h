@@ -12,15 +12,16 @@
 
 #include "base/pulse.h"
 #include "env.h"
+#include "mapping/mapper.h"
 #include "queue/inbox.h"
 #include "source/source.h"
 
 struct cpi_listener;
 
-/* env and inbox have to outlive it; the source is destroyed along with it, and by a failure too. The thread sleeps by
- * env->requests' listener_bell. */
+/* env, inbox and mapper (NULL: nothing is mapped) have to outlive it; the source is destroyed along with it, and by a
+ * failure too. The thread sleeps by env->requests' listener_bell. */
 struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_inbox *inbox, struct cpi_source *source,
-                                         cp_error *err);
+                                         struct cpi_mapper *mapper, cp_error *err);
 cp_code cpi_listener_start(struct cpi_listener *listener, cp_error *err);
 
 /* Once draining, and rung. Returns when the thread has ended: what it had received is in the lanes, unless the grace

@@ -22,6 +22,10 @@ struct cpi_arrivals {
     uint32_t room;            /* set by the caller: a source that can bring ids later had better bring no more */
 };
 
+/* False: out of memory; it may be given to fini all the same. */
+bool cpi_arrivals_init(struct cpi_arrivals *arrivals, size_t entity_count);
+void cpi_arrivals_fini(struct cpi_arrivals *arrivals, const struct cpi_entity *entities);
+
 struct cpi_source {
     const struct cpi_source_ops *ops;
 };

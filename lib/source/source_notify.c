@@ -60,24 +60,25 @@ static void receive_for(struct notify *notify, uint32_t entity, const PGnotify *
                         struct cpi_arrivals *arrivals)
 {
     const struct cpi_entity *entities = notify->env->config->entities;
+    size_t target = cpi_config_target(notify->env->config, entity);
     size_t before = arrivals->events.count;
     struct cpi_unread unread;
     switch (cpi_event_parse(&entities[entity], entity, notification->extra, &arrivals->events, entities, &unread)) {
     case CPI_PAYLOAD_IDS:
         mark_crowd(notify, notification, &arrivals->events, before);
-        arrivals->unreadable[entity] = arrivals->unreadable[entity] || unread.unreadable > 0;
+        arrivals->unreadable[target] = arrivals->unreadable[target] || unread.unreadable > 0;
         if (unread.impossible + unread.unreadable > 0) {
             note_unread(notify, entity, notification, &unread);
         }
         break;
     case CPI_PAYLOAD_EVERYTHING:
-        arrivals->everything[entity] = true;
+        arrivals->everything[target] = true;
         break;
     case CPI_PAYLOAD_AGAIN:
-        arrivals->again[entity] = true;
+        arrivals->again[target] = true;
         break;
     case CPI_PAYLOAD_NO_MEMORY:
-        arrivals->lost[entity] = true;
+        arrivals->lost[target] = true;
         break;
     }
 }
@@ -101,7 +102,7 @@ static void receive(struct notify *notify, const PGnotify *notification, struct 
         }
         return;
     }
-    for (uint32_t e = 0; e < config->entity_count; e++) {
+    for (uint32_t e = 0; e < config->entity_count + config->mapping_count; e++) {
         for (size_t c = 0; c < config->entities[e].channel_count; c++) {
             if (strcmp(notification->relname, config->entities[e].channels[c]) == 0) {
                 receive_for(notify, e, notification, arrivals);

@@ -34,7 +34,8 @@ static cp_code make_ours(struct cpi_pg *pg, cp_error *err)
 cp_code cpi_subscribe(struct cpi_pg *pg, const struct cpi_env *env, cp_error *err)
 {
     cp_code code = make_ours(pg, err);
-    for (uint32_t e = 0; e < env->config->entity_count; e++) {
+    size_t count = env->config->entity_count + env->config->mapping_count;
+    for (size_t e = 0; e < count; e++) {
         const struct cpi_entity *entity = &env->config->entities[e];
         for (size_t c = 0; c < entity->channel_count && code == CP_OK; c++) {
             code = listen_to(pg, entity->channels[c], err);

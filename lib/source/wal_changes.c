@@ -23,8 +23,10 @@ struct cpi_wal_transaction {
 
 /* ---- what comes of a change ---- */
 
-static void mark_arrival(struct cpi_arrivals *arrivals, size_t entity, unsigned marks)
+static void mark_arrival(struct cpi_wal_changes *changes, size_t index, unsigned marks)
 {
+    struct cpi_arrivals *arrivals = changes->arrivals;
+    size_t entity = cpi_config_target(changes->env->config, index);
     arrivals->everything[entity] = arrivals->everything[entity] || (marks & CPI_WAL_EVERYTHING) != 0;
     arrivals->again[entity] = arrivals->again[entity] || (marks & CPI_WAL_AGAIN) != 0;
     arrivals->lost[entity] = arrivals->lost[entity] || (marks & CPI_WAL_LOST) != 0;
@@ -38,8 +40,9 @@ static struct cpi_wal_transaction *held(struct cpi_wal_changes *changes)
 }
 
 /* Without memory for the mark the resync comes early, and another one by the next change. */
-void cpi_wal_changes_mark(struct cpi_wal_changes *changes, size_t entity, enum cpi_wal_mark kind)
+void cpi_wal_changes_mark(struct cpi_wal_changes *changes, size_t index, enum cpi_wal_mark kind)
 {
+    size_t entity = cpi_config_target(changes->env->config, index);
     struct cpi_wal_transaction *transaction = held(changes);
     if (transaction != NULL && transaction->marks == NULL) {
         transaction->marks = calloc(changes->env->config->entity_count, 1);
@@ -47,7 +50,7 @@ void cpi_wal_changes_mark(struct cpi_wal_changes *changes, size_t entity, enum c
     if (transaction != NULL && transaction->marks != NULL) {
         transaction->marks[entity] |= (uint8_t)kind;
     } else {
-        mark_arrival(changes->arrivals, entity, kind);
+        mark_arrival(changes, entity, kind);
     }
 }
 
@@ -131,13 +134,13 @@ static void hand_on(struct cpi_wal_changes *changes, struct cpi_wal_transaction 
         n++;
     }
     for (size_t i = n; i < events->count; i++) {
-        mark_arrival(arrivals, events->items[i].entity, CPI_WAL_LOST);
+        mark_arrival(changes, events->items[i].entity, CPI_WAL_LOST);
         cpi_id_fini(changes->env->config->entities[events->items[i].entity].id_type, &events->items[i].id);
     }
     changes->kept_back -= events->count;
     events->count = 0;
     for (size_t e = 0; transaction->marks != NULL && e < changes->env->config->entity_count; e++) {
-        mark_arrival(arrivals, e, transaction->marks[e]);
+        mark_arrival(changes, e, transaction->marks[e]);
     }
     free(transaction->marks);
     transaction->marks = NULL;

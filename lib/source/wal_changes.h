@@ -59,10 +59,11 @@ bool cpi_wal_changes_in_crowd(const struct cpi_wal_changes *changes);
 cp_code cpi_wal_changes_see(struct cpi_wal_changes *changes, const char *snapshot, struct cpi_arrivals *arrivals,
                             cp_error *err);
 
-/* ---- for wal_rows.h: what the message under way brings. add takes over the id ---- */
+/* ---- for wal_rows.h: what the message under way brings. add takes over the id; a mark of what is mapped is one
+ * of its target ---- */
 
 void cpi_wal_changes_add(struct cpi_wal_changes *changes, size_t entity, union cpi_id id);
-void cpi_wal_changes_mark(struct cpi_wal_changes *changes, size_t entity, enum cpi_wal_mark kind);
+void cpi_wal_changes_mark(struct cpi_wal_changes *changes, size_t index, enum cpi_wal_mark kind);
 void cpi_wal_changes_barrier(struct cpi_wal_changes *changes, int64_t number);
 
 void cpi_wal_changes_fini(struct cpi_wal_changes *changes);

@@ -252,7 +252,7 @@ void cpi_wal_take_message(struct cpi_wal_changes *changes, const struct cpi_pgou
     if (payload != NULL && strcmp(channel, changes->env->channel) == 0) {
         cpi_wal_changes_barrier(changes, strtoll(payload, NULL, 10));
     }
-    for (uint32_t e = 0; e < config->entity_count; e++) {
+    for (uint32_t e = 0; e < config->entity_count + config->mapping_count; e++) {
         if (has_channel(changes, &config->entities[e], channel)) {
             take_of_channel(changes, e, channel, payload);
         }

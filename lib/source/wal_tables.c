@@ -185,7 +185,7 @@ static cp_code take_rows(struct cpi_wal_tables *tables, const struct cp_config *
             note_identity(tables, entity, &entity->watch[w], rows, row);
             blind = true;
         }
-        code = add_watched(tables, e, rows, row, err);
+        code = add_watched(tables, (uint16_t)cpi_config_event_index(config, e, w), rows, row, err);
     }
     for (size_t i = first; i < tables->watched_count; i++) {
         tables->watched[i].is_blind = blind;

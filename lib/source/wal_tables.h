@@ -15,7 +15,7 @@
 /* Rows of a relation name documents of an entity. */
 struct cpi_wal_route {
     uint32_t relid;
-    uint16_t entity;
+    uint16_t entity;  /* or, behind these, of what is mapped to one (config.h) */
     int16_t column;   /* where it stands in a row; -1: the relation no longer has it, so that each row may name any */
     bool in_identity; /* so that what a row was before is told whenever it differs */
     bool is_padded;   /* character(n): the blanks at the end are not part of the value */

@@ -10,7 +10,7 @@
 
 #include "env.h"
 #include "queue/idset.h"
-#include "worker/parked.h"
+#include "queue/parked.h"
 #include "worker/servers.h"
 
 struct cpi_applier;

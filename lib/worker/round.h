@@ -13,7 +13,7 @@
 
 #include "env.h"
 #include "queue/idset.h"
-#include "worker/parked.h"
+#include "queue/parked.h"
 
 struct cpi_sent;
 

@@ -10,7 +10,7 @@
 
 #include "base/pulse.h"
 #include "env.h"
-#include "worker/parked.h"
+#include "queue/parked.h"
 #include "worker/servers.h"
 
 struct cpi_worker;

@@ -14,6 +14,8 @@ static const struct {
     /* clang-format off */
     {"parity", parity_suite},
     {"changes", changes_suite},
+    {"mapping", mapping_suite},
+    {"mapping_failing", mapping_failing_suite},
     {"bulk", bulk_suite},
     {"entities", entities_suite},
     {"payloads", payloads_suite},

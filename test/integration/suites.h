@@ -9,6 +9,8 @@ Suite *wal_suite(void);
 Suite *wal_losses_suite(void);
 Suite *wal_tables_suite(void);
 Suite *changes_suite(void);
+Suite *mapping_suite(void);
+Suite *mapping_failing_suite(void);
 Suite *bulk_suite(void);
 Suite *entities_suite(void);
 Suite *payloads_suite(void);

@@ -4,6 +4,7 @@
 #include "source/confirming.h"
 
 #include "base/clock.h"
+#include "queue/live_feed.h"
 
 enum { LANES = 2, PUT_EVERY_MS = 250 };
 
@@ -67,9 +68,12 @@ static void teardown(void)
 
 static bool put(void)
 {
-    bool flush = cpi_confirming_put(&confirming, &requests, feed);
+    int64_t number = cpi_confirming_put(&confirming, &requests);
+    if (number != 0) {
+        cpi_live_feed_position(feed, number);
+    }
     ck_assert(cpi_live_feed_flush(feed));
-    return flush;
+    return number != 0;
 }
 
 /* The number of the position that has come through a lane, which passes it; 0: none. */

@@ -46,7 +46,7 @@ static void setup(void)
         .requests = &requests,
         .stop = &stop,
         .lanes = {.items = &lane, .count = 1, .capacity = CAPACITY, .entities = &entity, .stats = &stats}};
-    listener = cpi_listener_create(&env, &inbox, &source, &err);
+    listener = cpi_listener_create(&env, &inbox, &source, NULL, &err);
     ck_assert_ptr_nonnull(listener);
 }
 

@@ -1,13 +1,12 @@
 /*
  * Why ids are parked: the newest failure of each, for others to look at.
  *
- * The worker notes and forgets; any thread visits. Only so many are remembered, since whoever looks at a list wants
- * reasons, and a thousand ids that fail mostly have one.
+ * Whoever works on them notes and forgets; any thread visits. Only so many are remembered, since whoever looks at a
+ * list wants reasons, and a thousand ids that fail mostly have one.
  */
 #ifndef CPI_PARKED_H
 #define CPI_PARKED_H
 
-#include "env.h"
 #include "queue/idset.h"
 
 #include <pthread.h>
@@ -21,17 +20,17 @@ struct cpi_parked {
     pthread_mutex_t mutex; /* over all below; held for copies, never longer */
     struct cpi_parked_id *ids;
     uint32_t count;
-    int64_t forgot_ms; /* when forget() looked last; of the worker alone */
+    int64_t forgot_ms; /* when forget() looked last; of that thread alone */
 };
 
 /* False: out of memory; it needs fini then, too. */
 bool cpi_parked_init(struct cpi_parked *parked, const struct cpi_entity *entities);
 void cpi_parked_fini(struct cpi_parked *parked);
 
-/* The worker: an id has failed by itself, once more or for the first time. */
+/* Its thread: an id has failed by itself, once more or for the first time. */
 void cpi_parked_note(struct cpi_parked *parked, const struct cpi_event *event, const char *why);
 
-/* The worker, often: drops those that are no longer in its set, since they have settled. */
+/* Its thread, often: drops those that are no longer in its set, since they have settled. */
 void cpi_parked_forget_settled(struct cpi_parked *parked, const struct cpi_idset *set);
 
 /* Any thread. Returns how many were visited. */

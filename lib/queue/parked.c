@@ -1,4 +1,4 @@
-#include "worker/parked.h"
+#include "queue/parked.h"
 
 #include "base/clock.h"
 #include "base/error.h"
