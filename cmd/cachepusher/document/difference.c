@@ -18,7 +18,7 @@ static const char *describe(const struct made *made, struct memory *memory)
     json_t *watches = json_object_get(entity, "watch");
     const char *list = json_string_value(json_object_get(entity, "list"));
     const char *id_type = json_string_value(json_object_get(entity, "id_type"));
-    fprintf(writing.stream, "ids: %s%s\nlist: %s\n", id_type != NULL ? id_type : "", made->body,
+    fprintf(writing.stream, "ids: %s\n%s\nlist: %s\n", id_type != NULL ? id_type : "", made->body,
             list != NULL ? list : "");
     for (size_t i = 0; i < json_array_size(watches); i++) {
         char *watch = json_dumps(json_array_get(watches, i), JSON_PRESERVE_ORDER);

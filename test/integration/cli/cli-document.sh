@@ -386,7 +386,7 @@ check "one in a composite key" refuses "$d\.key: a is of type date" '{"table": "
 check "a template of other columns" refuses "entities\[0\]\.key: the template .*expected \{id\}, or the key's columns: \{film_id\}" \
     '{"table": "film"}' '{title}'
 check "a view" refuses "$d\.table: v is a view, whose changes no trigger sees" '{"table": "v", "key": "film_id"}'
-check "a filter of another table" refuses "$d\.where: exists .*: it reads actor, too" \
+check "a filter of another table" refuses "$d\.where: exists .*: it reads public.actor, too" \
     '{"table": "film", "where": "exists (select from actor)"}'
 check "a filter that is no SQL" refuses "$d\.where: activ: Postgres: column \"activ\" does not exist" '{"table": "film", "where": "activ"}'
 check "a filter that is no condition" refuses "$d\.where: title: Postgres: argument of WHERE must be type boolean" \
@@ -398,7 +398,7 @@ check "one of the time" refuses "$d\.where: now\(\) > .*: it calls now\(\), whos
     "{\"table\": \"film\", \"where\": \"now() > '2020-01-01'\"}"
 check "one of the day" refuses "$d\.where: .*: the time, the user or the schema of a session" \
     "{\"table\": \"film\", \"where\": \"current_date > '2020-01-01'\"}"
-check "a function that may read tables" refuses "$d\.columns\[0\]\.sql: reads\(\): it calls reads\(\), which is not immutable" \
+check "a function that may read tables" refuses "$d\.columns\[0\]\.sql: reads\(\): it calls public.reads\(\), which is not immutable" \
     '{"table": "film", "columns": [{"name": "x", "sql": "reads()"}]}'
 check "an aggregate" refuses "$d\.columns\[0\]\.sql: count\(\*\): Postgres: aggregate functions are not allowed" \
     '{"table": "film", "columns": [{"name": "x", "sql": "count(*)"}]}'
