@@ -238,13 +238,13 @@ typedef struct cp_declaration {
 /* The index-th declared document. Set declaration->size before. CP_ERR_ARGUMENT: there are not so many. */
 CP_API cp_code cp_config_declaration(const cp_config *config, size_t index, cp_declaration *declaration, cp_error *err);
 
-/* Looks up what `cachepusher setup` has made of each declared document, in Postgres, as configured: once, before a syncer
- * is created. Nothing is asked where nothing is declared. CP_ERR_POSTGRES: Postgres is away, or has nothing for a
- * declaration as it stands; config may have some of it then, and the call may be repeated. */
+/* Looks up what `cachepusher setup` has made of each declared document, in Postgres, as configured: once, before a
+ * syncer is created. Nothing is asked where nothing is declared. CP_ERR_POSTGRES: Postgres is away, or has nothing for
+ * a declaration as it stands; config may have some of it then, and the call may be repeated. */
 CP_API cp_code cp_config_resolve(cp_config *config, cp_error *err);
 
-/* Takes it from text instead: what the index-th entity's declaration (cp_declaration.index) has been resolved to, a JSON
- * object of id_type, fetch_many, list and watch. For whoever sets up a database. */
+/* Takes it from text instead: what the index-th entity's declaration (cp_declaration.index) has been resolved to, a
+ * JSON object of id_type, fetch_many, list and watch. For whoever sets up a database. */
 CP_API cp_code cp_config_apply(cp_config *config, size_t index, const char *resolved, cp_error *err);
 
 /* What a setting is, as text in the form that cp_config_set() takes; names that are made of others where they are empty

@@ -1,8 +1,8 @@
 /*
  * What the configuration's own files share: settings.c (the table of settings), config.c (validation as a whole),
  * config_default.c (what there is without a file), config_file.c (a JSON file), config_entity.c (the "entities" in it),
- * config_watch.c (their "watch"), config_declared.c (their "document"), config_apply.c (what setup has made of that) and
- * config_reader.c (values, and messages that name the place).
+ * config_watch.c (their "watch"), config_declared.c (their "document"), config_apply.c (what setup has made of that)
+ * and config_reader.c (values, and messages that name the place).
  */
 #ifndef CPI_CONFIG_INTERNAL_H
 #define CPI_CONFIG_INTERNAL_H

@@ -10,7 +10,8 @@ struct reader {
     int level;
 };
 
-typedef bool read_value(const struct reader *reader, const char *path, const json_t *value, struct declared_table *table);
+typedef bool read_value(const struct reader *reader, const char *path, const json_t *value,
+                        struct declared_table *table);
 
 static bool read_table(const struct reader *reader, const json_t *object, bool is_root, struct declared_table *table);
 
@@ -18,10 +19,9 @@ static bool read_table(const struct reader *reader, const json_t *object, bool i
 
 static const char *describe(const json_t *value)
 {
-    static const char *const names[] = {[JSON_OBJECT] = "an object",  [JSON_ARRAY] = "an array",
-                                        [JSON_STRING] = "a string",   [JSON_INTEGER] = "a number",
-                                        [JSON_REAL] = "a number",     [JSON_TRUE] = "true",
-                                        [JSON_FALSE] = "false",       [JSON_NULL] = "null"};
+    static const char *const names[] = {
+        [JSON_OBJECT] = "an object", [JSON_ARRAY] = "an array", [JSON_STRING] = "a string", [JSON_INTEGER] = "a number",
+        [JSON_REAL] = "a number",    [JSON_TRUE] = "true",      [JSON_FALSE] = "false",     [JSON_NULL] = "null"};
     return names[json_typeof(value)];
 }
 
@@ -98,8 +98,7 @@ static bool read_table_name(const char *path, const json_t *value, const char **
 }
 
 /* A column, or an array of columns. */
-static bool read_names(const struct reader *reader, const char *path, const json_t *value,
-                       struct declared_names *names)
+static bool read_names(const struct reader *reader, const char *path, const json_t *value, struct declared_names *names)
 {
     size_t count = json_is_array(value) ? json_array_size(value) : 1;
     if (count == 0) {
@@ -300,12 +299,14 @@ static bool check_table(const struct declared_table *table, bool is_root)
         return reject(table->path, "name is missing: the member that the rows of %s become", table->table);
     }
     if (table->through != NULL && table->by.count > 0) {
-        return reject(table->path, "by and through exclude each other: \"through\": {\"table\": \"%s\", \"by\": …, \"to\": "
-                                   "…} says which columns refer to the parent and to %s",
+        return reject(table->path,
+                      "by and through exclude each other: \"through\": {\"table\": \"%s\", \"by\": …, \"to\": "
+                      "…} says which columns refer to the parent and to %s",
                       table->through, table->table);
     }
     if (table->through != NULL && table->depth > 0) {
-        return reject(table->path, "depth and through exclude each other: a self reference is a foreign key of the table");
+        return reject(table->path,
+                      "depth and through exclude each other: a self reference is a foreign key of the table");
     }
     return true;
 }

@@ -18,7 +18,8 @@ static const char *describe(const struct made *made, struct memory *memory)
     json_t *watches = json_object_get(entity, "watch");
     const char *list = json_string_value(json_object_get(entity, "list"));
     const char *id_type = json_string_value(json_object_get(entity, "id_type"));
-    fprintf(writing.stream, "ids: %s%s\nlist: %s\n", id_type != NULL ? id_type : "", made->body, list != NULL ? list : "");
+    fprintf(writing.stream, "ids: %s\n%s\nlist: %s\n", id_type != NULL ? id_type : "", made->body,
+            list != NULL ? list : "");
     for (size_t i = 0; i < json_array_size(watches); i++) {
         char *watch = json_dumps(json_array_get(watches, i), JSON_PRESERVE_ORDER);
         fprintf(writing.stream, "watch: %s\n", watch != NULL ? watch : "");
@@ -71,12 +72,13 @@ void made_show_difference(json_t *rows, const char *entity, const struct made *b
     size_t width = new.count + 1;
     size_t i = 0;
     size_t k = 0;
-    plan_add(rows, "note",
-             memory_print(memory, "%s is not as it was set up before; a daemon goes on with that until it is restarted:",
-                          entity),
-             NULL);
+    plan_add(
+        rows, "note",
+        memory_print(memory,
+                     "%s is not as it was set up before; a daemon goes on with that until it is restarted:", entity),
+        NULL);
     while (i < old.count || k < new.count) {
-        if (i < old.count && k < new.count && strcmp(old.items[i], new.items[k]) == 0) {
+        if (i < old.count && k < new.count &&strcmp(old.items[i], new.items[k]) == 0) {
             i++;
             k++;
         } else if (i < old.count && (k == new.count || lengths[(i + 1) * width + k] >= lengths[i * width + k + 1])) {

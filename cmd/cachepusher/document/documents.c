@@ -59,7 +59,8 @@ static bool is_same(const struct made *a, const struct made *b)
 
 static bool is_right(const struct made *there, const struct made *wanted)
 {
-    return is_same(there, wanted) && strcmp(there->entity, wanted->entity) == 0 && strcmp(there->body, wanted->body) == 0;
+    return is_same(there, wanted) && strcmp(there->entity, wanted->entity) == 0 &&
+           strcmp(there->body, wanted->body) == 0;
 }
 
 /* ---- statements ---- */
@@ -78,10 +79,11 @@ static const char *write_statements(const struct document *document, const struc
     struct writing writing;
     writing_begin(&writing);
     fprintf(writing.stream, "begin;\n%s;\n", emit_function(document, made->function, made->body, memory));
-    fprintf(writing.stream,
-            "insert into cachepusher.document (name, digest, version, declaration, entity)\nvalues (%s, %s, %s,\n%s,\n%s)",
-            quote(pg, document->entity, memory), quote(pg, made->digest, memory), quote(pg, made->version, memory),
-            emit_quoted(document->declaration, memory), emit_quoted(made->entity, memory));
+    fprintf(
+        writing.stream,
+        "insert into cachepusher.document (name, digest, version, declaration, entity)\nvalues (%s, %s, %s,\n%s,\n%s)",
+        quote(pg, document->entity, memory), quote(pg, made->digest, memory), quote(pg, made->version, memory),
+        emit_quoted(document->declaration, memory), emit_quoted(made->entity, memory));
     fputs("\non conflict (name, digest, version) do update\n"
           "set declaration = excluded.declaration, entity = excluded.entity, made_at = pg_catalog.clock_timestamp();\n"
           "commit",
@@ -229,7 +231,8 @@ bool documents_take_away(struct documents *documents, cp_config *config, PGconn 
 
 struct plan_step documents_step(const struct documents *documents)
 {
-    static const char query[] = "select r ->> 'kind', r ->> 'body', r ->> 'why' from json_array_elements($1::json) as r";
+    static const char query[] =
+        "select r ->> 'kind', r ->> 'body', r ->> 'why' from json_array_elements($1::json) as r";
     return (struct plan_step){query, {documents->rows_text}, 1, false};
 }
 

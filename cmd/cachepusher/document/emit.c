@@ -105,9 +105,9 @@ void emit_part(FILE *out, const char *alias, const struct catalog_column *column
 {
     const char *type = column->base_type;
     const char *cast = strcmp(type, "smallint") == 0 || strcmp(type, "integer") == 0 ? "cachepusher.id_integer("
-                       : strcmp(type, "bigint") == 0                                ? "cachepusher.id_bigint("
-                       : strcmp(type, "uuid") == 0                                  ? "cachepusher.id_uuid("
-                                                                                    : "";
+                       : strcmp(type, "bigint") == 0                                 ? "cachepusher.id_bigint("
+                       : strcmp(type, "uuid") == 0                                   ? "cachepusher.id_uuid("
+                                                                                     : "";
     fprintf(out, "%s.%s" EQUALS "%scachepusher.id_part(%s, %zu)%s", alias, column->sql, cast, id, n,
             *cast != '\0' ? ")" : "");
 }

@@ -33,7 +33,8 @@ struct place {
 struct place *emit_places(const struct document *document, struct memory *memory);
 
 /* An id as SQL, made of columns of the table called alias. */
-void emit_id(FILE *out, const struct document *document, const char *alias, const struct catalog_column *const *columns);
+void emit_id(FILE *out, const struct document *document, const char *alias,
+             const struct catalog_column *const *columns);
 
 /* The condition that column of the table called alias is the n-th part of an id. */
 void emit_part(FILE *out, const char *alias, const struct catalog_column *column, const char *id, size_t n);

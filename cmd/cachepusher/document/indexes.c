@@ -82,9 +82,9 @@ static const char *find_replaced(const struct need *need)
         const struct catalog_index *index = &need->table->indexes[i];
         bool is_beginning = !index->is_unique && index->key_count <= need->keys.count;
         for (size_t k = 0; k < index->column_count && is_beginning; k++) {
-            is_beginning = k < index->key_count ? index->columns[k] == need->keys.items[k]
-                                                : has(&need->keys, index->columns[k]) ||
-                                                      has(&need->covered, index->columns[k]);
+            is_beginning = k < index->key_count
+                               ? index->columns[k] == need->keys.items[k]
+                               : has(&need->keys, index->columns[k]) || has(&need->covered, index->columns[k]);
         }
         if (is_beginning) {
             return index->name;

@@ -125,8 +125,8 @@ static const char *write_maps(const struct gathering *gathering, const struct wa
 
 /* ---- gathering ---- */
 
-static bool is_at(const struct place *place, const struct catalog_table *table, const struct catalog_column *const *columns,
-                  size_t count)
+static bool is_at(const struct place *place, const struct catalog_table *table,
+                  const struct catalog_column *const *columns, size_t count)
 {
     return place->table == table && place->column_count == count &&
            memcmp(place->columns, columns, count * sizeof(const struct catalog_column *)) == 0;

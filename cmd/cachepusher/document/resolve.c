@@ -114,9 +114,9 @@ static const char *name_at(const struct node *node, size_t place)
 
 static const char *path_at(const struct node *node, size_t place)
 {
-    return place >= node->member_count    ? node->includes[place - node->member_count].declared->path
+    return place >= node->member_count   ? node->includes[place - node->member_count].declared->path
            : node->declared->has_columns ? node->declared->members[place].path
-                                          : node->declared->path;
+                                         : node->declared->path;
 }
 
 /* Members of the same name would hide each other, and Postgres would cut long ones. */
@@ -125,8 +125,8 @@ static bool check_names(const struct node *node)
     size_t count = node->member_count + node->include_count;
     for (size_t i = 0; i < count; i++) {
         if (strlen(name_at(node, i)) > NAME_BYTES_MAX) {
-            return resolve_refuse(path_at(node, i), "the member's name \"%s\" has more than %d bytes",
-                                  name_at(node, i), NAME_BYTES_MAX);
+            return resolve_refuse(path_at(node, i), "the member's name \"%s\" has more than %d bytes", name_at(node, i),
+                                  NAME_BYTES_MAX);
         }
         for (size_t k = 0; k < i; k++) {
             if (strcmp(name_at(node, i), name_at(node, k)) == 0) {
@@ -148,8 +148,9 @@ static bool check_order_names(const struct node *node, const char *path, const b
             const struct catalog_column *column = &node->table->columns[c];
             if (reads[c] && strcmp(name_at(node, i), column->name) == 0 &&
                 (member == NULL || member->column != column)) {
-                return resolve_refuse(path, "it reads column %s, and another member is called so: SQL would order by "
-                                            "that one; give the member another name",
+                return resolve_refuse(path,
+                                      "it reads column %s, and another member is called so: SQL would order by "
+                                      "that one; give the member another name",
                                       column->sql);
             }
         }
@@ -215,8 +216,7 @@ static bool take_order(struct resolver *resolver, struct node *node)
 static bool has_one_at_most(const struct node *node)
 {
     return node->declared->is_one && catalog_is_unique(node->table, node->join.below, node->join.count) &&
-           (node->link == NULL ||
-            catalog_is_unique(node->link->table, node->link->join.below, node->link->join.count));
+           (node->link == NULL || catalog_is_unique(node->link->table, node->link->join.below, node->link->join.count));
 }
 
 static bool take_rest(struct resolver *resolver, struct node *node)
@@ -266,15 +266,17 @@ static bool resolve_node(struct resolver *resolver, struct node *node, int level
     const struct declared_table *declared = node->declared;
     const char *path = memory_print(resolver->memory, "%s.table", declared->path);
     if (++resolver->node_count > NODES_MAX) {
-        return resolve_refuse(declared->path, "the document has more than %d tables, levels of self references among "
-                                              "them",
+        return resolve_refuse(declared->path,
+                              "the document has more than %d tables, levels of self references among "
+                              "them",
                               NODES_MAX);
     }
     if (!resolve_table(resolver, path, declared->table, &node->table)) {
         return false;
     }
     if (declared->depth > 0 && node->parent->table != node->table) {
-        return resolve_refuse(declared->path, "depth is for a table that is included in itself, and %s is included in %s",
+        return resolve_refuse(declared->path,
+                              "depth is for a table that is included in itself, and %s is included in %s",
                               node->table->sql, node->parent->table->sql);
     }
     node->alias = resolve_alias(resolver, node->table);

@@ -52,7 +52,7 @@ struct document {
     const char *entity;
     const char *digest;
     const char *declaration;
-    size_t index; /* of the entity */
+    size_t index;              /* of the entity */
     const char *key_path;      /* of the declaration's key, for messages */
     const char *template_path; /* of the entity's */
     struct node root;

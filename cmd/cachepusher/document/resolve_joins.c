@@ -198,11 +198,11 @@ static bool choose_side(struct resolver *resolver, const struct node *node, cons
     }
     const char *path = memory_print(resolver->memory, "%s.through", node->declared->path);
     if (all.count == 0) {
-        return resolve_refuse(path, "%s has no %sforeign key to %s", link->sql, other != NULL ? "second " : "", to->sql);
+        return resolve_refuse(path, "%s has no %sforeign key to %s", link->sql, other != NULL ? "second " : "",
+                              to->sql);
     }
     if (choice.count != 1) {
-        return resolve_refuse(path,
-                              "%s: \"through\": {\"table\": …, \"%s\": …} has to name the columns of one of: %s",
+        return resolve_refuse(path, "%s: \"through\": {\"table\": …, \"%s\": …} has to name the columns of one of: %s",
                               choice.count == 0 ? "there is no such foreign key" : "several foreign keys are possible",
                               member, list_choices(resolver->memory, &all));
     }

@@ -49,10 +49,11 @@ static bool find_columns(struct document *document)
     const struct catalog_table *table = document->root.table;
     if (declared->count == 0) {
         if (table->primary_key == NULL) {
-            return resolve_refuse(document->key_path,
-                                  "%s has no primary key: \"key\" has to name a column, or several, of which no two rows "
-                                  "have the same values",
-                                  table->sql);
+            return resolve_refuse(
+                document->key_path,
+                "%s has no primary key: \"key\" has to name a column, or several, of which no two rows "
+                "have the same values",
+                table->sql);
         }
         document->key_count = table->primary_key->key_count;
         for (size_t i = 0; i < document->key_count && i < ID_COLUMNS_MAX; i++) {
@@ -88,7 +89,7 @@ static bool check_type(struct document *document)
         return true;
     }
     static const char *const small[] = {"smallint", "integer", NULL};
-    document->id_type = is_type(column, small)                    ? "integer"
+    document->id_type = is_type(column, small)                     ? "integer"
                         : strcmp(column->base_type, "bigint") == 0 ? "bigint"
                         : strcmp(column->base_type, "uuid") == 0   ? "uuid"
                                                                    : "text";
@@ -138,8 +139,9 @@ static bool check_template(const struct document *document, const char *key)
     }
     return is_fine && count == document->key_count
                ? true
-               : resolve_refuse(document->template_path, "the template \"%s\" has other columns than the key, or another order; "
-                                                "expected {id}, or the key's columns: {%s}%s",
+               : resolve_refuse(document->template_path,
+                                "the template \"%s\" has other columns than the key, or another order; "
+                                "expected {id}, or the key's columns: {%s}%s",
                                 key, document->key[0]->sql, document->key_count > 1 ? ":…" : "");
 }
 
@@ -151,8 +153,9 @@ bool resolve_key(struct document *document, const cp_declaration *declaration)
     const struct catalog_table *table = document->root.table;
     bool is_table = table->kind == 'r' || table->kind == 'p';
     if (is_table && !catalog_is_unique(table, document->key, document->key_count)) {
-        return resolve_refuse(document->key_path, "several rows of %s may have the same: expected a primary key, or columns "
-                                              "with a unique index",
+        return resolve_refuse(document->key_path,
+                              "several rows of %s may have the same: expected a primary key, or columns "
+                              "with a unique index",
                               table->sql);
     }
     for (size_t i = 0; i < document->key_count; i++) {

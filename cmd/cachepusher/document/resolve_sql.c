@@ -50,8 +50,7 @@ static bool take_columns(const char *path, const struct node *node, const char *
         if (strcmp(PQgetvalue(found, row, 0), "refused") == 0) {
             return resolve_refuse(path, "%.200s: %s", sql, value);
         }
-        const struct catalog_column *column =
-            catalog_column_by_number(node->table, (int)strtol(value, NULL, 10));
+        const struct catalog_column *column = catalog_column_by_number(node->table, (int)strtol(value, NULL, 10));
         if (column != NULL) {
             reads[column - node->table->columns] = true;
         }
@@ -91,8 +90,7 @@ bool resolve_sql(struct resolver *resolver, const char *path, struct node *node,
     char sqlstate[6];
     const char *view = write_view(resolver->memory, node, kind, sql);
     bool is_fine = database_run(resolver->pg, "begin", "", sqlstate);
-    is_fine = is_fine && make_view(resolver, path, node, view, sql) &&
-              look_at_view(resolver, path, node, sql, reads);
+    is_fine = is_fine && make_view(resolver, path, node, view, sql) && look_at_view(resolver, path, node, sql, reads);
     is_fine = database_run(resolver->pg, "rollback", "", sqlstate) && is_fine;
     return !is_fine || kind != EXPRESSION_ORDER || has_any(node, reads)
                ? is_fine
