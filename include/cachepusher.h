@@ -386,6 +386,8 @@ typedef struct cp_stats {
     /* Now: */
     uint64_t postgres_connections; /* that are open */
     uint64_t redis_connections;
+    /* Since the start: */
+    uint64_t unread_updates; /* of rows, left out since they changed nothing that documents read; wal source only */
 } cp_stats;
 
 /* A snapshot; the figures are each exact but not all of the same instant. Any time between create and destroy. */

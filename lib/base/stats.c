@@ -97,6 +97,8 @@ static const struct row rows[] = {
         "Connections to Postgres that are open"),
     [CPI_STAT_REDIS_CONNECTIONS] = GAUGE(redis_connections, NULL, "cachepusher_redis_connections",
         "Connections to Redis that are open"),
+    [CPI_STAT_UNREAD] = COUNTER(unread_updates, NULL, "cachepusher_unread_updates_total",
+        "Updates of rows that the wal source has left out, since they changed nothing that documents read"),
     CAUSE(CP_CAUSE_START, "start"),
     CAUSE(CP_CAUSE_LISTENER, "listener"),
     CAUSE(CP_CAUSE_TRUNCATE, "truncate"),

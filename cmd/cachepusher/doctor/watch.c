@@ -11,14 +11,14 @@ static void check_triggers(struct doctor *doctor)
                                        .parameters = {embedded_cachepusher_sql},
                                        .count = 1,
                                        .fine = "cachepusher is what this program's setup makes"};
-    const struct doctor_plan triggers = {
-        .point = "triggers",
-        .sql = embedded_setup_triggers_sql,
-        .parameters = {doctor_watched(doctor, WATCHED_PLAN), announce},
-        .count = 2,
-        .lacks = "some are missing, or not as they have to be: changes are not announced",
-        .fine = "all that cachepusher.watch() makes are there",
-        .skips_notes = true};
+    const struct doctor_plan triggers = {.point = "triggers",
+                                         .sql = embedded_setup_triggers_sql,
+                                         .parameters = {doctor_watched(doctor, WATCHED_PLAN), announce},
+                                         .count = 2,
+                                         .lacks =
+                                             "some are missing, or not as they have to be: changes are not announced",
+                                         .fine = "all that cachepusher.watch() makes are there",
+                                         .skips_notes = true};
     size_t before = doctor->findings.counts[VERDICT_WRONG];
     doctor_ask_plan(doctor, &schema);
     bool has_functions = doctor->findings.counts[VERDICT_WRONG] == before;

@@ -25,18 +25,13 @@ static size_t list_steps(struct plan_step steps[STEPS_MAX], const struct tables 
     }
     if (reads_tables) {
         const char *const publication = names->publication;
-        steps[count++] =
-            (struct plan_step){embedded_setup_tables_sql, {tables->plan}, 1, false};
+        steps[count++] = (struct plan_step){embedded_setup_tables_sql, {tables->plan}, 1, false};
         steps[count++] = (struct plan_step){embedded_setup_publication_sql, {oids, "before", publication}, 3, false};
-        steps[count++] =
-            (struct plan_step){embedded_setup_identity_sql, {tables->plan, publication}, 2, false};
+        steps[count++] = (struct plan_step){embedded_setup_identity_sql, {tables->plan, publication}, 2, false};
     } else {
         steps[count++] = (struct plan_step){embedded_setup_functions_sql, {embedded_cachepusher_sql}, 1, false};
-        steps[count++] = (struct plan_step){
-            embedded_setup_triggers_sql,
-            {tables->plan, is_wal ? "message" : "notify"},
-            2,
-            true};
+        steps[count++] =
+            (struct plan_step){embedded_setup_triggers_sql, {tables->plan, is_wal ? "message" : "notify"}, 2, true};
     }
     if (is_wal) {
         steps[count++] = (struct plan_step){
