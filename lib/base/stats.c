@@ -99,6 +99,8 @@ static const struct row rows[] = {
         "Connections to Redis that are open"),
     [CPI_STAT_MAPPED] = COUNTER(mapped, NULL, "cachepusher_mapped_rows_total",
         "Rows that announced themselves, to be mapped to the documents that they are part of"),
+    [CPI_STAT_UNREAD] = COUNTER(unread_updates, NULL, "cachepusher_unread_updates_total",
+        "Updates of rows that the wal source has left out, since they changed nothing that documents read"),
     CAUSE(CP_CAUSE_START, "start"),
     CAUSE(CP_CAUSE_LISTENER, "listener"),
     CAUSE(CP_CAUSE_TRUNCATE, "truncate"),

@@ -48,6 +48,7 @@ enum cpi_stat {
     CPI_STAT_POSTGRES_CONNECTIONS, /* this and the next are levels, as above */
     CPI_STAT_REDIS_CONNECTIONS,
     CPI_STAT_MAPPED,
+    CPI_STAT_UNREAD,
     CPI_STAT_CAUSE, /* the first of CP_CAUSES */
     CPI_STAT_LAST_CAUSE = CPI_STAT_CAUSE + CP_CAUSES - 1,
     CPI_STATS

@@ -60,10 +60,9 @@ static void add_value(struct cpi_wal_changes *changes, const struct cpi_wal_rout
     const struct cpi_entity *entity = &changes->env->config->entities[route->entity];
     union cpi_id id;
     bool no_memory = false;
-    size_t length = route->is_padded ? unpadded(value->bytes, value->length) : value->length;
-    if (entity->id_type == CPI_ID_TEXT && is_foreign(changes, value->bytes, length)) {
+    if (entity->id_type == CPI_ID_TEXT && is_foreign(changes, value->bytes, value->length)) {
         note_foreign(changes, route->entity, "an id");
-    } else if (cpi_id_parse(entity->id_type, value->bytes, length, &id, &no_memory)) {
+    } else if (cpi_id_parse(entity->id_type, value->bytes, value->length, &id, &no_memory)) {
         cpi_wal_changes_add(changes, route->entity, id);
     } else if (no_memory) {
         cpi_wal_changes_mark(changes, route->entity, CPI_WAL_LOST);
@@ -85,7 +84,89 @@ static struct cpi_wal_value value_at(struct cpi_items row, int column)
 
 static bool equal(const struct cpi_wal_value *a, const struct cpi_wal_value *b)
 {
-    return a->kind == b->kind && a->length == b->length && memcmp(a->bytes, b->bytes, a->length) == 0;
+    return a->kind == b->kind && a->length == b->length &&
+           (a->length == 0 || memcmp(a->bytes, b->bytes, a->length) == 0);
+}
+
+/* The value of one of the id's columns. What a statement did not touch is as in the old row, if that is known. */
+static struct cpi_wal_value part_at(const struct cpi_items *row, const struct cpi_items *old_row,
+                                    const struct cpi_wal_id_column *column)
+{
+    struct cpi_wal_value value = value_at(*row, column->place);
+    if (value.kind == CPI_WAL_VALUE_UNCHANGED && old_row != NULL) {
+        value = value_at(*old_row, column->place);
+    }
+    if (column->is_padded && value.kind == CPI_WAL_VALUE_TEXT) {
+        value.length = unpadded(value.bytes, value.length);
+    }
+    return value;
+}
+
+static char *put_escaped(char *out, const struct cpi_wal_value *value)
+{
+    for (size_t i = 0; i < value->length; i++) {
+        char byte = value->bytes[i];
+        if (byte == '%' || byte == ':') {
+            memcpy(out, byte == '%' ? "%25" : "%3A", 3);
+            out += 3;
+        } else {
+            *out++ = byte;
+        }
+    }
+    return out;
+}
+
+/* The id that a row has: null if one of several columns is, which then are one text. *made is for that; it has to be
+ * freed. Without memory the documents that the row belongs to are lost. */
+static struct cpi_wal_value id_at(struct cpi_wal_changes *changes, const struct cpi_wal_route *route,
+                                  const struct cpi_items *row, const struct cpi_items *old_row, char **made)
+{
+    struct cpi_wal_value parts[CPI_ID_COLUMNS_MAX];
+    struct cpi_wal_value id = {.kind = CPI_WAL_VALUE_TEXT};
+    size_t size = 0;
+    for (size_t i = 0; i < route->column_count; i++) {
+        parts[i] = part_at(row, old_row, &route->columns[i]);
+        size += 3 * parts[i].length + 1;
+        if (parts[i].kind == CPI_WAL_VALUE_NULL || id.kind == CPI_WAL_VALUE_TEXT) {
+            id.kind = parts[i].kind;
+        }
+    }
+    if (route->column_count == 1 || id.kind != CPI_WAL_VALUE_TEXT) {
+        return route->column_count == 1 ? parts[0] : id;
+    }
+    char *out = *made = malloc(size);
+    if (out == NULL) {
+        cpi_wal_changes_mark(changes, route->entity, CPI_WAL_LOST);
+        return (struct cpi_wal_value){.kind = CPI_WAL_VALUE_NULL};
+    }
+    for (size_t i = 0; i < route->column_count; i++) {
+        out = put_escaped(out, &parts[i]);
+        *out++ = ':';
+    }
+    id.bytes = *made;
+    id.length = (size_t)(out - *made) - 1;
+    return id;
+}
+
+/* Whether an update has changed nothing that documents read, as far as its old row tells. */
+static bool is_unread(const struct cpi_wal_route *route, const struct cpi_pgoutput *message)
+{
+    struct cpi_items old_row = message->row.old_row;
+    struct cpi_items new_row = message->row.new_row;
+    struct cpi_wal_value old;
+    struct cpi_wal_value now;
+    if (message->kind != CPI_PGOUTPUT_UPDATE || message->row.has_old != CPI_OLD_FULL || route->counts == NULL) {
+        return false;
+    }
+    for (size_t i = 0; i < route->counts_count; i++) {
+        if (!cpi_pgoutput_value(&old_row, &old) || !cpi_pgoutput_value(&new_row, &now)) {
+            return false; /* fewer columns than were announced */
+        }
+        if (route->counts[i] && now.kind != CPI_WAL_VALUE_UNCHANGED && !equal(&now, &old)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 /* The documents that the row named before cannot be told. */
@@ -118,22 +199,27 @@ static void take_row(struct cpi_wal_changes *changes, const struct cpi_wal_route
     bool has_old = message->row.has_old == CPI_OLD_FULL || (message->row.has_old == CPI_OLD_KEY && route->in_identity);
     bool is_same = message->kind == CPI_PGOUTPUT_UPDATE && message->row.has_old == CPI_OLD_NONE && route->in_identity;
     bool is_insert = message->kind == CPI_PGOUTPUT_INSERT;
-    if (route->column < 0 || (!is_insert && !has_old && !is_same)) {
+    if (route->column_count == 0 || (!is_insert && !has_old && !is_same)) {
         note_blind(changes, route);
     }
-    if (route->column < 0) {
+    if (route->column_count == 0) {
         return;
     }
+    const struct cpi_items *old_row = has_old ? &message->row.old_row : NULL;
     struct cpi_wal_value old = {.kind = CPI_WAL_VALUE_NULL};
+    char *made[2] = {NULL, NULL};
     if (has_old) {
-        old = value_at(message->row.old_row, route->column);
+        old = id_at(changes, route, old_row, NULL, &made[0]);
     }
     if (old.kind == CPI_WAL_VALUE_TEXT) {
         add_value(changes, route, &old);
     }
     if (message->kind != CPI_PGOUTPUT_DELETE) {
-        take_new(changes, route, value_at(message->row.new_row, route->column), has_old ? &old : NULL);
+        struct cpi_wal_value now = id_at(changes, route, &message->row.new_row, old_row, &made[1]);
+        take_new(changes, route, now, has_old ? &old : NULL);
     }
+    free(made[0]);
+    free(made[1]);
 }
 
 static void find_routes(struct cpi_wal_changes *changes, uint32_t relid)
@@ -148,7 +234,11 @@ void cpi_wal_take_rows(struct cpi_wal_changes *changes, const struct cpi_pgoutpu
 {
     find_routes(changes, message->row.relid);
     for (size_t i = 0; i < changes->route_count; i++) {
-        take_row(changes, &changes->routes[i], message);
+        if (is_unread(&changes->routes[i], message)) {
+            cpi_stats_add(changes->env->stats, CPI_STAT_UNREAD, 1);
+        } else {
+            take_row(changes, &changes->routes[i], message);
+        }
     }
 }
 

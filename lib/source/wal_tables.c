@@ -1,6 +1,7 @@
 #include "source/wal_tables.h"
 
 #include "base/error.h"
+#include "source/wal_look.h"
 
 #include <libpq-fe.h>
 
@@ -13,81 +14,15 @@ enum { BPCHAR_OID = 1042 }; /* from Postgres' pg_type.dat; it never changes */
 struct cpi_wal_watched {
     uint32_t relid;
     uint16_t entity;
-    bool is_blind;        /* it, or another one of its tree, whose rows may come as its own */
-    uint32_t padded_type; /* of the column, if it is character(n) or a domain over it; 0 */
-    char *table;          /* "schema.name", not quoted, in the bytes of the stream's announcements */
-    char *column;
+    bool is_blind;            /* it, or another one of its tree, whose rows may come as its own */
+    char *table;              /* "schema.name", not quoted, in the bytes of the stream's announcements */
+    struct cpi_names columns; /* likewise; "" is one that is not there */
+    uint32_t padded_types[CPI_ID_COLUMNS_MAX]; /* of these, where it is character(n) or a domain over it; else 0 */
+    bool has_reads;
+    struct cpi_names reads;
 };
 
 /* ---- looking up ---- */
-
-enum look_column { RELID, TABLE, COLUMN, SHOWN, IS_PUBLISHED, IS_BLIND, PADDED_TYPE, UNLOGGED };
-
-/* $1 table, $2 column, both as in SQL; $3 publication. A row for the table and each that inherits from it, or is a
- * partition of it; the table itself comes first. A partition's rows come as its root's, if the publication is so. Names
- * are bytes in the server's own encoding, which the stream has (wal_stream.h). */
-static const char look_sql[] =
-    "with recursive members(oid) as ("
-    "  select pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid"
-    "  union select i.inhrelid from pg_catalog.pg_inherits as i, members as m"
-    "  where i.inhparent operator(pg_catalog.=) m.oid)"
-    " select c.oid, pg_catalog.encode(pg_catalog.convert_to(n.nspname operator(pg_catalog.||) '.'"
-    "   operator(pg_catalog.||) c.relname, pg_catalog.getdatabaseencoding()), 'escape'),"
-    " pg_catalog.encode(pg_catalog.convert_to(a.attname::pg_catalog.text, pg_catalog.getdatabaseencoding()), 'escape'),"
-    " c.oid::pg_catalog.regclass,"
-    " exists (select from pg_catalog.pg_publication_tables as p"
-    "   where p.pubname operator(pg_catalog.=) $3::pg_catalog.text"
-    "   and (pg_catalog.to_jsonb(p) operator(pg_catalog.->>) 'rowfilter') is null and exists (select from "
-    "pg_catalog.pg_class as pc,"
-    "     pg_catalog.pg_namespace as pn where pn.nspname operator(pg_catalog.=) p.schemaname"
-    "     and pc.relname operator(pg_catalog.=) p.tablename and pc.relnamespace operator(pg_catalog.=) pn.oid"
-    "     and (pc.oid operator(pg_catalog.=) c.oid or (c.relispartition and pc.oid operator(pg_catalog.=) any ("
-    "       select relid from pg_catalog.pg_partition_ancestors(c.oid) as t(relid)))))),"
-    " c.relkind operator(pg_catalog.<>) 'p'::pg_catalog.\"char\""
-    " and c.relreplident operator(pg_catalog.<>) 'f'::pg_catalog.\"char\" and not"
-    "   exists (select from pg_catalog.pg_index as i where i.indrelid operator(pg_catalog.=) c.oid"
-    "   and (c.relreplident operator(pg_catalog.=) 'd'::pg_catalog.\"char\" and i.indisprimary"
-    "     or c.relreplident operator(pg_catalog.=) 'i'::pg_catalog.\"char\" and i.indisreplident)"
-    "   and a.attnum operator(pg_catalog.=) any (i.indkey::pg_catalog.int2[])),"
-    " (with recursive bases(oid, base) as ("
-    "   select t.oid, t.typbasetype from pg_catalog.pg_type as t where t.oid operator(pg_catalog.=) a.atttypid"
-    "   union all select t.oid, t.typbasetype from pg_catalog.pg_type as t, bases as b"
-    "   where t.oid operator(pg_catalog.=) b.base)"
-    "  select a.atttypid from bases as b where b.oid operator(pg_catalog.=) 'pg_catalog.bpchar'::pg_catalog.regtype::"
-    "pg_catalog.oid),"
-    " case when c.relkind operator(pg_catalog.=) 'f'::pg_catalog.\"char\" then 'foreign'"
-    "   when c.relkind operator(pg_catalog.=) 'p'::pg_catalog.\"char\" then null" /* it has no rows of its own */
-    "   when c.relpersistence operator(pg_catalog.=) 'u'::pg_catalog.\"char\" then 'unlogged'"
-    "   when c.relpersistence operator(pg_catalog.=) 't'::pg_catalog.\"char\" then 'temporary' end"
-    " from members as m"
-    " join pg_catalog.pg_class as c on c.oid operator(pg_catalog.=) m.oid"
-    " join pg_catalog.pg_namespace as n on n.oid operator(pg_catalog.=) c.relnamespace"
-    " left join pg_catalog.pg_attribute as a on a.attrelid operator(pg_catalog.=) c.oid and not a.attisdropped"
-    "   and a.attnum operator(pg_catalog.>) 0::pg_catalog.int2"
-    "   and a.attname operator(pg_catalog.=) (pg_catalog.parse_ident($2::pg_catalog.text))[1]::pg_catalog.name"
-    " order by c.oid operator(pg_catalog.<>) pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid, c.oid";
-
-/* Adds an element to the array of names. */
-static cp_code add_name(struct cpi_wal_tables *tables, const char *name, cp_error *err)
-{
-    size_t length = tables->amiss_names != NULL ? strlen(tables->amiss_names) : 0;
-    char *grown = realloc(tables->amiss_names, length + 2 * strlen(name) + 4);
-    if (grown == NULL) {
-        return cpi_error_memory(err);
-    }
-    tables->amiss_names = grown;
-    char *at = grown + length;
-    *at++ = length == 0 ? '{' : ',';
-    *at++ = '"';
-    for (; *name != '\0'; name++) {
-        if (*name == '"' || *name == '\\') {
-            *at++ = '\\';
-        }
-        *at++ = *name;
-    }
-    memcpy(at, "\"", 2);
-    return CP_OK;
-}
 
 static void note_amiss(struct cpi_wal_tables *tables, const struct cpi_entity *entity, const char *table,
                        const char *problem)
@@ -98,17 +33,31 @@ static void note_amiss(struct cpi_wal_tables *tables, const struct cpi_entity *e
     }
 }
 
+/* The first that is not there, of columns as the look-up has them; NULL: all are. */
+static const char *first_missing(const struct cpi_names *columns, const char *found)
+{
+    for (size_t i = 0; i < columns->count; i++) {
+        size_t length = strcspn(found, ",");
+        if (length == 0) {
+            return columns->items[i];
+        }
+        found += length + (found[length] == ',');
+    }
+    return NULL;
+}
+
 /* What is amiss with it; "": nothing. */
 static void judge_row(const struct cpi_watch *watch, const struct cpi_rows *rows, int row, const char *publication,
                       char *problem, size_t size)
 {
+    const char *missing = first_missing(&watch->columns, cpi_rows_value(rows, row, CPI_WAL_LOOK_COLUMNS));
     problem[0] = '\0';
-    if (cpi_rows_is_null(rows, row, COLUMN)) {
-        snprintf(problem, size, "has no column %.64s, which \"watch\" names", watch->columns.items[0]);
-    } else if (!cpi_rows_is_null(rows, row, UNLOGGED)) {
+    if (missing != NULL) {
+        snprintf(problem, size, "has no column %.64s, which \"watch\" names", missing);
+    } else if (!cpi_rows_is_null(rows, row, CPI_WAL_LOOK_UNLOGGED)) {
         snprintf(problem, size, "is %.16s: its changes are in no log; make it an ordinary one, or detach it",
-                 cpi_rows_value(rows, row, UNLOGGED));
-    } else if (strcmp(cpi_rows_value(rows, row, IS_PUBLISHED), "t") != 0) {
+                 cpi_rows_value(rows, row, CPI_WAL_LOOK_UNLOGGED));
+    } else if (strcmp(cpi_rows_value(rows, row, CPI_WAL_LOOK_IS_PUBLISHED), "t") != 0) {
         snprintf(problem, size,
                  "is not in publication \"%s\", or not with all its rows; cachepusher setup puts it there",
                  publication);
@@ -119,17 +68,18 @@ static void note_identity(struct cpi_wal_tables *tables, const struct cpi_entity
                           const struct cpi_rows *rows, int row)
 {
     if (tables->blind[0] == '\0') {
-        const char *table = cpi_rows_value(rows, row, SHOWN);
+        const char *table = cpi_rows_value(rows, row, CPI_WAL_LOOK_SHOWN);
         snprintf(tables->blind, sizeof tables->blind,
-                 "entity \"%s\": table %.*s has a replica identity that does not tell the old %.64s of a row; "
+                 "entity \"%s\": table %.*s has a replica identity that does not tell the old %.64s%s of a row; "
                  "cachepusher setup gives it another",
-                 entity->name, cpi_shown(table), table, watch->columns.items[0]);
+                 entity->name, cpi_shown(table), table, watch->columns.items[0],
+                 watch->columns.count > 1 ? ", ..." : "");
     }
 }
 
 static bool is_blind(const struct cpi_rows *rows, int row)
 {
-    return strcmp(cpi_rows_value(rows, row, IS_BLIND), "t") == 0;
+    return strcmp(cpi_rows_value(rows, row, CPI_WAL_LOOK_IS_BLIND), "t") == 0;
 }
 
 /* A name's bytes, from malloc; libpq's own copy ends in no NUL. NULL: out of memory. */
@@ -146,8 +96,47 @@ static char *name_of(const struct cpi_rows *rows, int row, int column)
     return name;
 }
 
-static cp_code add_watched(struct cpi_wal_tables *tables, uint16_t entity, const struct cpi_rows *rows, int row,
-                           cp_error *err)
+static int digit_of(char letter)
+{
+    return letter <= '9' ? letter - '0' : letter - 'a' + 10;
+}
+
+/* Names as the look-up has them. False: out of memory. */
+static bool take_names(struct cpi_names *names, const char *found)
+{
+    for (bool more = true; more;) {
+        size_t length = strcspn(found, ",");
+        char **grown = realloc(names->items, (names->count + 1) * sizeof *grown);
+        char *name = malloc(length / 2 + 1);
+        if (grown != NULL) {
+            names->items = grown;
+        }
+        if (grown == NULL || name == NULL) {
+            free(name);
+            return false;
+        }
+        for (size_t i = 0; i + 1 < length; i += 2) {
+            name[i / 2] = (char)(digit_of(found[i]) * 16 + digit_of(found[i + 1]));
+        }
+        name[length / 2] = '\0';
+        names->items[names->count++] = name;
+        more = found[length] == ',';
+        found += length + 1;
+    }
+    return true;
+}
+
+static void take_padded(struct cpi_wal_watched *watched, const char *found)
+{
+    for (size_t i = 0; i < watched->columns.count && i < CPI_ID_COLUMNS_MAX; i++) {
+        char *end;
+        watched->padded_types[i] = (uint32_t)strtoul(found, &end, 10);
+        found = *end == ',' ? end + 1 : end;
+    }
+}
+
+static cp_code add_watched(struct cpi_wal_tables *tables, uint16_t entity, const struct cpi_watch *watch,
+                           const struct cpi_rows *rows, int row, cp_error *err)
 {
     struct cpi_wal_watched *grown = realloc(tables->watched, (tables->watched_count + 1) * sizeof *grown);
     if (grown == NULL) {
@@ -156,13 +145,17 @@ static cp_code add_watched(struct cpi_wal_tables *tables, uint16_t entity, const
     tables->watched = grown;
     struct cpi_wal_watched *watched = &grown[tables->watched_count];
     *watched =
-        (struct cpi_wal_watched){.relid = (uint32_t)strtoul(cpi_rows_value(rows, row, RELID), NULL, 10),
+        (struct cpi_wal_watched){.relid = (uint32_t)strtoul(cpi_rows_value(rows, row, CPI_WAL_LOOK_RELID), NULL, 10),
                                  .entity = entity,
-                                 .padded_type = (uint32_t)strtoul(cpi_rows_value(rows, row, PADDED_TYPE), NULL, 10),
-                                 .table = name_of(rows, row, TABLE),
-                                 .column = name_of(rows, row, COLUMN)};
+                                 .has_reads = watch->has_reads,
+                                 .table = name_of(rows, row, CPI_WAL_LOOK_TABLE)};
     tables->watched_count++;
-    return watched->table != NULL && watched->column != NULL ? CP_OK : cpi_error_memory(err);
+    bool taken = watched->table != NULL &&
+                 take_names(&watched->columns, cpi_rows_value(rows, row, CPI_WAL_LOOK_COLUMNS)) &&
+                 (cpi_rows_is_null(rows, row, CPI_WAL_LOOK_READS) ||
+                  take_names(&watched->reads, cpi_rows_value(rows, row, CPI_WAL_LOOK_READS)));
+    take_padded(watched, cpi_rows_value(rows, row, CPI_WAL_LOOK_PADDED_TYPES));
+    return taken ? CP_OK : cpi_error_memory(err);
 }
 
 /* *amiss: it, or one that inherits from it, cannot be followed. */
@@ -179,13 +172,13 @@ static cp_code take_rows(struct cpi_wal_tables *tables, const struct cp_config *
     for (int row = 0; row < cpi_rows_count(rows) && code == CP_OK; row++) {
         judge_row(&entity->watch[w], rows, row, publication, problem, sizeof problem);
         if (problem[0] != '\0') {
-            note_amiss(tables, entity, cpi_rows_value(rows, row, SHOWN), problem);
+            note_amiss(tables, entity, cpi_rows_value(rows, row, CPI_WAL_LOOK_SHOWN), problem);
             *amiss = true;
         } else if (is_blind(rows, row)) {
             note_identity(tables, entity, &entity->watch[w], rows, row);
             blind = true;
         }
-        code = add_watched(tables, (uint16_t)cpi_config_event_index(config, e, w), rows, row, err);
+        code = add_watched(tables, (uint16_t)cpi_config_event_index(config, e, w), &entity->watch[w], rows, row, err);
     }
     for (size_t i = first; i < tables->watched_count; i++) {
         tables->watched[i].is_blind = blind;
@@ -201,9 +194,7 @@ static cp_code look_up(struct cpi_wal_tables *tables, const struct cp_config *co
     const struct cpi_watch *watch = &entity->watch[w];
     char publication[CPI_SLOT_BYTES];
     cpi_config_publication(config, publication);
-    struct cpi_pg_parameter parameters[] = {
-        {.value = watch->table}, {.value = watch->columns.items[0]}, {.value = publication}};
-    struct cpi_rows *rows = cpi_pg_query(pg, look_sql, parameters, 3, false, err);
+    struct cpi_rows *rows = cpi_wal_look(watch, publication, pg, err);
     if (rows == NULL && (err->retriable || !cpi_pg_is_open(pg))) {
         return CP_ERR_POSTGRES;
     }
@@ -215,7 +206,7 @@ static cp_code look_up(struct cpi_wal_tables *tables, const struct cp_config *co
     }
     cp_code code = rows != NULL ? take_rows(tables, config, e, w, rows, &amiss, err) : CP_OK;
     cpi_rows_free(rows);
-    return code == CP_OK && amiss ? add_name(tables, watch->table, err) : code;
+    return code == CP_OK && amiss ? cpi_array_add(&tables->amiss_names, watch->table, err) : code;
 }
 
 cp_code cpi_wal_tables_look_up(struct cpi_wal_tables *tables, const struct cp_config *config, struct cpi_pg *pg,
@@ -261,13 +252,7 @@ char *cpi_wal_tables_oids(const struct cpi_wal_tables *tables)
 
 char *cpi_wal_tables_amiss(const struct cpi_wal_tables *tables)
 {
-    const char *names = tables->amiss_names != NULL ? tables->amiss_names : "{";
-    char *array = malloc(strlen(names) + 2);
-    if (array != NULL) {
-        strcpy(array, names);
-        strcat(array, "}");
-    }
-    return array;
+    return cpi_array_close(tables->amiss_names);
 }
 
 /* ---- relations as the stream announces them ---- */
@@ -278,24 +263,71 @@ static void forget_relation(struct cpi_wal_tables *tables, uint32_t relid)
     for (size_t i = 0; i < tables->route_count; i++) {
         if (tables->routes[i].relid != relid) {
             tables->routes[kept++] = tables->routes[i];
+        } else {
+            free(tables->routes[i].counts);
         }
     }
     tables->route_count = kept;
 }
 
-static struct cpi_wal_route route_to(const struct cpi_wal_watched *watched, const struct cpi_pgoutput *message)
+/* Where a column stands among those of a relation, and what it is; -1: nowhere. */
+static int16_t find_column(const struct cpi_pgoutput *message, const char *name, struct cpi_column *column)
 {
-    struct cpi_wal_route route = {.relid = message->relation.relid, .entity = watched->entity, .column = -1};
     struct cpi_items columns = message->relation.columns;
-    struct cpi_column column;
-    for (int16_t i = 0; cpi_pgoutput_column(&columns, &column); i++) {
-        if (strcmp(column.name, watched->column) == 0) {
-            route.column = i;
-            route.in_identity = column.in_identity && !watched->is_blind;
-            route.is_padded = column.type == BPCHAR_OID || column.type == watched->padded_type;
+    for (int16_t i = 0; cpi_pgoutput_column(&columns, column); i++) {
+        if (strcmp(column->name, name) == 0) {
+            return i;
         }
     }
-    return route;
+    return -1;
+}
+
+/* Which columns count, for a route whose id's columns are known; none if one that documents read is not there. False:
+ * out of memory. */
+static bool find_reads(struct cpi_wal_route *route, const struct cpi_wal_watched *watched,
+                       const struct cpi_pgoutput *message)
+{
+    size_t count = message->relation.columns.count;
+    bool *counts = calloc(count + 1, sizeof *counts);
+    bool found = counts != NULL;
+    for (size_t i = 0; found && i < route->column_count; i++) {
+        counts[route->columns[i].place] = true;
+    }
+    for (size_t i = 0; found && i < watched->reads.count; i++) {
+        struct cpi_column column;
+        int16_t place = find_column(message, watched->reads.items[i], &column);
+        found = place >= 0;
+        counts[found ? (size_t)place : count] = true;
+    }
+    if (!found) {
+        free(counts);
+        return counts != NULL;
+    }
+    route->counts = counts;
+    route->counts_count = count;
+    return true;
+}
+
+/* False: out of memory. */
+static bool route_to(struct cpi_wal_route *route, const struct cpi_wal_watched *watched,
+                     const struct cpi_pgoutput *message)
+{
+    size_t count = watched->columns.count;
+    *route = (struct cpi_wal_route){
+        .relid = message->relation.relid, .entity = watched->entity, .in_identity = !watched->is_blind};
+    for (size_t i = 0; i < count && i < CPI_ID_COLUMNS_MAX; i++) {
+        struct cpi_column column;
+        int16_t place = find_column(message, watched->columns.items[i], &column);
+        if (place < 0) {
+            route->column_count = 0;
+            route->in_identity = false;
+            return true;
+        }
+        route->columns[route->column_count++] = (struct cpi_wal_id_column){
+            .place = place, .is_padded = column.type == BPCHAR_OID || column.type == watched->padded_types[i]};
+        route->in_identity = route->in_identity && column.in_identity;
+    }
+    return !watched->has_reads || find_reads(route, watched, message);
 }
 
 static bool is_announced(const struct cpi_wal_watched *watched, const struct cpi_pgoutput *message)
@@ -318,7 +350,10 @@ bool cpi_wal_tables_learn(struct cpi_wal_tables *tables, const struct cpi_pgoutp
             return false;
         }
         tables->routes = grown;
-        tables->routes[tables->route_count++] = route_to(&tables->watched[i], message);
+        if (!route_to(&tables->routes[tables->route_count], &tables->watched[i], message)) {
+            return false;
+        }
+        tables->route_count++;
     }
     return true;
 }
@@ -336,11 +371,23 @@ const struct cpi_wal_route *cpi_wal_tables_find(const struct cpi_wal_tables *tab
     return first;
 }
 
+static void free_names(struct cpi_names *names)
+{
+    for (size_t i = 0; i < names->count; i++) {
+        free(names->items[i]);
+    }
+    free(names->items);
+}
+
 void cpi_wal_tables_fini(struct cpi_wal_tables *tables)
 {
     for (size_t i = 0; i < tables->watched_count; i++) {
         free(tables->watched[i].table);
-        free(tables->watched[i].column);
+        free_names(&tables->watched[i].columns);
+        free_names(&tables->watched[i].reads);
+    }
+    for (size_t i = 0; i < tables->route_count; i++) {
+        free(tables->routes[i].counts);
     }
     free(tables->watched);
     free(tables->routes);

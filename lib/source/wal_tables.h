@@ -1,5 +1,6 @@
 /*
- * The watched tables of the wal source: which columns of which relations hold the ids of which entities' documents.
+ * The watched tables of the wal source: which columns of which relations hold the ids of which entities' documents, and
+ * which of them documents read.
  *
  * They are looked up when the source is opened: by name in Postgres' catalog, with whatever inherits from them. The
  * stream announces each relation before its first row, and again when it has changed; that says where the columns stand
@@ -15,10 +16,15 @@
 /* Rows of a relation name documents of an entity. */
 struct cpi_wal_route {
     uint32_t relid;
-    uint16_t entity;  /* or, behind these, of what is mapped to one (config.h) */
-    int16_t column;   /* where it stands in a row; -1: the relation no longer has it, so that each row may name any */
-    bool in_identity; /* so that what a row was before is told whenever it differs */
-    bool is_padded;   /* character(n): the blanks at the end are not part of the value */
+    uint16_t entity; /* or, behind these, of what is mapped to one (config.h) */
+    uint16_t column_count; /* of the id's; 0: the relation no longer has them all, so that each row may name any */
+    struct cpi_wal_id_column {
+        int16_t place;  /* where it stands in a row */
+        bool is_padded; /* character(n): the blanks at the end are not part of the value */
+    } columns[CPI_ID_COLUMNS_MAX];
+    bool in_identity; /* all of them, so that what a row was before is told whenever it differs */
+    bool *counts;     /* for each column of a row, whether a change of it is one of documents, or NULL: any change is */
+    size_t counts_count;
 };
 
 struct cpi_wal_watched;

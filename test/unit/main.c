@@ -59,6 +59,7 @@ static const struct {
     {"stats", stats_suite},
     {"suspects", suspects_suite},
     {"wal_changes", wal_changes_suite},
+    {"wal_reads", wal_reads_suite},
     {"wal_rows", wal_rows_suite},
     {"checkpoint_text", checkpoint_text_suite},
     {"worker", worker_suite},

@@ -54,6 +54,7 @@ Suite *pulse_suite(void);
 Suite *stats_suite(void);
 Suite *suspects_suite(void);
 Suite *wal_changes_suite(void);
+Suite *wal_reads_suite(void);
 Suite *wal_rows_suite(void);
 Suite *checkpoint_text_suite(void);
 Suite *worker_suite(void);

@@ -209,7 +209,8 @@ START_TEST(a_relation_announced_again_counts_once)
     const struct cpi_wal_route *routes = cpi_wal_tables_find(&wal.changes.tables, ADDRESS, &count);
     ck_assert_uint_eq(count, 2);
     ck_assert(routes[0].relid == ADDRESS && routes[1].relid == ADDRESS);
-    ck_assert(routes[0].entity == 0 && routes[0].column == 1 && routes[1].entity == 1 && routes[1].column == 2);
+    ck_assert(routes[0].entity == 0 && routes[0].columns[0].place == 1 && routes[1].entity == 1 &&
+              routes[1].columns[0].place == 2);
     ck_assert_ptr_null(cpi_wal_tables_find(&wal.changes.tables, 999, &count));
     ck_assert_uint_eq(count, 0);
     wal_insert(&wal, ADDRESS, "50,7,abc");

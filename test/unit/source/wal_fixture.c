@@ -16,7 +16,7 @@ static const struct {
     const char *name;
 } catalog[] = {
     {"customer", "101", "public.customer"}, {"address", "102", "public.address"}, {"note", "103", "public.note"},
-    {"contact", "104", "public.contact"},   {"contact", "105", "crm.child"},
+    {"contact", "104", "public.contact"},   {"contact", "105", "crm.child"},      {"line", "120", "public.line"},
 };
 
 static void put_cell(PGresult *result, int row, int column, const char *value)
@@ -24,6 +24,22 @@ static void put_cell(PGresult *result, int row, int column, const char *value)
     char copy[64];
     int length = snprintf(copy, sizeof copy, "%s", value);
     ck_assert_int_ne(PQsetvalue(result, row, column, copy, length), 0);
+}
+
+/* The names in an array, {"a","b"}, as the look-up has them: in hexadecimal, with commas; and as many types. */
+static void names_of(const char *array, char *names, char *types)
+{
+    for (const char *at = array; *at != '\0'; at++) {
+        if (*at == ',') {
+            *names++ = ',';
+        } else if (strchr("{}\"", *at) == NULL) {
+            names += sprintf(names, "%02x", (unsigned)*at);
+        }
+        if (types != NULL && (*at == '{' || *at == ',')) {
+            types += sprintf(types, "%s" PADDED_DOMAIN, *at == ',' ? "," : "");
+        }
+    }
+    *names = '\0';
 }
 
 struct cpi_rows *__wrap_cpi_pg_query(struct cpi_pg *pg, const char *sql, const struct cpi_pg_parameter *parameters,
@@ -34,24 +50,27 @@ struct cpi_rows *__wrap_cpi_pg_query(struct cpi_pg *pg, const char *sql, const s
                                      int count, bool binary, cp_error *err)
 {
     (void)pg, (void)sql, (void)err;
-    ck_assert(count == 3 && !binary);
-    PGresAttDesc columns[8] = {{0}};
+    ck_assert(count == 4 && !binary);
+    char names[64], reads[64], padded[64];
+    names_of(parameters[1].value, names, padded);
+    names_of(parameters[3].value, reads, NULL);
+    PGresAttDesc columns[9] = {{0}};
     PGresult *result = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
     ck_assert_ptr_nonnull(result);
     static char column_name[] = "?column?";
     for (size_t i = 0; i < sizeof columns / sizeof *columns; i++) {
         columns[i].name = column_name;
     }
-    ck_assert_int_ne(PQsetResultAttrs(result, 8, columns), 0);
+    ck_assert_int_ne(PQsetResultAttrs(result, 9, columns), 0);
     for (size_t i = 0; i < sizeof catalog / sizeof *catalog; i++) {
         if (strcmp(catalog[i].table, parameters[0].value) == 0) {
             int row = PQntuples(result);
-            const char *cells[] = {catalog[i].relid, catalog[i].name, parameters[1].value, catalog[i].table, "t", "f",
-                                   PADDED_DOMAIN};
+            const char *cells[] = {catalog[i].relid, catalog[i].name, names, catalog[i].table, "t", "f", padded};
             for (int column = 0; column < 7; column++) {
                 put_cell(result, row, column, cells[column]);
             }
             ck_assert_int_ne(PQsetvalue(result, row, 7, NULL, -1), 0); /* all are logged */
+            ck_assert_int_ne(PQsetvalue(result, row, 8, reads, reads[0] != '\0' ? (int)strlen(reads) : -1), 0);
         }
     }
     return (struct cpi_rows *)result;
@@ -71,12 +90,16 @@ static void init_entities(struct wal_fixture *wal)
     static char address[] = "address", contact[] = "contact";
     static char id[] = "id", customer_id[] = "customer_id", code[] = "code";
     static char *customer_channels[] = {customer, both}, *note_channels[] = {note, both};
+    static char line[] = "line", tenant[] = "tenant", number[] = "number", title[] = "title";
     static char *ids[] = {id}, *customer_ids[] = {customer_id}, *codes[] = {code}, *notes[] = {note};
+    static char *lines[] = {tenant, number}, *titles[] = {title};
     static struct cpi_watch of_customer[] = {{.table = customer, .columns = {ids, 1}},
                                              {.table = address, .columns = {customer_ids, 1}},
                                              {.table = contact, .columns = {customer_ids, 1}}};
-    static struct cpi_watch of_note[] = {{.table = note, .columns = {codes, 1}},
-                                         {.table = address, .columns = {notes, 1}}};
+    static struct cpi_watch of_note[] = {
+        {.table = note, .columns = {codes, 1}},
+        {.table = address, .columns = {notes, 1}},
+        {.table = line, .columns = {lines, 2}, .has_reads = true, .reads = {titles, 1}}};
     wal->entities[0] = (struct cpi_entity){.name = customer,
                                            .id_type = CPI_ID_INTEGER,
                                            .channels = customer_channels,
@@ -88,7 +111,7 @@ static void init_entities(struct wal_fixture *wal)
                                            .channels = note_channels,
                                            .channel_count = 2,
                                            .watch = of_note,
-                                           .watch_count = 2};
+                                           .watch_count = 3};
 }
 
 void wal_fixture_init(struct wal_fixture *wal)

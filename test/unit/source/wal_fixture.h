@@ -3,7 +3,8 @@
  * messages of pgoutput made byte by byte, and what has arrived as text.
  *
  * Entity "customer" has integer ids, from customer.id, from address.customer_id and, with whatever inherits from it,
- * from contact.customer_id; "note" has text ids, from note.code and address.note.
+ * from contact.customer_id; "note" has text ids, from note.code and address.note, and from line.tenant and line.number
+ * together, and reads line.title.
  */
 #ifndef WAL_FIXTURE_H
 #define WAL_FIXTURE_H
@@ -11,7 +12,7 @@
 #include "source/wal_changes.h"
 
 /* Relations that the catalog has; CHILD inherits from CONTACT. */
-enum { CUSTOMER = 101, ADDRESS, NOTE, CONTACT, CHILD };
+enum { CUSTOMER = 101, ADDRESS, NOTE, CONTACT, CHILD, LINE = 120 };
 
 enum { WAL_ENTITIES = 2, MAX_PENDING = 600 };
 
