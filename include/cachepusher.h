@@ -396,7 +396,7 @@ typedef struct cp_stats {
     uint64_t postgres_connections; /* that are open */
     uint64_t redis_connections;
     /* Since the start: */
-    uint64_t mapped; /* rows that announced themselves, to be mapped to documents they are part of ("maps") */
+    uint64_t mapped;         /* rows that announced themselves, to be mapped to documents they are part of ("maps") */
     uint64_t unread_updates; /* of rows, left out since they changed nothing that documents read; wal source only */
 } cp_stats;
 

@@ -16,7 +16,7 @@
 /* Rows of a relation name documents of an entity. */
 struct cpi_wal_route {
     uint32_t relid;
-    uint16_t entity; /* or, behind these, of what is mapped to one (config.h) */
+    uint16_t entity;       /* or, behind these, of what is mapped to one (config.h) */
     uint16_t column_count; /* of the id's; 0: the relation no longer has them all, so that each row may name any */
     struct cpi_wal_id_column {
         int16_t place;  /* where it stands in a row */
