@@ -316,7 +316,8 @@ declare
     after constant text := format('select %s as id from new_rows', id);
     either constant text := case when reads is null then before || ' union all ' || after
         else format('select changed.id from %s as before full join %s as after on before.n operator(pg_catalog.=) after.n, '
-                    'lateral (values (before.id), (after.id)) as changed (id) '
+                    'lateral (values (before.id), (case when (before.id::pg_catalog.text collate pg_catalog."C" '
+                    'operator(pg_catalog.=) after.id::pg_catalog.text) is not true then after.id end)) as changed (id) '
                     'where (before.image operator(pg_catalog.*=) after.image) is not true',
                     cachepusher.side_source('old_rows', id_columns, reads, null),
                     cachepusher.side_source('new_rows', id_columns, reads, null)) end;
@@ -378,7 +379,10 @@ declare
         into announced;
         if announced then
             return null;
-        end if;$sql$;
+        end if;
+        if exists (select from old_rows offset 500) then
+            rows_seen := 501; -- pairing them for the next query and once more is too dear
+        else$sql$;
     few constant text := $sql$
         select pg_catalog.count(*), '[' operator(pg_catalog.||) pg_catalog.string_agg(distinct
                    case when texts.is_number then texts.id
@@ -387,6 +391,8 @@ declare
         into rows_seen, payload;$sql$;
     queries text[];
 
+    -- What says that a column has gone counts as an id that is too long.
+    --
     -- As many ids to a payload as fit: Postgres refuses payloads of 8,000 bytes and more, and every notification costs
     -- a slot in its queue.
     --
@@ -404,7 +410,9 @@ declare
         ), quoted as (
             select case when is_number then id else pg_catalog.to_json(id)::pg_catalog.text end as id from ids
         ), measured as (
-            select id, pg_catalog.octet_length(id) operator(pg_catalog.+) 1 as bytes from quoted
+            select id, case when id operator(pg_catalog.=) '"cachepusher: no such column"' then 8000
+                            else pg_catalog.octet_length(id) operator(pg_catalog.+) 1 end as bytes
+            from quoted
         ), planned as (
             select id, bytes,
                    pg_catalog.sum(bytes) over (order by bytes, id rows unbounded preceding) as total,
@@ -426,7 +434,8 @@ begin
                 then format(one_row, cachepusher.side_source('old_rows', id_columns, reads, 2),
                             cachepusher.side_source('new_rows', id_columns, reads, 2), call)
                 else format(one, format(texts, missing, (array[either, after, before])[n], 3), call) end
-            || format(few, format(texts, missing, (array[either, after, before])[n], 501));
+            || format(few, format(texts, missing, (array[either, after, before])[n], 501))
+            || case when n = 1 and reads is not null then E'\n        end if;' else '' end;
     end loop;
     return format($source$%8$s
 #variable_conflict use_column

@@ -7,6 +7,7 @@ extern const char embedded_cachepusher_sql[]; /* db/cachepusher.sql */
 extern const char embedded_page_html[];       /* admin/page.html, which brings its own Content-Security-Policy */
 
 /* Of setup/sql. Each but slot_state and watched is a plan: see plan.h. */
+extern const char embedded_setup_channels_sql[];
 extern const char embedded_setup_functions_sql[];
 extern const char embedded_setup_identity_sql[];
 extern const char embedded_setup_publication_sql[];

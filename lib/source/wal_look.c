@@ -47,6 +47,17 @@ char *cpi_array_close(const char *array)
     "   and a.attnum operator(pg_catalog.>) 0::pg_catalog.int2"                                                        \
     "   and a.attname operator(pg_catalog.=) (pg_catalog.parse_ident(k.name))[1]::pg_catalog.name) as "
 
+#define ALSO_OF_IDS                                                                                                    \
+    ", pg_catalog.array_agg(a.attnum) as attnums, pg_catalog.string_agg(coalesce((with recursive"                      \
+    "    bases(oid, base) as ("                                                                                        \
+    "    select t.oid, t.typbasetype from pg_catalog.pg_type as t where t.oid operator(pg_catalog.=) a.atttypid"       \
+    "    union all select t.oid, t.typbasetype from pg_catalog.pg_type as t, bases as b"                               \
+    "    where t.oid operator(pg_catalog.=) b.base)"                                                                   \
+    "   select a.atttypid from bases as b"                                                                             \
+    "   where b.oid operator(pg_catalog.=) 'pg_catalog.bpchar'::pg_catalog.regtype::pg_catalog.oid)"                   \
+    "   ::pg_catalog.text, '0'), ',' order by k.place) as padded"
+
+/* clang-format off */
 /* $1 table, $2 columns, $4 what documents read, all as in SQL; $3 publication. A row for the table and each that
  * inherits from it, or is a partition of it; the table itself comes first. A partition's rows come as its root's, if
  * the publication is so. Names are bytes in the server's own encoding, which the stream has (wal_stream.h). */
@@ -81,25 +92,11 @@ static const char look_sql[] =
     " reads.names"
     " from members as m"
     " join pg_catalog.pg_class as c on c.oid operator(pg_catalog.=) m.oid"
-    " join pg_catalog.pg_namespace as n on n.oid operator(pg_catalog.=) c.relnamespace" NAMES_OF(
-        "2",
-        ", pg_catalog.array_agg(a.attnum) as attnums, pg_catalog.string_agg(coalesce((with recursive"
-        "    bases(oid, base) as ("
-        "    select t.oid, t.typbasetype from pg_catalog.pg_type as t where t.oid operator(pg_catalog.=) a.atttypid"
-        "    union all select t.oid, t.typbasetype from pg_catalog.pg_type as t, bases as b"
-        "    where t.oid operator(pg_catalog.=) b.base)"
-        "   select a.atttypid from bases as b where b.oid operator(pg_catalog.=) "
-        "'pg_catalog.bpchar'::pg_catalog.regtype::"
-        "pg_catalog.oid)::pg_catalog.text, '0'), ',' order by k.place) as padded") "ids" NAMES_OF("4",
-                                                                                                  "") "reads"
-                                                                                                      " order by c.oid "
-                                                                                                      "operator(pg_"
-                                                                                                      "catalog.<>) "
-                                                                                                      "pg_catalog.to_"
-                                                                                                      "regclass($1::pg_"
-                                                                                                      "catalog.text)::"
-                                                                                                      "pg_catalog.oid, "
-                                                                                                      "c.oid";
+    " join pg_catalog.pg_namespace as n on n.oid operator(pg_catalog.=) c.relnamespace"
+    NAMES_OF("2", ALSO_OF_IDS) "ids"
+    NAMES_OF("4", "") "reads"
+    " order by c.oid operator(pg_catalog.<>) pg_catalog.to_regclass($1::pg_catalog.text)::pg_catalog.oid, c.oid";
+/* clang-format on */
 
 /* Names as the text of an array, from malloc; NULL: out of memory. */
 static char *array_of(const struct cpi_names *names)

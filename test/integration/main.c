@@ -34,6 +34,7 @@ static const struct {
     {"wal_tables", wal_tables_suite},
     {"watch", watch_suite},
     {"watch_messages", watch_messages_suite},
+    {"watch_reads", watch_reads_suite},
     {"hijack", hijack_suite},
     {"listing", listing_suite},
     {"isolation", isolation_suite},

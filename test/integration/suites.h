@@ -26,6 +26,7 @@ Suite *redis_away_suite(void);
 Suite *triggers_suite(void);
 Suite *watch_suite(void);
 Suite *watch_messages_suite(void);
+Suite *watch_reads_suite(void);
 Suite *hijack_suite(void);
 Suite *listing_suite(void);
 Suite *isolation_suite(void);

@@ -6,6 +6,11 @@
 static void check_triggers(struct doctor *doctor)
 {
     const char *announce = doctor->config->source == CPI_SOURCE_WAL ? "message" : "notify";
+    const struct doctor_plan channels = {.point = "channels",
+                                         .sql = embedded_setup_channels_sql,
+                                         .parameters = {doctor_watched(doctor, WATCHED_PLAN)},
+                                         .count = 1,
+                                         .fine = "what several entities watch announces on one"};
     const struct doctor_plan schema = {.point = "schema",
                                        .sql = embedded_setup_functions_sql,
                                        .parameters = {embedded_cachepusher_sql},
@@ -19,6 +24,7 @@ static void check_triggers(struct doctor *doctor)
                                              "some are missing, or not as they have to be: changes are not announced",
                                          .fine = "all that cachepusher.watch() makes are there",
                                          .skips_notes = true};
+    doctor_ask_plan(doctor, &channels);
     size_t before = doctor->findings.counts[VERDICT_WRONG];
     doctor_ask_plan(doctor, &schema);
     bool has_functions = doctor->findings.counts[VERDICT_WRONG] == before;

@@ -39,6 +39,7 @@ static size_t list_steps(struct plan_step steps[STEPS_MAX], const struct tables 
         steps[count++] = (struct plan_step){embedded_setup_publication_sql, {oids, "before", publication}, 3, false};
         steps[count++] = (struct plan_step){embedded_setup_identity_sql, {tables->plan, publication}, 2, false};
     } else {
+        steps[count++] = (struct plan_step){embedded_setup_channels_sql, {tables->plan}, 1, false};
         steps[count++] = (struct plan_step){embedded_setup_functions_sql, {embedded_cachepusher_sql}, 1, false};
         steps[count++] =
             (struct plan_step){embedded_setup_triggers_sql, {tables->plan, is_wal ? "message" : "notify"}, 2, true};

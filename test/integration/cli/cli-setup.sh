@@ -294,6 +294,77 @@ check "a number with decimals" cannot base n 'of type numeric'
 id_type=text check "padded text" cannot base b 'of type character'
 check "a table that others inherit from" cannot parent id 'child inherits from public.parent'
 
+# ---- ids of several columns, and what documents read ----
+
+begin_anew
+sql "create table line (tenant text, number int, title text, price numeric, seen int, flag bool, primary key (tenant, number));
+     create table actor (id int primary key, name text, born date, seen int)"
+entity() { # NAME CHANNELS WATCH
+    printf '{ "name": "%s", "key": "%s:{id}", "channels": [%s], "fetch": "f", "id_type": "text", "list": "select 1",
+        "watch": [%s] }' "$1" "$1" "$2" "$3"
+}
+configure() { # FILE ENTITY...
+    local IFS=,
+    printf '{ "entities": [ %s ] }' "${*:2}" >"$1"
+}
+line='"table": "line", "column": ["tenant", "number"]'
+mapped='"table": "actor", "column": "id", "maps": "select 1 where 1 = any($1)"'
+configure shared.json "$(entity one '"changed", "gone"' "{$line, \"reads\": [\"title\"]}")" \
+    "$(entity two '"two"' "{$line, \"reads\": [\"price\", \"number\"], \"channel\": \"changed\"}")"
+check "two that watch the same share the triggers, and have to share the channels" refuses \
+    'entity one and entity two watch public.line .tenant, number., .* on changed and gone for one and on changed for' \
+    "$command" setup --config shared.json
+configure shared.json "$(entity one '"changed"' "{$line, \"reads\": [\"title\"]}, {$mapped, \"reads\": [\"name\"]}")" \
+    "$(entity two '"two"' "{$line, \"reads\": [\"price\", \"number\"], \"channel\": \"changed\"}")" \
+    "$(entity three '"three"' "{$mapped, \"reads\": [\"born\"]}")"
+both_read() {
+    call "$command" setup --config shared.json && written '\i db/cachepusher.sql' &&
+        written "watch('public.line', '{tenant,number}'::name[], 'changed', announce => 'notify', reads => '{price,title}')" &&
+        written "watch('public.actor', 'id', 'cachepusher:actor.id', announce => 'notify', reads => '{born,name}')" &&
+        [[ $(sql "select count(*) from pg_trigger where not tgisinternal") == 8 ]]
+}
+check "all that either reads counts" both_read
+check "and then that is enough" runs_nothing "$command" setup --config shared.json
+heard() { # STATEMENT: payloads
+    printf '%s;\n' 'listen changed' "insert into line values ('a:', 1, 'x', 1, 0)" "$1" | psql -qAtX -d "$name" |
+        sed -n 's/.* with payload "\(.*\)" received.*/\1/p'
+}
+announces() { # PAYLOADS STATEMENT
+    local got
+    got=$(heard "$2")
+    [[ $got == "$1" ]] || { echo "announced $got" >>why && false; }
+}
+check "what is read is announced" announces $'["a%3A:1"]\n["a%3A:1"]' 'update line set price = 1.0'
+sql 'delete from line'
+check "what is not is not" announces '["a%3A:1"]' 'update line set seen = 2'
+configure all.json "$(entity one '"changed"' "{$line, \"reads\": [\"title\"]}")" \
+    "$(entity two '"two"' "{$line, \"channel\": \"changed\"}")"
+all_read() {
+    prints_what_it_runs --config all.json &&
+        written "watch('public.line', '{tenant,number}'::name[], 'changed', announce => 'notify')" &&
+        sql 'delete from line' && announces $'["a%3A:1"]\n["a%3A:1"]' 'update line set seen = 3'
+}
+check "one that may read all has all announced" all_read
+check "another source's announcements" prints_what_it_runs --config shared.json "${messages[@]}"
+check "twice" runs_nothing "$command" setup --config shared.json "${messages[@]}"
+configure flag.json "$(entity one '"c"' '{"table": "line", "column": ["tenant", "flag"]}')"
+check "a type whose text is not its output" refuses 'line.flag is of type boolean, and cannot be one of several columns' \
+    "$command" setup --config flag.json "${wal[@]}"
+sql 'alter table line replica identity nothing; alter table line add unique (number); alter table actor replica identity nothing'
+both_in_identity() {
+    prints_what_it_runs --config shared.json "${wal[@]}" && identity line d && identity actor d
+}
+check "all of the id's columns have to be in the identity" both_in_identity
+check "what is read has not" runs_nothing "$command" setup --config shared.json "${wal[@]}"
+configure gone.json "$(entity one '"c"' "{$line, \"reads\": [\"nowhere\"]}")"
+check "a column that nobody can read" refuses 'entity one: there is no column nowhere in table line' \
+    "$command" setup --config gone.json
+takes_all_away() {
+    call "$command" teardown --config gone.json "${wal[@]}" && call "$command" teardown --config shared.json "${wal[@]}" &&
+        [[ $(sql "select count(*) from pg_trigger where not tgisinternal") == 0 ]]
+}
+check "teardown takes them away" takes_all_away
+
 # ---- roles ----
 
 begin_anew

@@ -123,6 +123,9 @@ static const char *const writes[] = {
     "insert into public.customer (id_customer) select pg_catalog.generate_series(4, 1000)",
     "update public.customer set name = 'x' where id_customer operator(pg_catalog.=) 1",
     "update public.customer set name = 'y'",
+    "update public.customer set touched_at = pg_catalog.clock_timestamp()",
+    "update public.customer set touched_at = pg_catalog.clock_timestamp() where id_customer operator(pg_catalog.<) 3",
+    "update public.customer set touched_at = pg_catalog.clock_timestamp() where id_customer operator(pg_catalog.=) 1",
     "insert into public.address (fk_customer) values (1)",
     "delete from public.customer where id_customer operator(pg_catalog.<) 3",
     "delete from public.customer",
@@ -149,6 +152,9 @@ START_TEST(those_who_write)
         "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', 'customer_deleted')",
         "select cachepusher.watch('public.customer', 'id_customer', 'elsewhere', for_subscriber => true)",
         "select cachepusher.watch('public.customer', 'id_customer', 'elsewhere', announce => 'message')",
+        "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', reads => '{name}')",
+        "select cachepusher.watch('public.customer', array['id_customer', 'name'], 'elsewhere', reads => "
+        "'{touched_at}')",
         "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', for_subscriber => false)",
         "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', announce => 'notify')",
     };

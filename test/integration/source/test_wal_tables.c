@@ -110,12 +110,52 @@ START_TEST(a_column_that_is_added)
 }
 END_TEST
 
+static const char lines[] =
+    "{\"entities\": [{\"name\": \"line\", \"key\": \"{prefix}:line:{id}\", \"channels\": [\"line_changed\"],"
+    " \"id_type\": \"text\", \"fetch\": \"line_get\", \"list\": \"select cachepusher.id_text(tenant, number::text) from"
+    " line\", \"watch\": [{\"table\": \"line\", \"column\": [\"tenant\", \"number\"], \"reads\": [\"title\"]}]}]}";
+
+static const struct kind line_documents = {
+    ":line:", "", "select cachepusher.id_text(tenant, number::text), title from line where title is not null"};
+
+/* An id of several columns, and updates that change nothing that documents read: told by the old row, where it is
+ * there. */
+START_TEST(columns_of_an_id_and_those_that_are_read)
+{
+    struct fixture *f = open_wal();
+    sql(f, "create table line (tenant text, number int, title text, touched int, primary key (tenant, number));"
+           "insert into line values ('a:', 1, 'one', 0), ('b%', 2, 'two', 0);"
+           "create function line_get(id text) returns text language sql stable as $$ select title from line"
+           " where tenant = cachepusher.id_part($1, 1) and number = cachepusher.id_integer(cachepusher.id_part($1, 2)) "
+           "$$");
+    sqlf(f, "alter publication cachepusher_%s add table line", f->prefix);
+    cp_syncer *syncer = run_syncer(f, lines, SETTINGS(WAL));
+    expect_equal(f, &line_documents, 1);
+    sql(f, "update line set title = 'changed' where number = 1; insert into line values ('c', 3, 'three', 0);"
+           "delete from line where number = 2; update line set tenant = 'd' where number = 3; update line set touched "
+           "= 1");
+    expect_equal(f, &line_documents, 1);
+    REQUIRE_INT((long long)stats_of(syncer).unread_updates, ==, 0); /* nobody knows what was there */
+
+    sql(f, "alter table line replica identity full; update line set touched = 2; update line set touched = 3");
+    WAIT_UNTIL(stats_of(syncer).unread_updates == 4);
+    sql(f, "alter table line rename title to name; update line set touched = 4; alter table line rename name to title");
+    sql(f,
+        "update line set title = 'again' where number = 1; update line set tenant = 'e', touched = 5 where number = 3");
+    expect_equal(f, &line_documents, 1);
+    REQUIRE_INT((long long)stats_of(syncer).unread_updates, ==, 4);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *wal_tables_suite(void)
 {
     Suite *suite = suite_create("wal_tables");
     TCase *tcase = tcase_create("wal_tables");
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, a_column_that_is_added);
+    tcase_add_test(tcase, columns_of_an_id_and_those_that_are_read);
     tcase_add_loop_test(tcase, costs_no_other_entity, 0, CASES);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -1,7 +1,8 @@
 -- A plan (plan.h): the triggers of watch(). $1: the watched tables (setup_watched.sql). $2: announce (notify, message). What
 -- is there is compared with the sources that schema cachepusher has, so that has to be right before.
 --
--- Whatever is watched by the same columns shares one set of triggers: one channel, and all that anybody's documents read.
+-- Whatever is watched by the same columns shares one set of triggers: one channel (setup_channels.sql), and all that
+-- anybody's documents read.
 -- The second channel is for documents that are gone: rows of a table whose primary key is the watched columns alone.
 with given as (
     select w.*, c.relowner, format('%I.%I', n.nspname, c.relname) as name,
@@ -50,23 +51,11 @@ with given as (
                    and t.tgqual is null and t.tgattr = '' and p.prosrc in (e.for_statements, e.for_rows) as is_right
         from pg_trigger t join pg_proc p on p.oid = t.tgfoid where t.tgrelid = e.member and t.tgname = e.trigger
     ) as t on true
-), conflicts as ( -- the first two that differ
-    select distinct on (a.relation, a.names) a.name, a.names, a.entity as one, b.entity as other,
-           concat_ws(', ', a.channel, nullif(a.deletions, a.channel)) as one_channels,
-           concat_ws(', ', b.channel, nullif(b.deletions, b.channel)) as other_channels
-    from given a join given b using (relation, names)
-    where (a.channel, a.deletions) <> (b.channel, b.deletions) and a.place < b.place
-    order by a.relation, a.names, a.place, b.place
 )
 select kind, body, why
 from (
-    select 'error' as kind, format('entities %s and %s watch %s (%s) on different channels, %s and %s, and it has one set of '
-               'triggers: give both watches the same "channel"', one, other, name, array_to_string(names, ', '), one_channels,
-               other_channels) as body, null as why, 1 as place, name
-    from conflicts
-    union all
-    select 'error', format('the owner of table %s has to make its triggers, and %I is not: run it as %I, or as a superuser',
-               name, current_user, pg_get_userbyid(relowner)), null, 2, name
+    select 'error' as kind, format('the owner of table %s has to make its triggers, and %I is not: run it as %I, or as a '
+               'superuser', name, current_user, pg_get_userbyid(relowner)) as body, null as why, 2 as place, name
     from judged where not is_fine and not pg_has_role(relowner, 'usage')
     union all
     select distinct 'run', format('select cachepusher.watch(%L, %s, %L%s, announce => %L%s)', name,
