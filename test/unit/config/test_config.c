@@ -293,7 +293,7 @@ static const struct {
     {ENTITIES("{\"name\": \"a\", \"key\": \"a{id}\", \"channels\": [\"c\"], \"fetch\": \"f\"}"),
      "entities[0]: list is missing"},
     {ENTITIES(ENTITY("a", "a:{id}", ", \"ttl\": 1")),
-     "test.json: entities[0].ttl: unknown; expected one of: name, key, id_type, channels, watch, fetch, "
+     "test.json: entities[0].ttl: unknown; expected one of: name, key, id_type, channels, watch, document, fetch, "
      "fetch_many, list, "
      "warmup_procedure, ttl_s"},
     {WITH_NAME("1"), "test.json: entities[0].name: expected a string, found a number"},
