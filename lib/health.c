@@ -131,6 +131,15 @@ static void judge_lanes(const struct cpi_health_view *view, cp_health *out)
     }
 }
 
+/* What is to be mapped is behind as well. */
+static void judge_mapping(const struct cpi_health_view *view, cp_health *out)
+{
+    cpi_ticks oldest = atomic_load_explicit(&view->env->stats->unmapped, memory_order_relaxed);
+    uint64_t age_us = oldest != 0 ? (uint64_t)cpi_ticks_since_us(oldest, cpi_now_ticks()) : 0;
+    bool stands_by = cpi_lease_state(view->env->lease) == CPI_LEASE_TAKEN;
+    out->lag_us = !stands_by && age_us > out->lag_us ? age_us : out->lag_us;
+}
+
 /* ---- all of it ---- */
 
 static void judge_source(const struct cpi_health_view *view, cp_health *out, bool is_writer, bool *is_degraded)
@@ -229,6 +238,7 @@ void cpi_health_look(const struct cpi_health_view *view, cp_health *out)
     }
     bool is_writer = cpi_lease_is_held(view->env->lease);
     judge_lanes(view, out);
+    judge_mapping(view, out);
     bool is_degraded = judge_threads(view, out);
     judge_source(view, out, is_writer, &is_degraded);
     if (cpi_stop_phase(view->env->stop) != CPI_RUNNING) {

@@ -137,6 +137,7 @@ bool cpi_stats_init(struct cpi_stats *stats, size_t entity_count)
         cpi_histogram_init(&stats->histograms[i]);
     }
     atomic_init(&stats->heard_ms, 0);
+    atomic_init(&stats->unmapped, 0);
     stats->entities = calloc(entity_count, sizeof *stats->entities);
     for (size_t e = 0; stats->entities != NULL && e < entity_count; e++) {
         for (int i = 0; i < CPI_ENTITY_STATS; i++) {
@@ -178,6 +179,11 @@ void cpi_stats_add_error(struct cpi_stats *stats, const cp_error *why)
 void cpi_stats_heard(struct cpi_stats *stats, int64_t now_ms)
 {
     atomic_store_explicit(&stats->heard_ms, now_ms, memory_order_relaxed);
+}
+
+void cpi_stats_unmapped(struct cpi_stats *stats, cpi_ticks arrived)
+{
+    atomic_store_explicit(&stats->unmapped, arrived, memory_order_relaxed);
 }
 
 void cpi_stats_add_cause(struct cpi_stats *stats, cp_cause cause)

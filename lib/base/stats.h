@@ -8,6 +8,7 @@
 
 #include "cachepusher.h"
 
+#include "base/clock.h"
 #include "base/histogram.h"
 
 #include <stdatomic.h>
@@ -75,6 +76,7 @@ struct cpi_stats {
     struct cpi_histogram histograms[CPI_HISTOGRAMS];
     struct cpi_entity_stats *entities; /* one for each */
     _Atomic int64_t heard_ms;          /* when the source last heard from Postgres; 0: it does not listen */
+    _Atomic cpi_ticks unmapped;        /* when the oldest event came that is yet to be mapped; 0: none is */
 };
 
 /* For so many entities. False: out of memory; it may be given to fini all the same. */
@@ -86,6 +88,8 @@ void cpi_stats_add_entity(struct cpi_stats *stats, uint32_t entity, enum cpi_ent
 void cpi_stats_add_error(struct cpi_stats *stats, const cp_error *why);
 /* The source has heard from Postgres just now; 0: it does not listen any more. */
 void cpi_stats_heard(struct cpi_stats *stats, int64_t now_ms);
+/* The oldest event that is yet to be mapped came then; 0: there is none. */
+void cpi_stats_unmapped(struct cpi_stats *stats, cpi_ticks arrived);
 void cpi_stats_add_cause(struct cpi_stats *stats, cp_cause cause);
 void cpi_stats_set(struct cpi_stats *stats, enum cpi_stat stat, uint64_t value);
 uint64_t cpi_stats_get(const struct cpi_stats *stats, enum cpi_stat stat);

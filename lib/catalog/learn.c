@@ -139,15 +139,48 @@ static void add_own(struct cpi_things *things, uint32_t index)
     qsort(things->items, things->count, sizeof *things->items, compare_things);
 }
 
+/* What the entity's documents are found by, as text whose words are looked up. From malloc; NULL: out of memory. */
+static char *sources_of(const struct cpi_entity *entity)
+{
+    char *sources = NULL;
+    int length = asprintf(&sources, "%s %s", entity->list, entity->fetch);
+    for (size_t i = 0; i < entity->watch_count && length >= 0; i++) {
+        char *longer = NULL;
+        if (entity->watch[i].maps != NULL) {
+            length = asprintf(&longer, "%s %s", sources, entity->watch[i].maps);
+            free(sources);
+            sources = longer;
+        }
+    }
+    return length < 0 ? NULL : sources;
+}
+
+static bool add_names(struct cpi_id_array *ids, char *const *names, size_t count)
+{
+    bool added = true;
+    for (size_t i = 0; i < count && added; i++) {
+        added = cpi_id_array_add(ids, &(union cpi_id){.text = names[i]});
+    }
+    return added;
+}
+
+/* Its own, and those of what is mapped to it. */
+static bool add_channels(struct cpi_id_array *ids, const struct cpi_entity *entity)
+{
+    bool added = cpi_id_array_clear(ids, CPI_ID_TEXT) && add_names(ids, entity->channels, entity->channel_count);
+    for (size_t i = 0; i < entity->watch_count && added; i++) {
+        const struct cpi_watch *watch = &entity->watch[i];
+        added = watch->maps == NULL || add_names(ids, watch->channels.items, watch->channels.count);
+    }
+    return added;
+}
+
 static bool ask_catalog(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
                         struct cpi_things *things, cp_error *err)
 {
-    char *sources = NULL;
-    bool made = cpi_id_array_clear(ids, CPI_ID_TEXT);
-    for (size_t i = 0; i < entity->channel_count && made; i++) {
-        made = cpi_id_array_add(ids, &(union cpi_id){.text = entity->channels[i]});
-    }
-    if (!made || asprintf(&sources, "%s %s", entity->list, entity->fetch) < 0) {
+    char *sources = sources_of(entity);
+    if (sources == NULL || !add_channels(ids, entity)) {
+        free(sources);
         return cpi_pg_no_memory(pg, err) == CP_OK;
     }
     struct cpi_pg_parameter parameters[] = {{.value = sources}, cpi_id_array_parameter(ids)};

@@ -219,10 +219,10 @@ bool cpi_mail_is_closed(struct cpi_mail *mail)
     return closed;
 }
 
-bool cpi_mail_may_bring(struct cpi_mail *mail)
+bool cpi_mail_may_bring(struct cpi_mail *mail, bool is_further)
 {
     pthread_mutex_lock(&mail->mutex);
-    bool may = left_of(mail) <= BEHIND_MOST;
+    bool may = left_of(mail) <= (is_further ? BEHIND_MOST / 2 : BEHIND_MOST);
     pthread_mutex_unlock(&mail->mutex);
     return may;
 }

@@ -81,8 +81,9 @@ void cpi_mail_collect(struct cpi_mail *mail, struct cpi_events *in, bool *forget
 bool cpi_mail_is_waiting(struct cpi_mail *mail);
 bool cpi_mail_is_closed(struct cpi_mail *mail);
 
-/* Whether a page of ids may be brought. */
-bool cpi_mail_may_bring(struct cpi_mail *mail);
+/* Whether a page of ids may be brought; is_further: not the first one of its values, which leaves room for those of
+ * others. */
+bool cpi_mail_may_bring(struct cpi_mail *mail, bool is_further);
 
 /* Takes over the ids; events is empty afterwards. False: out of memory; some may have been taken. */
 bool cpi_mail_bring(struct cpi_mail *mail, struct cpi_events *events);

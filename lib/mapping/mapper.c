@@ -110,6 +110,22 @@ static uint32_t waiting(const struct cpi_mapper *mapper)
     return cpi_idset_count(mapper->set, CPI_LIVE) + cpi_idset_count(mapper->set, CPI_CROWD) + cpi_map_in_jobs(mapper);
 }
 
+static cpi_ticks older(cpi_ticks a, cpi_ticks b)
+{
+    cpi_ticks now = cpi_now_ticks();
+    return a == 0 || (b != 0 && cpi_ticks_since_us(b, now) > cpi_ticks_since_us(a, now)) ? b : a;
+}
+
+static cpi_ticks oldest(const struct cpi_mapper *mapper)
+{
+    cpi_ticks came = older(cpi_idset_oldest(mapper->set, CPI_LIVE), cpi_idset_oldest(mapper->set, CPI_CROWD));
+    for (int i = 0; i < CPI_MAP_JOBS; i++) {
+        const struct cpi_map_job *job = &mapper->jobs[i];
+        came = job->is_active && !job->retries ? older(came, job->ids.items[job->at].arrived) : came;
+    }
+    return came;
+}
+
 static void report(struct cpi_mapper *mapper)
 {
     struct cpi_stats *stats = mapper->env->stats;
@@ -119,6 +135,7 @@ static void report(struct cpi_mapper *mapper)
     cpi_stats_add(stats, CPI_STAT_FAILING, (int64_t)failing - mapper->reported_failing);
     mapper->reported_pending = pending;
     mapper->reported_failing = failing;
+    cpi_stats_unmapped(stats, oldest(mapper));
     cpi_mail_report(&mapper->mail, pending, waiting(mapper) > 0);
 }
 
@@ -182,8 +199,7 @@ static bool is_finished(struct cpi_mapper *mapper)
 static int idle_ms(struct cpi_mapper *mapper)
 {
     enum { OWED_LOOK_MS = 1000 };
-    bool works =
-        waiting(mapper) > 0 && cpi_mail_may_bring(&mapper->mail); /* the listener rings when it has taken some */
+    bool works = cpi_map_may_work(mapper);
     bool parked = cpi_idset_count(mapper->set, CPI_PARKED) > 0;
     if (is_standing_by(mapper)) {
         return -1;

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 
 enum {
-    PARKED_REST = 9,      /* times what a try took: for at most a tenth of the time */
-    OWED_EVERY_MS = 10000 /* a resync, at most this often for one mapping */
+    PARKED_REST = 9,     /* times what a try took: for at most a tenth of the time */
+    OWED_EVERY_MS = 5000 /* a resync, at most this often for one mapping */
 };
 
 uint32_t cpi_map_failing(const struct cpi_mapper *mapper)

@@ -94,6 +94,9 @@ enum cpi_failure cpi_map_open(struct cpi_mapper *mapper, cp_error *err);
  * listener has room for it. False: Postgres is away, or memory is short. */
 bool cpi_map_work(struct cpi_mapper *mapper, cp_error *err);
 
+/* Whether that would do anything; the listener rings when it has taken some. */
+bool cpi_map_may_work(struct cpi_mapper *mapper);
+
 /* Begins a job with one id of the queue, or as many as the mapping's limit of the first one's. NULL: none is free. */
 struct cpi_map_job *cpi_map_begin(struct cpi_mapper *mapper, enum cpi_queue queue, uint32_t most);
 

@@ -376,17 +376,34 @@ static void begin_some(struct cpi_mapper *mapper)
     cpi_map_begin(mapper, queue, mapper->env->config->batch);
 }
 
+/* Those that have begun with their pages, or the others, which may well have no more than one. */
+static bool work_on_each(struct cpi_mapper *mapper, bool begun, cp_error *err)
+{
+    for (int i = 0; i < CPI_MAP_JOBS && cpi_mail_may_bring(&mapper->mail, begun); i++) {
+        struct cpi_map_job *job = &mapper->jobs[mapper->turn++ % CPI_MAP_JOBS];
+        if (job->is_active && (job->after != NULL) == begun && !work_on(mapper, job, err)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool cpi_map_work(struct cpi_mapper *mapper, cp_error *err)
 {
     begin_some(mapper);
     if (cpi_map_in_jobs(mapper) == 0) { /* although something waits */
         return cpi_error_memory(err) == CP_OK;
     }
-    for (int i = 0; i < CPI_MAP_JOBS && cpi_mail_may_bring(&mapper->mail); i++) {
-        struct cpi_map_job *job = &mapper->jobs[mapper->turn++ % CPI_MAP_JOBS];
-        if (job->is_active && !work_on(mapper, job, err)) {
-            return false;
-        }
+    return work_on_each(mapper, false, err) && work_on_each(mapper, true, err);
+}
+
+bool cpi_map_may_work(struct cpi_mapper *mapper)
+{
+    bool is_waiting = cpi_idset_count(mapper->set, CPI_LIVE) + cpi_idset_count(mapper->set, CPI_CROWD) > 0;
+    bool may = is_waiting && free_job(mapper) != NULL && cpi_mail_may_bring(&mapper->mail, false);
+    for (int i = 0; i < CPI_MAP_JOBS && !may; i++) {
+        const struct cpi_map_job *job = &mapper->jobs[i];
+        may = job->is_active && cpi_mail_may_bring(&mapper->mail, job->after != NULL);
     }
-    return true;
+    return may;
 }

@@ -36,6 +36,7 @@ static const struct {
     {"lane", lane_suite},
     {"lease", lease_suite},
     {"listener", listener_suite},
+    {"mapper", mapper_suite},
     {"live_feed", live_feed_suite},
     {"message", message_suite},
     {"orphans", orphans_suite},

@@ -31,6 +31,7 @@ Suite *keyspace_suite(void);
 Suite *lane_suite(void);
 Suite *lease_suite(void);
 Suite *listener_suite(void);
+Suite *mapper_suite(void);
 Suite *live_feed_suite(void);
 Suite *message_suite(void);
 Suite *orphans_suite(void);

@@ -83,6 +83,21 @@ START_TEST(a_mapping_that_cannot_be_made)
 }
 END_TEST
 
+/* The catalogue knows what a mapping calls, though no document does. */
+START_TEST(a_mapping_that_changes)
+{
+    struct fixture *f = open_films(200);
+    sql(f, "create table other_link (actor_id integer, film_id integer); insert into other_link values (1, 2)");
+    cp_syncer *syncer = run_syncer(f, films_entities, SETTINGS("catalog_check_ms", "200"));
+    int64_t until_ms = now_ms() + 1000; /* it has learned */
+    WAIT_UNTIL(now_ms() > until_ms);
+    define_films_of(f, "return query select film_id from other_link where actor_id = any (ids);");
+    WAIT_UNTIL(stats_of(syncer).causes[CP_CAUSE_CATALOG] >= 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 /* ---- marks ---- */
 
 static long long confirmed_since(struct fixture *f)
@@ -249,6 +264,7 @@ Suite *mapping_failing_suite(void)
     add_test(tcase, one_that_fails_is_set_aside);
     add_test(tcase, one_that_is_no_number);
     add_test(tcase, a_mapping_that_cannot_be_made);
+    add_test(tcase, a_mapping_that_changes);
     add_test(tcase, nothing_is_confirmed_before_it_is_mapped);
     add_test(tcase, what_fails_is_not_resumed_without);
     add_test(tcase, a_warm_up_that_touches_what_is_mapped);

@@ -206,6 +206,15 @@ START_TEST(what_is_mapped)
     ck_assert_uint_eq(cpi_config_target(config, 4), 1);
     ck_assert_uint_eq(cpi_config_target(config, 1), 1);
     ck_assert_uint_eq(config->entities[1].channel_count, 3); /* with that of agents */
+
+    static const size_t indexes[2][3] = {{0, 2, 3}, {1, 1, 4}};
+    for (size_t e = 0; e < 2; e++) {
+        for (size_t w = 0; w < 3; w++) {
+            ck_assert_uint_eq(cpi_config_event_index(config, e, w), indexes[e][w]);
+        }
+    }
+    ck_assert_str_eq(cpi_config_mapped_watch(config, 3)->table, "line");
+    ck_assert_str_eq(cpi_config_mapped_watch(config, 4)->table, "film");
 }
 END_TEST
 

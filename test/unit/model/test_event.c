@@ -227,6 +227,26 @@ START_TEST(survives_deep_nesting)
 }
 END_TEST
 
+/* Its type is the column's, which nobody here knows; as a text it is what Postgres reads again. */
+START_TEST(reads_what_is_mapped)
+{
+    static const struct cpi_entity mapped = {.id_type = CPI_ID_TEXT, .maps = "select 1"};
+    static const char *const texts[] = {"17", "-9223372036854775808", "8.5", "a b", ""};
+    struct cpi_events events = {0};
+    struct cpi_unread unread;
+    ck_assert_int_eq(cpi_event_parse(&mapped, 0, "[17, -9223372036854775808, 8.5, \"a b\", \"\", null, true]", &events,
+                                     &mapped, &unread),
+                     CPI_PAYLOAD_IDS);
+    ck_assert_uint_eq(events.count, sizeof texts / sizeof *texts);
+    for (size_t i = 0; i < events.count; i++) {
+        ck_assert_str_eq(events.items[i].id.text, texts[i]);
+    }
+    ck_assert_uint_eq(unread.impossible, 1);
+    ck_assert_uint_eq(unread.unreadable, 1);
+    cpi_events_fini(&events, &mapped);
+}
+END_TEST
+
 START_TEST(truncates_to_what_is_kept)
 {
     struct cpi_events events = {0};
@@ -255,6 +275,7 @@ Suite *event_suite(void)
     tcase_add_loop_test(tcase, reads_a_payload, 0, (int)(sizeof payloads / sizeof *payloads));
     tcase_add_test(tcase, reads_huge_arrays);
     tcase_add_test(tcase, survives_deep_nesting);
+    tcase_add_test(tcase, reads_what_is_mapped);
     tcase_add_test(tcase, truncates_to_what_is_kept);
     suite_add_tcase(suite, tcase);
     return suite;
