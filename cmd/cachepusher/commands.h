@@ -12,6 +12,7 @@ int teardown(const struct options *options, cp_config *config);
 int slot(const struct options *options, cp_config *config);
 int status(const struct options *options, cp_config *config);
 int parked(const struct options *options, cp_config *config);
+int generate(const struct options *options, cp_config *config);
 int doctor(const struct options *options, cp_config *config);
 
 #endif

@@ -11,6 +11,7 @@ static const char overview[] = "usage: cachepusher COMMAND [OPTION...]\n"
                                "  warmup    fill Redis once, with progress, and exit\n"
                                "  verify    compare Redis with Postgres, and repair it if asked to\n"
                                "\n"
+                               "  generate  propose a document for a table, as a configuration file\n"
                                "  setup     make what the source needs in Postgres: triggers, or a slot\n"
                                "  teardown  take that away\n"
                                "  slot      show the replication slot\n"
@@ -231,6 +232,7 @@ void help_print_command(enum command command)
         [COMMAND_RUN] = {usage_of_run, work, log_of_run, rest_of_run},
         [COMMAND_WARMUP] = {usage_of_warmup, work, log_of_warmup, rest_of_warmup},
         [COMMAND_VERIFY] = {usage_of_verify, work_of_verify, log_of_verify, rest_of_verify},
+        [COMMAND_GENERATE] = help_of_generate,
         [COMMAND_SETUP] = help_of_setup,
         [COMMAND_TEARDOWN] = help_of_teardown,
         [COMMAND_SLOT] = help_of_slot,

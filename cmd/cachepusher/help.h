@@ -12,6 +12,7 @@ struct help_parts {
 };
 
 /* Of the commands that look after the database: help_setup.c. */
+extern const struct help_parts help_of_generate;
 extern const struct help_parts help_of_setup;
 extern const struct help_parts help_of_teardown;
 extern const struct help_parts help_of_slot;

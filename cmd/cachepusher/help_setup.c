@@ -5,6 +5,30 @@ static const char dry_run[] = "  --dry-run            print the statements, and 
 
 static const char json[] = "  --json               print one JSON object\n";
 
+const struct help_parts help_of_generate = {
+    .usage = "usage: cachepusher generate TABLE [OPTION...]\n"
+             "\n"
+             "Proposes a document for a table, and prints it as a configuration file, with comments, which\n"
+             "cachepusher setup and cachepusher run take as it is. Asks nothing and changes nothing: it reads\n"
+             "the catalog, and no row. TABLE is NAME or SCHEMA.NAME, spelt as in SQL.\n"
+             "\n"
+             "Foreign keys are followed both ways. What a row references becomes an object, rows that reference\n"
+             "it become a list, in which a table that only links two others is passed over, and rows that hang\n"
+             "on each other are nested. There are 32 such members at most, the nearest first, and none of which\n"
+             "a document would have more than about 1000. Columns and tables that look private by their name\n"
+             "(passwords, tokens, cards) are left out, as are bytea, tsvector, large objects, and what changes\n"
+             "with each visit (last_login). Comments say what was left out, and why.\n"
+             "\n",
+    .work = "  --depth N            lists within lists, 0 to 5 (default 2); objects are followed as far\n",
+    .log = "",
+    .rest = "Exit codes: 0 done; 1 there is no such table, it has no key, or it failed; 2 bad usage or\n"
+            "configuration.\n"
+            "\n"
+            "Examples:\n"
+            "  cachepusher generate film --dsn dbname=shop >film.json\n"
+            "  cachepusher generate '\"Sales\".\"Order\"' --depth 1\n",
+};
+
 const struct help_parts help_of_setup = {
     .usage = "usage: cachepusher setup [OPTION...]\n"
              "\n"

@@ -61,6 +61,16 @@ static const char *const texts[] = {
                        "  --log-level LEVEL    error, warn (the default), info or debug\n" SET "\n"
                        "Exit codes: 0 equal, or repaired; 1 differs; 2 could not tell.\n"
                        "All options and settings: cachepusher verify --help --all\n",
+    [COMMAND_GENERATE] = "usage: cachepusher generate TABLE [OPTION...]\n"
+                         "\n"
+                         "Proposes a document for a table from its foreign keys, and prints it as a\n"
+                         "configuration file, which cachepusher setup and run take. Asks nothing, changes\n"
+                         "nothing, reads no row. What looks private is left out.\n"
+                         "\n"
+                         "  TABLE                NAME or SCHEMA.NAME, as in SQL\n"
+                         "  --depth N            lists within lists, 0 to 5 (default 2)\n" SERVERS SET "\n"
+                         "Exit codes: 0 done, 1 failed, 2 bad usage or configuration.\n"
+                         "All options and settings: cachepusher generate --help --all\n",
     [COMMAND_SETUP] = "usage: cachepusher setup [OPTION...]\n"
                       "\n"
                       "Makes what the source needs of Postgres, from each entity's \"watch\":\n"

@@ -33,9 +33,10 @@ static int execute(const struct options *options)
         return verdict == OPTIONS_FAILED ? exit_code_failed(options->command) : EXIT_USAGE;
     }
     static int (*const commands[])(const struct options *, cp_config *) = {
-        [COMMAND_RUN] = run,       [COMMAND_WARMUP] = warmup,     [COMMAND_VERIFY] = verify,
-        [COMMAND_SETUP] = setup,   [COMMAND_TEARDOWN] = teardown, [COMMAND_SLOT] = slot,
-        [COMMAND_DOCTOR] = doctor, [COMMAND_STATUS] = status,     [COMMAND_PARKED] = parked};
+        [COMMAND_RUN] = run,          [COMMAND_WARMUP] = warmup,     [COMMAND_VERIFY] = verify,
+        [COMMAND_SETUP] = setup,      [COMMAND_TEARDOWN] = teardown, [COMMAND_SLOT] = slot,
+        [COMMAND_DOCTOR] = doctor,    [COMMAND_STATUS] = status,     [COMMAND_PARKED] = parked,
+        [COMMAND_GENERATE] = generate};
     return commands[options->command](options, config);
 }
 

@@ -12,6 +12,8 @@
 #define DEFAULT_GRACE_S 10
 #define MAX_GRACE_S 86400.0
 #define MAX_SAMPLE 1000000
+#define DEFAULT_DEPTH 2
+#define MAX_DEPTH 5
 
 enum flag {
     FLAG_DETACH = 256,
@@ -25,6 +27,7 @@ enum flag {
     FLAG_JSON,
     FLAG_DRY_RUN,
     FLAG_INDEXES,
+    FLAG_DEPTH,
     FLAG_ADMIN,
     FLAG_WATCH,
     FLAG_RETRY,
@@ -45,9 +48,10 @@ enum {
     BY_SETUP = 1 << COMMAND_SETUP | 1 << COMMAND_TEARDOWN,
     BY_SLOT = 1 << COMMAND_SLOT,
     BY_DOCTOR = 1 << COMMAND_DOCTOR,
+    BY_GENERATE = 1 << COMMAND_GENERATE,
     BY_BOTH = BY_RUN | BY_WARMUP,
     BY_SYNCERS = BY_BOTH | BY_VERIFY,
-    BY_CONFIGURED = BY_SYNCERS | BY_SETUP | BY_SLOT | BY_DOCTOR,
+    BY_CONFIGURED = BY_SYNCERS | BY_SETUP | BY_SLOT | BY_DOCTOR | BY_GENERATE,
     BY_STATUS = 1 << COMMAND_STATUS,
     BY_PARKED = 1 << COMMAND_PARKED,
     BY_ASKING = BY_STATUS | BY_PARKED, /* a daemon, and no server */
@@ -76,6 +80,7 @@ static const struct {
     {"json", no_argument, FLAG_JSON, BY_VERIFY | BY_SLOT | BY_DOCTOR | BY_ASKING},
     {"dry-run", no_argument, FLAG_DRY_RUN, BY_SETUP},
     {"indexes", no_argument, FLAG_INDEXES, 1 << COMMAND_SETUP},
+    {"depth", required_argument, FLAG_DEPTH, BY_GENERATE},
     {"log-format", required_argument, FLAG_LOG_FORMAT, BY_SYNCERS},
     {"log-file", required_argument, FLAG_LOG_FILE, BY_SYNCERS},
     {"help", no_argument, FLAG_HELP, BY_ALL},
@@ -95,6 +100,10 @@ bool options_concern(enum command command, const cp_setting *setting)
 
     if (((1u << command) & BY_ASKING) != 0) {
         return false;
+    }
+    if (((1u << command) & BY_GENERATE) != 0) {
+        return strcmp(setting->name, "postgres") == 0 || strcmp(setting->name, "postgres_password_file") == 0 ||
+               strcmp(setting->name, "connect_timeout_ms") == 0;
     }
     if (((1u << command) & (BY_SETUP | BY_SLOT)) != 0) {
         bool concerns = strncmp(setting->name, "source", strlen("source")) == 0;
@@ -139,9 +148,10 @@ static void select_flags(enum command command, struct option selected[FLAGS_MAX 
 const char *command_name(enum command command)
 {
     static const char *const names[] = {
-        [COMMAND_RUN] = "run",       [COMMAND_WARMUP] = "warmup",     [COMMAND_VERIFY] = "verify",
-        [COMMAND_SETUP] = "setup",   [COMMAND_TEARDOWN] = "teardown", [COMMAND_SLOT] = "slot",
-        [COMMAND_DOCTOR] = "doctor", [COMMAND_STATUS] = "status",     [COMMAND_PARKED] = "parked"};
+        [COMMAND_RUN] = "run",          [COMMAND_WARMUP] = "warmup",     [COMMAND_VERIFY] = "verify",
+        [COMMAND_SETUP] = "setup",      [COMMAND_TEARDOWN] = "teardown", [COMMAND_SLOT] = "slot",
+        [COMMAND_DOCTOR] = "doctor",    [COMMAND_STATUS] = "status",     [COMMAND_PARKED] = "parked",
+        [COMMAND_GENERATE] = "generate"};
 
     return names[command];
 }
@@ -204,6 +214,16 @@ static bool parse_sample(const char *value, uint64_t *sample)
         return false;
     }
     *sample = number;
+    return true;
+}
+
+static bool parse_depth(const char *value, size_t *depth)
+{
+    if (*value < '0' || *value > '0' + MAX_DEPTH || value[1] != '\0') {
+        complain("--depth: \"%s\" is not a number from 0 to %d", value, MAX_DEPTH);
+        return false;
+    }
+    *depth = (size_t)(*value - '0');
     return true;
 }
 
@@ -294,6 +314,8 @@ static bool parse_flag(int flag, char *value, struct options *options)
     case FLAG_INDEXES:
         options->indexes = true;
         break;
+    case FLAG_DEPTH:
+        return parse_depth(value, &options->depth);
     case FLAG_ADMIN:
         return parse_admin(options, value);
     case FLAG_WATCH:
@@ -347,6 +369,7 @@ static bool has_word(int argc, char **argv, const char *word)
 static enum options_verdict parse_all(int argc, char **argv, struct options *options)
 {
     const char *letters = options->command == COMMAND_RUN                ? "+:dht:"
+                          : options->command == COMMAND_GENERATE         ? ":h" /* options may stand behind the table */
                           : ((1u << options->command) & BY_SYNCERS) == 0 ? "+:h"
                                                                          : "+:ht:";
     struct option selected[FLAGS_MAX + 1];
@@ -373,9 +396,15 @@ static enum options_verdict parse_all(int argc, char **argv, struct options *opt
             return OPTIONS_WRONG;
         }
     }
+    if (options->command == COMMAND_GENERATE && optind < argc) {
+        options->table = argv[optind++];
+    } else if (options->command == COMMAND_GENERATE) {
+        complain("generate: expected the name of a table; try 'cachepusher generate --help'");
+        return OPTIONS_WRONG;
+    }
     if (optind < argc) {
-        complain("argument %d: expected options only; try 'cachepusher %s --help'", optind,
-                 command_name(options->command));
+        complain("argument %d: expected %s; try 'cachepusher %s --help'", optind,
+                 options->table != NULL ? "one table" : "options only", command_name(options->command));
         return OPTIONS_WRONG;
     }
     return OPTIONS_GO;
@@ -397,6 +426,7 @@ enum options_verdict options_parse(enum command command, int argc, char **argv, 
     *options = (struct options){
         .command = command,
         .grace_ms = DEFAULT_GRACE_S * 1000,
+        .depth = DEFAULT_DEPTH,
         /* Each setting takes an argument at least. */
         .settings = calloc((size_t)argc + 1, sizeof *options->settings),
     };

@@ -12,6 +12,7 @@ enum command {
     COMMAND_RUN,
     COMMAND_WARMUP,
     COMMAND_VERIFY,
+    COMMAND_GENERATE,
     COMMAND_SETUP,
     COMMAND_TEARDOWN,
     COMMAND_SLOT,
@@ -38,7 +39,9 @@ struct options {
     bool json;
     bool dry_run;
     bool indexes;
-    uint64_t sample; /* 0: everything */
+    uint64_t sample;   /* 0: everything */
+    const char *table; /* of generate, as SQL has it */
+    size_t depth;
     int grace_ms;
     enum log_format log_format;
     const char *log_file;    /* NULL: the usual place */

@@ -63,6 +63,7 @@ share/man/man1/cachepusher.1${bench:+
 share/man/man1/cachepusher-bench.1}
 share/man/man1/cachepusher-doctor.1
 share/man/man1/cachepusher-fakedata.1
+share/man/man1/cachepusher-generate.1
 share/man/man1/cachepusher-parked.1
 share/man/man1/cachepusher-run.1
 share/man/man1/cachepusher-setup.1

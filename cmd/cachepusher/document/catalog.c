@@ -86,13 +86,21 @@ static char folded(char letter)
     return (char)(letter >= 'A' && letter <= 'Z' ? letter - 'A' + 'a' : letter);
 }
 
+/* Of a name that needs no quotes. */
+static bool is_plain(char letter)
+{
+    const char small = folded(letter);
+    return (small >= 'a' && small <= 'z') || (letter >= '0' && letter <= '9') || letter == '_' || letter == '$' ||
+           (unsigned char)letter >= 0x80;
+}
+
 /* Postgres folds the letters of ASCII alone where the database's encoding is UTF8. */
 static bool means(const char *spelling, const char *name)
 {
     bool is_quoted = *spelling == '"';
     spelling += is_quoted ? 1 : 0;
     for (; *name != '\0'; name++, spelling++) {
-        bool is_same = (is_quoted ? *spelling : folded(*spelling)) == *name;
+        bool is_same = is_quoted ? *spelling == *name : is_plain(*spelling) && folded(*spelling) == *name;
         if (!is_same || (is_quoted && *spelling == '"' && *++spelling != '"')) {
             return false;
         }

@@ -75,7 +75,7 @@ check "--all --help is the same" prints '^ *standby=true.false ' "$command" run 
 check "--all without --help" exits 2 '^cachepusher: --all: goes with --help' "$command" run --all
 help_fits() { # and says nothing that the long form does not know
     local each text
-    for each in '' run warmup verify setup teardown slot; do
+    for each in '' run warmup verify generate setup teardown slot; do
         # shellcheck disable=SC2086 # none is no argument
         text=$("$command" $each --help)
         if (($(wc -l <<<"$text") > 24 || $(wc -L <<<"$text") > 80)); then
