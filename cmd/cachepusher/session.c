@@ -66,7 +66,8 @@ static bool let_go(const struct session *session)
 /* A start under way, in a thread of its own: it asks servers, which may take their time, and signals are ours to see.
  */
 struct attempt {
-    cp_syncer *syncer;
+    cp_syncer *syncer; /* NULL: what is declared is looked up, before there is one */
+    cp_config *config;
     cp_code code;
     cp_error err;
 };
@@ -74,17 +75,18 @@ struct attempt {
 static void *attempt_to_start(void *context)
 {
     struct attempt *attempt = context;
-    attempt->code = cp_syncer_start(attempt->syncer, &attempt->err);
+    attempt->code = attempt->syncer != NULL ? cp_syncer_start(attempt->syncer, &attempt->err)
+                                            : cp_config_resolve(attempt->config, &attempt->err);
     return NULL;
 }
 
 /* False: a signal has ended it. SIGHUP and SIGUSR2 are kept for when the syncer runs. */
-static bool try_to_start(struct session *session, struct attempt *attempt)
+static bool try_to_start(struct session *session, cp_config *config, struct attempt *attempt)
 {
     pthread_t thread;
     bool is_wanted = true;
     int kept = 0;
-    *attempt = (struct attempt){.syncer = session->syncer};
+    *attempt = (struct attempt){.syncer = session->syncer, .config = config};
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
@@ -101,7 +103,9 @@ static bool try_to_start(struct session *session, struct attempt *attempt)
         kept = signal_number == SIGHUP || (signal_number == SIGUSR2 && kept == 0) ? signal_number : kept;
         if (is_wanted && (signal_number == SIGINT || signal_number == SIGTERM)) {
             is_wanted = false;
-            cp_syncer_stop(session->syncer, 0, NULL); /* gives up whatever it waits for */
+            if (session->syncer != NULL) {
+                cp_syncer_stop(session->syncer, 0, NULL); /* gives up whatever it waits for */
+            }
         }
     }
     if (kept != 0 && is_wanted) {
@@ -139,17 +143,18 @@ static enum session_outcome wait_out(const struct session *session, struct retry
     return SESSION_STARTED;
 }
 
-enum session_outcome session_begin(struct session *session)
+/* Until it succeeds; without --wait once. */
+static enum session_outcome go_on_trying(struct session *session, cp_config *config)
 {
     struct retrying retrying = {.wait_ms = RETRY_FIRST_MS};
     struct attempt attempt;
     for (;;) {
-        if (!try_to_start(session, &attempt)) {
+        if (!try_to_start(session, config, &attempt)) {
             logger_printf(session->logger, CP_LOG_WARN, "stopped while starting");
             return SESSION_INTERRUPTED;
         }
         if (attempt.code == CP_OK) {
-            return let_go(session) ? SESSION_STARTED : SESSION_FAILED;
+            return SESSION_STARTED;
         }
         enum session_outcome outcome = wait_out(session, &retrying, &attempt.err);
         if (outcome != SESSION_STARTED) {
@@ -158,29 +163,23 @@ enum session_outcome session_begin(struct session *session)
     }
 }
 
-/* What is declared has to be known before there can be a syncer. */
-static enum session_outcome resolve(const struct session *session, cp_config *config)
+enum session_outcome session_begin(struct session *session)
 {
-    struct retrying retrying = {.wait_ms = RETRY_FIRST_MS};
-    cp_error err = {0};
-    enum session_outcome outcome = SESSION_STARTED;
-    while (outcome == SESSION_STARTED && cp_config_resolve(config, &err) != CP_OK) {
-        outcome = wait_out(session, &retrying, &err);
-    }
-    return outcome;
+    enum session_outcome outcome = go_on_trying(session, NULL);
+    return outcome != SESSION_STARTED || let_go(session) ? outcome : SESSION_FAILED;
 }
 
-enum session_outcome session_create(struct session *session, const struct options *options, struct logger *logger,
-                                    struct detach *detach, cp_config *config)
+enum session_outcome session_create(struct session *session, cp_config *config)
 {
-    cp_callbacks callbacks = {.size = sizeof callbacks, .log_entry = logger_write, .context = logger};
+    cp_callbacks callbacks = {.size = sizeof callbacks, .log_entry = logger_write, .context = session->logger};
     cp_error err = {0};
-    *session = (struct session){.options = options, .logger = logger, .detach = detach};
     /* Not for nothing: it is called for each document. */
     if (options_log_level(config) == CP_LOG_DEBUG) {
         callbacks.settled = log_settled;
     }
-    enum session_outcome outcome = resolve(session, config);
+    cp_declaration first = {.size = sizeof first};
+    bool is_declared = cp_config_declaration(config, 0, &first, NULL) == CP_OK;
+    enum session_outcome outcome = is_declared ? go_on_trying(session, config) : SESSION_STARTED;
     if (outcome != SESSION_STARTED) {
         cp_config_destroy(config);
         return outcome;
@@ -188,16 +187,16 @@ enum session_outcome session_create(struct session *session, const struct option
     session->syncer = cp_syncer_create(config, &callbacks, &err);
     if (session->syncer == NULL) {
         cp_config_destroy(config);
-        logger_fail(logger, "%s", err.message);
+        logger_fail(session->logger, "%s", err.message);
         return err.code == CP_ERR_CONFIG ? SESSION_MISCONFIGURED : SESSION_FAILED;
     }
+    admin_tell_of(session->admin, session->syncer);
     return SESSION_STARTED;
 }
 
-enum session_outcome session_start(struct session *session, const struct options *options, struct logger *logger,
-                                   struct detach *detach, cp_config *config)
+enum session_outcome session_start(struct session *session, cp_config *config)
 {
-    enum session_outcome outcome = session_create(session, options, logger, detach, config);
+    enum session_outcome outcome = session_create(session, config);
     if (outcome != SESSION_STARTED) {
         return outcome;
     }

@@ -19,18 +19,17 @@ struct session {
     struct admin *admin; /* is told that the main thread is well; NULL: none */
 };
 
-/* Creates a syncer, which takes config whatever comes of it. Unless it answers SESSION_STARTED the reason has been
- * told and there is nothing to close. */
-enum session_outcome session_create(struct session *session, const struct options *options, struct logger *logger,
-                                    struct detach *detach, cp_config *config);
+/* Creates the syncer of a session that has the rest; it takes config whatever comes of it. With --wait it looks up what
+ * is declared until that is there or a signal comes. Unless it answers SESSION_STARTED the reason has been told and
+ * there is nothing to close. */
+enum session_outcome session_create(struct session *session, cp_config *config);
 
 /* Starts one that has been created; with --wait until that succeeds or a signal comes. Unless it answers
  * SESSION_STARTED the reason has been told; it is to be closed all the same. */
 enum session_outcome session_begin(struct session *session);
 
 /* Creates and starts one. Unless it answers SESSION_STARTED the reason has been told and there is nothing to close. */
-enum session_outcome session_start(struct session *session, const struct options *options, struct logger *logger,
-                                   struct detach *detach, cp_config *config);
+enum session_outcome session_start(struct session *session, cp_config *config);
 
 /* Settles what is queued, within --grace. False: the reason has been told. */
 bool session_stop(struct session *session);

@@ -56,7 +56,6 @@ static void take(struct cpi_entity *entity, struct cpi_entity *draft)
     entity->fetch = draft->fetch;
     entity->list = draft->list;
     entity->id_type = draft->id_type;
-    entity->is_resolved = true;
     draft->fetch = NULL;
     draft->list = NULL;
 }
@@ -81,6 +80,7 @@ cp_code cp_config_apply(cp_config *config, size_t index, const char *resolved, c
     if (code == CP_OK) {
         take(entity, &draft);
         code = cpi_config_wire(config, err);
+        config->entities[index].is_resolved = code == CP_OK; /* which have moved */
     }
     cpi_entity_fini(&draft);
     return code;

@@ -107,8 +107,9 @@ static char *put_escaped(char *out, const struct cpi_wal_value *value)
     for (size_t i = 0; i < value->length; i++) {
         char byte = value->bytes[i];
         if (byte == '%' || byte == ':') {
-            memcpy(out, byte == '%' ? "%25" : "%3A", 3);
-            out += 3;
+            *out++ = '%';
+            *out++ = byte == '%' ? '2' : '3';
+            *out++ = byte == '%' ? '5' : 'A';
         } else {
             *out++ = byte;
         }

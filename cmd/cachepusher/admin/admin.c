@@ -27,7 +27,7 @@ enum {
 };
 
 struct admin {
-    const cp_syncer *syncer;
+    _Atomic(const cp_syncer *) syncer; /* NULL: there is none yet */
     struct admin_facts facts;
     struct logger *logger;
     struct listen_socket listening;
@@ -118,8 +118,10 @@ static enum MHD_Result answer_page(struct MHD_Connection *connection)
 
 static enum MHD_Result answer_live(struct admin *admin, struct MHD_Connection *connection)
 {
-    cp_health health = {.size = sizeof health};
-    cp_syncer_health(admin->syncer, &health, NULL);
+    cp_health health = {.size = sizeof health, .alive = true};
+    if (admin->syncer != NULL) {
+        cp_syncer_health(admin->syncer, &health, NULL);
+    }
     int64_t silent_ms = now_ms() - atomic_load(&admin->main_seen_ms);
     if (silent_ms >= STUCK_AFTER_MS) {
         return answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "the main thread is stuck: nothing for %.1f s\n",
@@ -162,7 +164,7 @@ static enum MHD_Result retry(struct admin *admin, struct MHD_Connection *connect
         return answer(connection, MHD_HTTP_BAD_REQUEST, "expected {\"entity\": \"...\", \"id\": \"...\"}\n");
     }
     /* Not const for this alone; a syncer may be asked by any thread. */
-    cp_code code = cp_syncer_enqueue((cp_syncer *)admin->syncer, entity, id, &err);
+    cp_code code = cp_syncer_enqueue((cp_syncer *)(uintptr_t)admin->syncer, entity, id, &err);
     if (code == CP_OK) {
         logger_printf(admin->logger, CP_LOG_INFO, "admin: %s %s is to be tried again", entity, id);
     }
@@ -221,11 +223,21 @@ static enum MHD_Result handle_get(struct admin *admin, struct MHD_Connection *co
     return answer(connection, MHD_HTTP_NOT_FOUND, "there are /, /status, /metrics, /livez and /readyz\n");
 }
 
+static enum MHD_Result handle_early(struct admin *admin, struct MHD_Connection *connection, const char *path)
+{
+    return strcmp(path, "/livez") == 0
+               ? answer_live(admin, connection)
+               : answer(connection, MHD_HTTP_SERVICE_UNAVAILABLE, "starting: looking up what is declared\n");
+}
+
 static enum MHD_Result handle(void *context, struct MHD_Connection *connection, const char *path, const char *method,
                               const char *version, const char *bytes, size_t *length, void **state)
 {
     struct admin *admin = context;
     (void)version;
+    if (admin->syncer == NULL) {
+        return handle_early(admin, connection, path);
+    }
     if (strcmp(method, MHD_HTTP_METHOD_GET) == 0 || strcmp(method, MHD_HTTP_METHOD_HEAD) == 0) {
         return handle_get(admin, connection, path);
     }
@@ -284,8 +296,14 @@ static bool start_thread(struct admin *admin)
     return true;
 }
 
-struct admin *admin_open(const char *address, const cp_syncer *syncer, const struct admin_facts *facts,
-                         struct logger *logger)
+void admin_tell_of(struct admin *admin, const cp_syncer *syncer)
+{
+    if (admin != NULL) {
+        atomic_store(&admin->syncer, syncer);
+    }
+}
+
+struct admin *admin_open(const char *address, const struct admin_facts *facts, struct logger *logger)
 {
     struct admin *admin = calloc(1, sizeof *admin);
     struct timespec now;
@@ -295,7 +313,7 @@ struct admin *admin_open(const char *address, const cp_syncer *syncer, const str
     }
     clock_gettime(CLOCK_REALTIME, &now);
     admin->started = (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-    admin->syncer = syncer;
+    atomic_init(&admin->syncer, NULL);
     admin->facts = *facts;
     admin->logger = logger;
     atomic_init(&admin->is_ending, false);

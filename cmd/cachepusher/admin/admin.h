@@ -21,9 +21,12 @@ struct admin_facts {
 };
 
 /* Listens at HOST:PORT, :PORT (of 127.0.0.1), [ADDRESS]:PORT or unix:PATH, whose stale socket is replaced, and answers
- * from now on. The syncer and the logger have to outlive it. NULL: the reason has been told. */
-struct admin *admin_open(const char *address, const cp_syncer *syncer, const struct admin_facts *facts,
-                         struct logger *logger);
+ * from now on; that it is starting, until there is a syncer to tell of. The logger has to outlive it. NULL: the reason
+ * has been told. */
+struct admin *admin_open(const char *address, const struct admin_facts *facts, struct logger *logger);
+
+/* The syncer has to outlive it. */
+void admin_tell_of(struct admin *admin, const cp_syncer *syncer);
 
 /* NULL is allowed. Removes a socket that it has made. */
 void admin_close(struct admin *admin);

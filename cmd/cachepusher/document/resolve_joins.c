@@ -214,8 +214,8 @@ static bool join_through(struct resolver *resolver, struct node *node)
 {
     const struct declared_table *declared = node->declared;
     const char *path = memory_print(resolver->memory, "%s.through", declared->path);
-    struct candidate near;
-    struct candidate far;
+    struct candidate near = {0};
+    struct candidate far = {0};
     node->link = memory_take(resolver->memory, sizeof *node->link);
     if (!resolve_table(resolver, path, declared->through, &node->link->table)) {
         return false;

@@ -135,36 +135,35 @@ static int exit_code_of(enum session_outcome outcome)
     }
 }
 
-/* The admin server answers from before the start, which may wait for servers, until after the end. */
-static int serve_session(struct session *session, const struct admin_facts *facts, struct reload *reload)
+static int serve_session(struct session *session, cp_config *config, struct reload *reload)
 {
-    const struct options *options = session->options;
-    if (options->admin != NULL) {
-        session->admin = admin_open(options->admin, session->syncer, facts, session->logger);
-        if (session->admin == NULL) {
-            return EXIT_FAILED;
-        }
+    enum session_outcome outcome = session_create(session, config);
+    if (outcome != SESSION_STARTED) {
+        return exit_code_of(outcome);
     }
-    enum session_outcome outcome = session_begin(session);
-    int exit_code = outcome == SESSION_STARTED ? follow(session, reload) : exit_code_of(outcome);
-    admin_close(session->admin);
-    return exit_code;
+    outcome = session_begin(session);
+    return outcome == SESSION_STARTED ? follow(session, reload) : exit_code_of(outcome);
 }
 
+/* The admin server answers from before the start, which may wait for servers, until after the end. */
 static int serve(const struct options *options, cp_config *config, struct logger *logger, struct detach *detach,
                  struct reload *reload)
 {
-    struct session session;
+    struct session session = {.options = options, .logger = logger, .detach = detach};
     char name[FACT_BYTES] = "";
     char source[FACT_BYTES] = "";
     const struct admin_facts facts = {.name = name, .source = source};
     cp_config_get(config, "name", name, sizeof name, NULL);
     cp_config_get(config, "source", source, sizeof source, NULL);
-    enum session_outcome outcome = session_create(&session, options, logger, detach, config);
-    if (outcome != SESSION_STARTED) {
-        return exit_code_of(outcome);
+    if (options->admin != NULL) {
+        session.admin = admin_open(options->admin, &facts, logger);
+        if (session.admin == NULL) {
+            cp_config_destroy(config);
+            return EXIT_FAILED;
+        }
     }
-    int exit_code = serve_session(&session, &facts, reload);
+    int exit_code = serve_session(&session, config, reload);
+    admin_close(session.admin);
     session_close(&session);
     return exit_code;
 }

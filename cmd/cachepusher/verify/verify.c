@@ -83,9 +83,9 @@ static int compare(struct verification *verification, const struct options *opti
 static int check(const struct options *options, cp_config *config, struct logger *logger)
 {
     static struct verification verification; /* for its size */
-    enum session_outcome outcome = options->repair
-                                       ? session_start(&verification.session, options, logger, NULL, config)
-                                       : session_create(&verification.session, options, logger, NULL, config);
+    verification.session = (struct session){.options = options, .logger = logger};
+    enum session_outcome outcome =
+        options->repair ? session_start(&verification.session, config) : session_create(&verification.session, config);
 
     if (outcome != SESSION_STARTED) {
         verification.report.problem = "it could not start";

@@ -80,9 +80,9 @@ static int give_up(struct session *session, bool interrupted)
 
 static int warm(const struct options *options, cp_config *config, struct logger *logger)
 {
-    struct session session;
+    struct session session = {.options = options, .logger = logger};
     struct progress progress;
-    enum session_outcome outcome = session_start(&session, options, logger, NULL, config);
+    enum session_outcome outcome = session_start(&session, config);
     if (outcome == SESSION_INTERRUPTED) {
         logger_fail(logger, "interrupted after 0 documents; those not reached are as they were");
     }

@@ -247,10 +247,16 @@ check "wal: nothing is left" nothing_is_left
 
 # ---- it waits ----
 
-start --config film.json --wait
+start --config film.json --wait --admin "unix:$dir/admin.sock"
+answers() { # CODE PATH
+    [[ $(curl -s -o answer -w '%{http_code}' --unix-socket admin.sock "http://x$2") == "$1" ]]
+}
+check "the admin server answers already" wait_for answers 200 /livez
+check "that it is not ready" answers 503 /readyz
 check "run --wait tells what is missing" wait_for logged 'waiting: .*\(film\) is not set up as declared here'
 check "until it is there" setup film.json
 check "and goes on" wait_for logged ' ready: '
+check "which the admin server says" wait_for answers 200 /readyz
 check "with all of them" wait_for equal film.json
 stop
 

@@ -251,6 +251,63 @@ START_TEST(a_declaration)
 }
 END_TEST
 
+START_TEST(what_setup_has_made_of_it)
+{
+    static const char resolved[] =
+        "{\"id_type\": \"bigint\", \"fetch_many\": \"cachepusher.o_1\", \"list\": \"select id from o\", \"watch\": "
+        "[{\"table\": \"public.o\", \"column\": \"id\", \"reads\": []},"
+        " {\"table\": \"public.p\", \"column\": \"id\", \"maps\": \"select o from l where p = any ($1)\"}]}";
+    cp_watch watch = {.size = sizeof watch};
+    expect_parsed(
+        "{\"entities\": [{\"name\": \"plain\", \"key\": \"p:{id}\", \"channels\": [\"c\"], \"fetch\": \"f\", "
+        "\"list\": \"select 1\"}, {\"name\": \"o\", \"key\": \"{prefix}:{id}\", \"document\": {\"table\": \"o\"}, "
+        "\"watch\": [{\"table\": \"own\", \"column\": \"o\"}]}]}");
+    ck_assert_int_eq(cp_config_apply(config, 0, resolved, &err), CP_ERR_ARGUMENT);
+    ck_assert_int_eq(cp_config_apply(config, 2, resolved, &err), CP_ERR_ARGUMENT);
+    for (int again = 0; again < 2; again++) { /* what was applied before is replaced */
+        ck_assert_int_eq(cp_config_apply(config, 1, resolved, &err), CP_OK);
+        const struct cpi_entity *entity = &config->entities[1];
+        ck_assert(entity->is_resolved && entity->fetch_many);
+        ck_assert_str_eq(entity->fetch, "cachepusher.o_1");
+        ck_assert_str_eq(entity->list, "select id from o");
+        ck_assert_int_eq(entity->id_type, CPI_ID_BIGINT);
+        ck_assert_uint_eq(entity->watch_count, 3);
+        ck_assert_uint_eq(config->mapping_count, 1);
+        ck_assert_int_eq(cp_config_watch(config, 0, &watch, &err), CP_OK);
+        ck_assert_str_eq(watch.table, "own");
+        ck_assert_int_eq(cp_config_watch(config, 2, &watch, &err), CP_OK);
+        ck_assert_str_eq(watch.channels[0], "cachepusher:public.p.id");
+    }
+    cp_syncer *syncer = cp_syncer_create(config, NULL, &err);
+    ck_assert_ptr_nonnull(syncer);
+    cp_syncer_destroy(syncer);
+    config = cp_config_create(&err);
+}
+END_TEST
+
+START_TEST(what_setup_cannot_have_made)
+{
+    static const struct {
+        const char *resolved;
+        const char *message;
+    } cases[] = {
+        {"{", "what is set up of entities[0].document (o): not JSON"},
+        {"[]", "what is set up of entities[0].document (o): expected an object"},
+        {"{\"id_type\": \"x\"}", "id_type: \"x\" is not integer"},
+        {"{\"id_type\": \"text\"}", "fetch_many: missing"},
+        {"{\"id_type\": \"text\", \"fetch_many\": \"f()\"}", "fetch_many: \"f()\" is not the name of a function"},
+        {"{\"id_type\": \"text\", \"fetch_many\": \"f\", \"list\": \"l\", \"watch\": []}", "watch: expected at least"},
+    };
+    expect_parsed("{\"entities\": [{\"name\": \"o\", \"key\": \"{prefix}:{id}\", \"document\": {\"table\": \"o\"}}]}");
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ck_assert_int_eq(cp_config_apply(config, 0, cases[i].resolved, &err), CP_ERR_CONFIG);
+        ck_assert_msg(strstr(err.message, cases[i].message) != NULL, "\"%s\" lacks \"%s\"", err.message,
+                      cases[i].message);
+        ck_assert(!config->entities[0].is_resolved);
+    }
+}
+END_TEST
+
 START_TEST(what_is_no_table)
 {
     parse_watch("[{\"table\": \"t\", \"column\": []}]", "watch[0].column: expected 1 to 8 columns");
@@ -287,6 +344,8 @@ Suite *config_source_suite(void)
     tcase_add_test(tcase, what_is_no_table);
     tcase_add_test(tcase, what_is_mapped);
     tcase_add_test(tcase, a_declaration);
+    tcase_add_test(tcase, what_setup_has_made_of_it);
+    tcase_add_test(tcase, what_setup_cannot_have_made);
     suite_add_tcase(suite, tcase);
     return suite;
 }
