@@ -18,22 +18,27 @@
 enum { MOST = 500 }; /* allocations of anything done here */
 
 static const char tables[] =
-    "create table item (id integer primary key, title text);"
-    "create function item_get(id integer) returns json language sql stable as"
-    " $$ select json_build_object('id', i.id, 'title', i.title) from item i where i.id = $1 $$;"
+    "create table owner (owner_id text primary key, name text);"
+    "create table item (id integer primary key, title text, owner_id text default '1');"
+    "create function item_get(id integer) returns json language sql stable as $$ select json_build_object('id', i.id,"
+    " 'title', i.title, 'owner', o.name) from item i left join owner o using (owner_id) where i.id = $1 $$;"
     "create procedure item_warmup() language sql as $$ update item set title = title $$;"
     "select cachepusher.watch('item', 'id', 'item_changed');"
+    "select cachepusher.watch('owner', 'owner_id', 'owner_changed');"
     "create table place (name text primary key, note text);"
     "create function place_get_many(names text[]) returns table (name text, document text) language sql stable as"
     " $$ select p.name, p.note from place p where p.name = any (names) $$;"
     "create procedure place_warmup() language sql as $$ update place set note = note $$;"
     "select cachepusher.watch('place', 'name', 'place_changed');"
-    "insert into item select i, 'item ' || i from generate_series(1, 6) i;"
+    "insert into owner select i, 'owner ' || i from generate_series(1, 3) i;"
+    "insert into item select i, 'item ' || i, 1 + i % 2 from generate_series(1, 6) i;"
     "insert into place select 'place ' || i, 'note ' || i from generate_series(1, 4) i";
 
 static const char entities[] =
     "{\"entities\": ["
     "{\"name\": \"item\", \"key\": \"{prefix}:item:{id}\", \"channels\": [\"item_changed\"],"
+    " \"watch\": [{\"table\": \"owner\", \"column\": \"owner_id\", \"channel\": \"owner_changed\","
+    " \"maps\": \"select id from item where owner_id = any ($1)\"}],"
     " \"fetch\": \"item_get\", \"list\": \"select id from item\", \"warmup_procedure\": \"item_warmup\"},"
     "{\"name\": \"place\", \"key\": \"{prefix}:place:{id}\", \"id_type\": \"text\", \"channels\": [\"place_changed\"],"
     " \"fetch_many\": \"place_get_many\", \"list\": \"select name from place\","
@@ -71,8 +76,9 @@ static void change(struct fixture *f, unsigned round)
          "begin; update item set title = 'round %u' where id %% 3 = %u; insert into item values (1000 + %u, 'new');"
          "delete from item where id = 1000 + %u - 2; commit;"
          "begin; update place set note = 'round %u' where name like '%%%u'; insert into place values ('new %u', 'new');"
-         "delete from place where name = 'new ' || %u - 2; commit;",
-         round, round % 3, round, round, round, round % 4 + 1, round, round);
+         "delete from place where name = 'new ' || %u - 2; commit;"
+         "update owner set name = 'round %u' where owner_id = '%u'",
+         round, round % 3, round, round, round, round % 4 + 1, round, round, round, round % 2 + 1);
 }
 
 /* Changes that only a resync finds. */

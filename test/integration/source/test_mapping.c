@@ -1,5 +1,6 @@
 /* Rows without a document's id, which announce themselves and are mapped after the commit. */
 #include "films.h"
+#include "mix.h"
 #include "servers.h"
 #include "sources.h"
 #include "suites.h"
@@ -119,6 +120,58 @@ START_TEST(no_order_of_two_transactions_leaves_a_document_stale)
 }
 END_TEST
 
+enum { WRITERS = 4, STARS = 5, SHOWN = 40, WRITING_MS = 4000 };
+
+struct writer {
+    struct fixture *f;
+    PGconn *pg;
+    uint64_t state;
+    bool links;
+};
+
+/* Transactions that stay open for a while after they have written. */
+static void *write_for_a_while(void *context)
+{
+    struct writer *writer = context;
+    int64_t until_ms = now_ms() + WRITING_MS;
+    while (now_ms() < until_ms && !atomic_load(&writer->f->abandoned)) {
+        char write[200];
+        char text[300];
+        unsigned actor = 1 + roll(&writer->state, STARS);
+        unsigned film = 1 + roll(&writer->state, SHOWN);
+        if (!writer->links) {
+            snprintf(write, sizeof write, "update actor set name = clock_timestamp()::text where actor_id = %u", actor);
+        } else if (roll(&writer->state, 2) == 0) {
+            snprintf(write, sizeof write, "delete from film_actor where actor_id = %u and film_id = %u", actor, film);
+        } else {
+            snprintf(write, sizeof write, "insert into film_actor values (%u, %u) on conflict do nothing", actor, film);
+        }
+        snprintf(text, sizeof text, "begin; %s; select pg_sleep(0.02); commit", write);
+        PGresult *result = PQexec(writer->pg, text);
+        atomic_fetch_add(&writer->f->thread_fault, PQresultStatus(result) != PGRES_COMMAND_OK);
+        PQclear(result);
+    }
+    return NULL;
+}
+
+START_TEST(writers_that_meet)
+{
+    struct fixture *f = open_films(SHOWN);
+    struct writer writers[WRITERS];
+    uint64_t seed = choose_seed();
+    cp_syncer *syncer = run_syncer(f, films_entities, NO_SETTINGS);
+    for (unsigned i = 0; i < WRITERS; i++) {
+        writers[i] = (struct writer){.f = f, .pg = connect_again(f), .state = seed + i, .links = i % 2 == 0};
+        fixture_thread(f, write_for_a_while, &writers[i]);
+    }
+    fixture_join(f);
+    expect_films(f);
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 /* ---- many documents ---- */
 
 /* More than a page (postgres/mapping.h), and a few of others, which do not wait for all of it. */
@@ -200,6 +253,7 @@ Suite *mapping_suite(void)
     tcase_set_timeout(tcase, 120);
     add_test(tcase, what_is_joined_follows);
     add_test(tcase, no_order_of_two_transactions_leaves_a_document_stale);
+    add_test(tcase, writers_that_meet);
     add_test(tcase, a_row_of_many_documents_holds_up_nobody);
     add_test(tcase, a_session_that_is_lost_loses_nothing);
     add_test(tcase, messages_are_mapped);
