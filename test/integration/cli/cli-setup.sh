@@ -308,6 +308,7 @@ configure() { # FILE ENTITY...
     printf '{ "entities": [ %s ] }' "${*:2}" >"$1"
 }
 line='"table": "line", "column": ["tenant", "number"]'
+# shellcheck disable=SC2016 # a parameter of the statement
 mapped='"table": "actor", "column": "id", "maps": "select 1 where 1 = any($1)"'
 configure shared.json "$(entity one '"changed", "gone"' "{$line, \"reads\": [\"title\"]}")" \
     "$(entity two '"two"' "{$line, \"reads\": [\"price\", \"number\"], \"channel\": \"changed\"}")"
