@@ -32,7 +32,7 @@ struct cp_syncer {
     struct cpi_worker **workers;
     struct cpi_keeper *keeper; /* of the lease */
     struct cpi_listener *listener;
-    struct cpi_mapper *mapper; /* NULL: nothing is mapped */
+    struct cpi_mapper *mapper;         /* NULL: nothing is mapped */
     struct cpi_checkpoint *checkpoint; /* of the wal source; NULL: another one */
     struct cpi_marker marker;
     struct cpi_resync *resync;

@@ -73,8 +73,8 @@ static inline size_t cpi_config_target(const struct cp_config *config, size_t in
     return index < config->entity_count ? index : config->entities[index].target;
 }
 
-/* The index that events of an entity's table have: the entity's own, or that of what is mapped to it, which stand in the
- * order of the entities and of their tables. */
+/* The index that events of an entity's table have: the entity's own, or that of what is mapped to it, which stand in
+ * the order of the entities and of their tables. */
 size_t cpi_config_event_index(const struct cp_config *config, size_t entity, size_t watch);
 
 /* The table whose rows announce what is mapped; index: of an event, and no entity's. */

@@ -65,7 +65,8 @@ struct cpi_unread {
  *
  * An empty payload (pg_notify() with a NULL sends one) is unreadable, and so is what begins with "[" and is no JSON;
  * except that for text ids it is an id unless it ends with "]". Text ids that are "*", "**", empty or look like an
- * array can only be given in one. What is mapped is text whatever its column's type is, and may be a number in an array.
+ * array can only be given in one. What is mapped is text whatever its column's type is, and may be a number in an
+ * array.
  */
 enum cpi_payload cpi_event_parse(const struct cpi_entity *entity, uint32_t index, const char *payload,
                                  struct cpi_events *events, const struct cpi_entity *entities,
