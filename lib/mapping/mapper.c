@@ -207,11 +207,13 @@ static int idle_ms(struct cpi_mapper *mapper)
     if (works) {
         return cpi_left_ms(mapper->retry_at_ms);
     }
-    if (parked) {
-        int64_t at_ms = cpi_map_parked_due_ms(mapper);
-        return cpi_left_ms(at_ms > mapper->retry_at_ms ? at_ms : mapper->retry_at_ms);
+    int owed_ms = cpi_map_pay(mapper, false) ? -1 : OWED_LOOK_MS;
+    if (!parked) {
+        return owed_ms;
     }
-    return cpi_map_pay(mapper, false) ? -1 : OWED_LOOK_MS;
+    int64_t at_ms = cpi_map_parked_due_ms(mapper);
+    int parked_ms = cpi_left_ms(at_ms > mapper->retry_at_ms ? at_ms : mapper->retry_at_ms);
+    return owed_ms >= 0 && owed_ms < parked_ms ? owed_ms : parked_ms;
 }
 
 static void rest(struct cpi_mapper *mapper)
