@@ -87,6 +87,7 @@ same_bytes() {
         [[ $(sql "select count(*) from $(fetch customer)(array(select id_customer from customer))") == 500 ]]
 }
 check "has the bytes of the one by hand" same_bytes
+sql 'analyze customer, address' # or a plan could change from one look to the next
 plan() { sql "explain (costs off) select * from $1('{1,2,3}')"; }
 same_plan() { diff <(plan customer_get_many) <(plan "$(fetch customer)") >>why; }
 check "and its plan: it is inlined" same_plan
@@ -186,6 +187,7 @@ check "and follows it" wait_for equal film2.json
 check "twice" runs_nothing film2.json
 check "back to the one that reads less" setup film.json
 second=$(sql "select entity ->> 'fetch_many' from cachepusher.document order by made_at limit 1")
+sleep 2 # new triggers have everything read again, which is not what is looked at here
 sql "update film set views = 9 where film_id = 12"
 reads_more() { [[ $(redis get "$prefix:film:12") == "$(sql "select document from $second('{12}')")" ]]; }
 check "the daemon still sees what that does not read" wait_for reads_more
