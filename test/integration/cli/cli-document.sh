@@ -87,6 +87,7 @@ same_bytes() {
         [[ $(sql "select count(*) from $(fetch customer)(array(select id_customer from customer))") == 500 ]]
 }
 check "has the bytes of the one by hand" same_bytes
+sql 'analyze customer, address' # or a plan could change from one look to the next
 plan() { sql "explain (costs off) select * from $1('{1,2,3}')"; }
 same_plan() { diff <(plan customer_get_many) <(plan "$(fetch customer)") >>why; }
 check "and its plan: it is inlined" same_plan
@@ -113,13 +114,13 @@ films() {
          insert into actor select i, 'f' || i, 'l' || i % 7 from generate_series(1, 40) i;
          insert into film_actor select f, 1 + (f * 7 + k * 3) % 40 from generate_series(1, 100) f, generate_series(1, 4) k;
          insert into store values (1, 'Bonn'), (2, 'Ulm');
-         insert into inventory select i, 1 + i % 100, 1 + i % 2 from generate_series(1, 300) i"
+         insert into inventory select i, 1 + i % 100, 1 + i % 2 from generate_series(300, 1, -1) i"
 }
 film='{"table": "film", "where": "active", "columns": ["film_id", {"name": "name", "column": "title"}, "rating",
         {"name": "loud", "sql": "upper(title)"}], "include": [
     {"name": "actors", "table": "actor", "through": "film_actor", "order": "last_name desc"},
     {"name": "language", "table": "language", "one": true, "by": "language_id", "columns": ["name"]},
-    {"name": "copies", "table": "inventory", "columns": ["inventory_id"], "include": [
+    {"name": "copies", "table": "inventory", "columns": ["inventory_id"], "order": "store_id", "include": [
         {"name": "store", "table": "store", "one": true}]}]}'
 declare_to film.json film '{id}' "$film"
 films
@@ -131,7 +132,7 @@ by_hand="select row_to_json(d) from (select f.film_id, f.title as name, f.rating
                          order by last_name desc, actor_id) as a) as actors,
     (select l from (select name from language where language.language_id = f.language_id) as l) as language,
     array(select c from (select i.inventory_id, (select s from store s where s.store_id = i.store_id) as store
-                         from inventory i where i.film_id = f.film_id order by i.inventory_id) as c) as copies
+                         from inventory i where i.film_id = f.film_id order by i.store_id, i.inventory_id) as c) as copies
     from film f where f.active and f.film_id = any (array(select generate_series(1, 100))) order by film_id) as d"
 as_by_hand() { diff <(sql "$by_hand") <(sql "select document from $(fetch film)(array(select generate_series(1, 100))) order by id") >>why; }
 check "the documents are as one would write them" as_by_hand
@@ -184,11 +185,18 @@ check "one that is started has the new one" wait_for equal film2.json
 sql "update film set views = 8 where film_id = 12"
 check "and follows it" wait_for equal film2.json
 check "twice" runs_nothing film2.json
+check "back to the one that reads less" setup film.json
+second=$(sql "select entity ->> 'fetch_many' from cachepusher.document order by made_at limit 1")
+sleep 2 # new triggers have everything read again, which is not what is looked at here
+sql "update film set views = 9 where film_id = 12"
+reads_more() { [[ $(redis get "$prefix:film:12") == "$(sql "select document from $second('{12}')")" ]]; }
+check "the daemon still sees what that does not read" wait_for reads_more
+check "and forth" setup film2.json
 sql "alter table film add column length int"
 sed -z 's/"columns": \["film_id"[^]]*\]/"columns": "*"/' film.json >film3.json
 check "a third one" setup film3.json
 third=$(fetch film)
-older() { [[ -z $(sql "select to_regproc('$before')") ]] && [[ $(sql "select count(*) from cachepusher.document") == 2 ]]; }
+older() { [[ -z $(sql "select to_regproc('$before')") && -n $(sql "select to_regproc('$second')") ]] && [[ $(sql "select count(*) from cachepusher.document") == 2 ]]; }
 check "drops the first" older
 stop
 start_ready --config film3.json
@@ -336,7 +344,7 @@ check "a daemon has all of them" equal keys.json
 check "under keys with the values in them" test "$(redis exists "$prefix:order:1:5" "$prefix:product:2:s%3A%251")" == 2
 sql "update orders set status = 'sent' where order_id = 7; delete from orders where order_id = 8;
      insert into line values (1, 9, 9, 's:%1'); update account set gid = gen_random_uuid() where id = 3;
-     update category set name = 'other' where id = 5; update category set parent_id = 4 where id = 6;
+     update category set name = 'other' where id in (5, 35); update category set parent_id = 4 where id = 6;
      update \"My Schema\".child set \"Parent Id\" = 2; update code set num = 77 where code = 'c1';
      update product set name = 'mapped' where sku = 's:%3'; update tenant set name = 'mapped' where tenant_id = 2;
      update post set body = 'mapped', account_id = 5 where account_id = 4; update line set sku = 's:%2' where tenant_id = 3"
