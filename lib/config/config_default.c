@@ -9,13 +9,15 @@
 static bool add_watches(struct cpi_entity *entity, size_t count)
 {
     entity->watch = calloc(count, sizeof *entity->watch);
-    for (size_t i = 0; entity->watch != NULL && i < count; i++) {
+    entity->watch_count = entity->watch != NULL ? count : 0;
+    bool fine = entity->watch != NULL;
+    for (size_t i = 0; fine && i < count; i++) {
         struct cpi_names *columns = &entity->watch[i].columns;
         columns->items = calloc(1, sizeof *columns->items);
         columns->count = columns->items != NULL;
-        entity->watch_count += columns->count;
+        fine = columns->items != NULL;
     }
-    return entity->watch_count == count;
+    return fine;
 }
 
 /* What db/schema.sql creates. */

@@ -12,7 +12,10 @@ static const char everything[] =
     "{\"postgres\": \"host=h dbname=d\", \"redis\": \"redis://user:password@host:1/2\", \"prefix\": \"shop\","
     " \"threads\": 3, \"batch\": 10, \"entities\": ["
     "{\"name\": \"a\", \"key\": \"{prefix}:a:{id}\", \"id_type\": \"uuid\", \"channels\": [\"a_changed\", \"a_gone\"],"
-    " \"fetch\": \"a_get\", \"list\": \"select id from a;\", \"ttl_s\": 60},"
+    " \"fetch\": \"a_get\", \"list\": \"select id from a;\", \"ttl_s\": 60,"
+    " \"watch\": [{\"table\": \"a\", \"column\": \"id\"}, {\"table\": \"part\", \"column\": [\"x\", \"y\"], \"reads\": "
+    "[\"z\"],"
+    "  \"maps\": \"select id from a where x = any($1)\"}, {\"table\": \"c\", \"column\": \"id\", \"channel\": \"c\"}]},"
     "{\"name\": \"b\", \"key\": \"{prefix}:b:{id}:doc\", \"id_type\": \"text\", \"channels\": [\"b_changed\"],"
     " \"fetch_many\": \"s.b_get\", \"list\": \"select id from b\", \"warmup_procedure\": \"b_warmup\"}]}";
 
