@@ -18,8 +18,8 @@ enum { STEPS_MAX = 10 };
  *
  * Declared documents come last. A daemon takes up a new version when it starts and finds it there: by then whatever the
  * version watches is announced, and a daemon that starts reads every document once. One that works with the former
- * version keeps its function, and its tables stay watched; triggers that are made anew are so in one transaction, which
- * no write comes in between. */
+ * version keeps its function, and its tables stay watched. watch() replaces triggers and their functions in one
+ * transaction, with locks that it takes first: writes under way with the former ones have ended by then. */
 static size_t list_steps(struct plan_step steps[STEPS_MAX], const struct tables *tables, const struct names *names,
                          const struct documents *documents, bool makes_indexes)
 {
