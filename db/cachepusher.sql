@@ -126,6 +126,7 @@ drop function if exists cachepusher.watch(pg_catalog.regclass, pg_catalog.name, 
 drop function if exists cachepusher.make_function(pg_catalog.regclass, pg_catalog.name, boolean, pg_catalog.text);
 drop function if exists cachepusher.make_function(pg_catalog.regclass, pg_catalog.name[], pg_catalog.name[], boolean,
                                                   pg_catalog.text);
+drop function if exists cachepusher.source_header(pg_catalog.name[], pg_catalog.text, boolean);
 drop function if exists cachepusher.make_trigger(pg_catalog.regclass, pg_catalog.text, pg_catalog.name, pg_catalog.text,
                                                  pg_catalog.regprocedure, boolean, pg_catalog."char");
 drop function if exists cachepusher.statement_source(pg_catalog.name, pg_catalog.text);
@@ -232,9 +233,9 @@ as $$
                                                   where name <> all (id_columns) order by name) end
 $$;
 
--- The first lines of what watch() makes: how it announces, and of several columns, which.
-create or replace function cachepusher.source_header(id_columns pg_catalog.name[], announce pg_catalog.text,
-                                                     for_each_row boolean)
+-- The first lines of what watch() makes: how it announces, of several columns, which, and what it reads unless that is all.
+create or replace function cachepusher.source_header(id_columns pg_catalog.name[], reads pg_catalog.name[],
+                                                     announce pg_catalog.text, for_each_row boolean)
 returns pg_catalog.text
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -242,6 +243,18 @@ as $$
     select ' -- made by cachepusher.watch()' || case when for_each_row then ', for each row' else '' end
            || case announce when 'message' then ', as messages' else '' end
            || case when cardinality(id_columns) > 1 then E'\n-- ' || to_json(id_columns)::text else '' end
+           || case when reads is not null then E'\n-- reads ' || to_json(reads)::text else '' end
+$$;
+
+-- The columns that are read according to a source's first lines; null: all.
+create or replace function cachepusher.made_reads(source pg_catalog.text) returns pg_catalog.name[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case when lines.made_of is not null
+                then array(select name::name from json_array_elements_text(lines.made_of::json) as name) end
+    from (select coalesce(substring(split_part(source, E'\n', 2), '^-- reads (\[.*\])$'),
+                          substring(split_part(source, E'\n', 3), '^-- reads (\[.*\])$')) as made_of) as lines
 $$;
 
 -- An expression for a row's id. place stands before the names of its columns. Of several columns it is the text that
@@ -471,7 +484,7 @@ begin
     return null;
 end
 $source$, queries[1], queries[2], queries[3], many, either, after, before,
-    cachepusher.source_header(id_columns, announce, false), call);
+    cachepusher.source_header(id_columns, reads, announce, false), call);
 end
 $$;
 
@@ -539,7 +552,7 @@ end
 $source$, format(quoted, cachepusher.id_expression(id_columns, 'old.')),
     format(quoted, cachepusher.id_expression(id_columns, 'new.')),
     'select ' || format(quoted, cachepusher.id_expression(id_columns, '($1).')),
-    cachepusher.source_header(id_columns, announce, true), cachepusher.announcing_call(announce),
+    cachepusher.source_header(id_columns, reads, announce, true), cachepusher.announcing_call(announce),
     case when reads is not null then format($sql$
             if tg_op operator(pg_catalog.=) 'UPDATE' then
                 if row(%s)::pg_catalog.record operator(pg_catalog.*=) row(%s)::pg_catalog.record then

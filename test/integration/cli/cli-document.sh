@@ -196,8 +196,20 @@ sql "alter table film add column length int"
 sed -z 's/"columns": \["film_id"[^]]*\]/"columns": "*"/' film.json >film3.json
 check "a third one" setup film3.json
 third=$(fetch film)
-older() { [[ -z $(sql "select to_regproc('$before')") && -n $(sql "select to_regproc('$second')") ]] && [[ $(sql "select count(*) from cachepusher.document") == 2 ]]; }
-check "drops the first" older
+kept() { [[ -n $(sql "select to_regproc('$before')") && $(sql "select count(*) from cachepusher.document") == 3 ]]; }
+check "drops none" kept
+sql "update film set title = 'third' where film_id = 12"
+check "and the daemon goes on" wait_for reads_more
+older() {
+    for ((i = 1; i <= 6; i++)); do
+        sed "s/\"rating\"/{\"name\": \"v$i\", \"column\": \"length\"}/" film.json >film_n.json
+        setup film_n.json || return 1
+    done
+    [[ -n $(sql "select to_regproc('$before')") ]] && setup film3.json && sed 's/"v6"/"v7"/' film_n.json >film_m.json &&
+        setup film_m.json && written 'film: older than the last 8 versions' && [[ -z $(sql "select to_regproc('$before')") ]] &&
+        [[ $(sql "select count(*) from cachepusher.document") == 9 ]] && setup film3.json && [[ $(fetch film) == "$third" ]]
+}
+check "many drop the first" older
 stop
 start_ready --config film3.json
 sql "alter table film add column extra text default 'x'"
@@ -211,6 +223,8 @@ stop
 start_ready --config film3.json
 check "until it is started again" wait_for equal film3.json
 stop
+sql "alter table film drop column length"
+check "what former versions read may be gone" setup film3.json
 check "somebody changes the function" sql "create or replace function $(fetch film)(ids integer[])
     returns table (id integer, document json) language sql stable as 'select 1, null::json'"
 check "setup sees it" setup film3.json
