@@ -265,7 +265,7 @@ by_hand_to() { # FILE MEMBER
 by_hand_to hand.json ''
 not_another_channel() {
     made >before
-    exits 1 "triggers of public.film \(film_id\) announce on $channel, which document film of another configuration needs, and entity hand would have them announce on film_changed: .*\"channel\": \"$channel\"" \
+    exits 1 "triggers of public.film \(film_id\) announce on $channel, which document film of another configuration needs, and this configuration would have them announce on film_changed: .*\"channel\": \"$channel\"" \
         "$command" setup --config hand.json || return 1
     made >after
     cmp before after >>why
@@ -300,7 +300,7 @@ check "a channel by hand" setup former.json
 check "can be another" setup hand.json
 check "unless a document hangs on it" setup title.json
 sql "select cachepusher.watch('film', 'film_id', 'by_hand')" >/dev/null
-check "which is named" exits 1 'document film of another configuration needs, and entity hand' "$command" setup --config hand.json
+check "which is named" exits 1 'document film of another configuration needs, and this configuration' "$command" setup --config hand.json
 check "the last one" call "$command" teardown --config title.json
 check "of all" call "$command" teardown --config store.json
 check "leaves nothing" nothing_is_left

@@ -43,13 +43,13 @@ from (
     from given a join given b using (relation, names)
     where (a.channel, coalesce(a.deletions, '')) <> (b.channel, coalesce(b.deletions, '')) and a.place < b.place
     union all
-    select format('the triggers of %s (%s) announce on %s, which %s, and entity %s would have them announce on %s: '
-               'give its watch of that table and column "channel": %s, or run teardown first if nobody listens there any more',
+    select format('the triggers of %s (%s) announce on %s, which %s, and this configuration would have them announce on '
+               '%s: give its watch of that table and column "channel": %s, or run teardown first if nobody listens there any more',
                p.member::regclass, array_to_string(p.names, ', '), p.announced,
                coalesce((select 'document ' || min(n.document) || ' of another configuration needs' from neighbours n
                          where n.relation in (p.relation, p.member) and n.names = p.names),
                         'another configuration or a running daemon may listen to'),
-               p.entity, p.wanted, to_json(p.announced)), 2, p.place, p.operation
+               p.wanted, to_json(p.announced)), 2, p.place, p.operation
     from present p
     where p.announced <> p.wanted
       and (starts_with(p.announced, 'cachepusher:') or exists (
