@@ -20,7 +20,8 @@
 -- If one of them is dropped or renamed, each update is announced until watch() is called again.
 --
 -- watch() itself announces '*', so that whatever was missed before is read: every document of the kind. What is as it
--- should be stays as it is. Call it again at any time.
+-- should be stays as it is. Call it again at any time: where something has to be made or replaced, it waits for the writes
+-- to the table that are under way, and others wait for it.
 --
 -- Partitions and other tables that inherit from a watched one are watched with it, so that direct writes to them are
 -- announced too. After attaching one, call watch() again. Foreign tables cannot have such triggers.
@@ -123,6 +124,9 @@ drop function if exists cachepusher.row_source(pg_catalog.name);
 drop function if exists cachepusher.watch(pg_catalog.regclass, pg_catalog.name, pg_catalog.text, pg_catalog.text, boolean,
                                           boolean, pg_catalog.text);
 drop function if exists cachepusher.make_function(pg_catalog.regclass, pg_catalog.name, boolean, pg_catalog.text);
+drop function if exists cachepusher.make_function(pg_catalog.regclass, pg_catalog.name[], pg_catalog.name[], boolean,
+                                                  pg_catalog.text);
+drop function if exists cachepusher.source_header(pg_catalog.name[], pg_catalog.text, boolean);
 drop function if exists cachepusher.make_trigger(pg_catalog.regclass, pg_catalog.text, pg_catalog.name, pg_catalog.text,
                                                  pg_catalog.regprocedure, boolean, pg_catalog."char");
 drop function if exists cachepusher.statement_source(pg_catalog.name, pg_catalog.text);
@@ -229,9 +233,9 @@ as $$
                                                   where name <> all (id_columns) order by name) end
 $$;
 
--- The first lines of what watch() makes: how it announces, and of several columns, which.
-create or replace function cachepusher.source_header(id_columns pg_catalog.name[], announce pg_catalog.text,
-                                                     for_each_row boolean)
+-- The first lines of what watch() makes: how it announces, of several columns, which, and what it reads unless that is all.
+create or replace function cachepusher.source_header(id_columns pg_catalog.name[], reads pg_catalog.name[],
+                                                     announce pg_catalog.text, for_each_row boolean)
 returns pg_catalog.text
 language sql stable
 set search_path = pg_catalog, pg_temp
@@ -239,6 +243,18 @@ as $$
     select ' -- made by cachepusher.watch()' || case when for_each_row then ', for each row' else '' end
            || case announce when 'message' then ', as messages' else '' end
            || case when cardinality(id_columns) > 1 then E'\n-- ' || to_json(id_columns)::text else '' end
+           || case when reads is not null then E'\n-- reads ' || to_json(reads)::text else '' end
+$$;
+
+-- The columns that are read according to a source's first lines; null: all.
+create or replace function cachepusher.made_reads(source pg_catalog.text) returns pg_catalog.name[]
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select case when lines.made_of is not null
+                then array(select name::name from json_array_elements_text(lines.made_of::json) as name) end
+    from (select coalesce(substring(split_part(source, E'\n', 2), '^-- reads (\[.*\])$'),
+                          substring(split_part(source, E'\n', 3), '^-- reads (\[.*\])$')) as made_of) as lines
 $$;
 
 -- An expression for a row's id. place stands before the names of its columns. Of several columns it is the text that
@@ -468,7 +484,7 @@ begin
     return null;
 end
 $source$, queries[1], queries[2], queries[3], many, either, after, before,
-    cachepusher.source_header(id_columns, announce, false), call);
+    cachepusher.source_header(id_columns, reads, announce, false), call);
 end
 $$;
 
@@ -536,7 +552,7 @@ end
 $source$, format(quoted, cachepusher.id_expression(id_columns, 'old.')),
     format(quoted, cachepusher.id_expression(id_columns, 'new.')),
     'select ' || format(quoted, cachepusher.id_expression(id_columns, '($1).')),
-    cachepusher.source_header(id_columns, announce, true), cachepusher.announcing_call(announce),
+    cachepusher.source_header(id_columns, reads, announce, true), cachepusher.announcing_call(announce),
     case when reads is not null then format($sql$
             if tg_op operator(pg_catalog.=) 'UPDATE' then
                 if row(%s)::pg_catalog.record operator(pg_catalog.*=) row(%s)::pg_catalog.record then
@@ -546,17 +562,24 @@ $source$, format(quoted, cachepusher.id_expression(id_columns, 'old.')),
 end
 $$;
 
+-- Whether a trigger function has this source, and nothing that changes what it does.
+create or replace function cachepusher.is_right_function(made_function pg_catalog.oid, source pg_catalog.text)
+returns boolean
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    select prosrc = source and prorettype::regtype::text = 'trigger' and not prosecdef and proconfig is null
+    from pg_proc where oid = made_function
+$$;
+
 -- Creates the trigger function, owned by the table's owner, and returns its oid. One that is right is left alone.
 create or replace function cachepusher.make_function(
-    watched pg_catalog.regclass, id_columns pg_catalog.name[], reads pg_catalog.name[], for_each_row boolean,
-    announce pg_catalog.text
+    watched pg_catalog.regclass, id_columns pg_catalog.name[], source pg_catalog.text
 ) returns pg_catalog.regprocedure
 language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    source constant text := case when for_each_row then cachepusher.row_source(id_columns, reads, announce)
-                                 else cachepusher.statement_source(id_columns, reads, announce) end;
     table_owner regrole;
     made_owner regrole;
     made_schema regnamespace;
@@ -577,7 +600,7 @@ begin
 
     -- Replacing a function does not change its owner, who could then run code of his own for everyone that writes to the
     -- table.
-    select proowner, prosrc = source and prorettype::regtype::text = 'trigger' and not prosecdef and proconfig is null
+    select proowner, cachepusher.is_right_function(oid, source)
     from pg_proc
     where pronamespace = made_schema::oid and proname = made and pronargs = 0
     into made_owner, is_right;
@@ -595,6 +618,45 @@ begin
 end
 $$;
 
+-- The triggers of a table that stand where this one should, and whether they are as it should be. Also those of columns
+-- that are gone: they would announce every document, forever.
+create or replace function cachepusher.existing_triggers(
+    target pg_catalog.regclass, operation pg_catalog.text, id_columns pg_catalog.name[], channel pg_catalog.text,
+    made_function pg_catalog.oid, for_each_row boolean
+) returns table (name pg_catalog.name, state pg_catalog."char", is_right boolean)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with expected as (
+        select 'cachepusher_' || operation || '_' as kind, cachepusher.trigger_name(operation, id_columns) as made,
+               for_each_row and operation <> 'truncate' as per_row
+    ), bits as ( -- of tgtype
+        select expected.*, per_row::int + case operation
+                   when 'insert' then 4 when 'delete' then 8 when 'update' then 16 else 32 end as type,
+               case when not per_row and operation in ('update', 'delete') then 'old_rows'::name end as old_rows,
+               case when not per_row and operation in ('update', 'insert') then 'new_rows'::name end as new_rows
+        from expected
+    )
+    select tgname, tgenabled,
+           tgname = made and tgfoid = made_function and tgtype = type and tgqual is null
+               and tgattr = '' and tgoldtable is not distinct from old_rows
+               and tgnewtable is not distinct from new_rows
+               and tgargs = convert_to(channel, getdatabaseencoding()) || decode('00', 'hex')
+    from bits, pg_trigger
+    where tgrelid = target::oid and not tgisinternal and starts_with(tgname::text, kind)
+      and (tgname = made or not exists (
+          with columns as (
+              select attname from pg_attribute where attrelid = target::oid and attnum > 0 and not attisdropped
+          )
+          select from columns where cachepusher.made_name(kind, attname) = tgname
+          union all
+          select from pg_proc, substring(split_part(prosrc, E'\n', 2), '^-- (\[.*\])$') as made_of
+          where pg_proc.oid = tgfoid and made_of is not null
+            and not exists (select from json_array_elements_text(made_of::json) as name
+                            where name not in (select attname::text from columns))))
+    order by tgname = made
+$$;
+
 -- Makes one trigger of a table what it should be. It keeps its state of being enabled; a new one takes that of the trigger
 -- it replaces, else the given one. Returns the state.
 create or replace function cachepusher.make_trigger(
@@ -605,44 +667,22 @@ language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
 declare
-    kind constant text := 'cachepusher_' || operation || '_';
     made constant name := cachepusher.trigger_name(operation, id_columns);
     per_row constant boolean := for_each_row and operation <> 'truncate';
     old_rows constant name := case when not per_row and operation in ('update', 'delete') then 'old_rows' end;
     new_rows constant name := case when not per_row and operation in ('update', 'insert') then 'new_rows' end;
-    -- The bits of tgtype.
-    expected_type constant int := per_row::int + case operation
-        when 'insert' then 4 when 'delete' then 8 when 'update' then 16 else 32 end;
     existing record;
     state "char";
     is_right boolean := false;
 begin
-    -- Also drop triggers of columns that are gone: they would announce every document, forever.
     for existing in
-        select tgname, tgenabled,
-               tgname = made and tgfoid = made_function::oid and tgtype = expected_type and tgqual is null
-                   and tgattr = '' and tgoldtable is not distinct from old_rows
-                   and tgnewtable is not distinct from new_rows
-                   and tgargs = convert_to(channel, getdatabaseencoding()) || decode('00', 'hex') as is_right
-        from pg_trigger
-        where tgrelid = target::oid and not tgisinternal and starts_with(tgname::text, kind)
-          and (tgname = made or not exists (
-              with columns as (
-                  select attname from pg_attribute where attrelid = target::oid and attnum > 0 and not attisdropped
-              )
-              select from columns where cachepusher.made_name(kind, attname) = tgname
-              union all
-              select from pg_proc, substring(split_part(prosrc, E'\n', 2), '^-- (\[.*\])$') as made_of
-              where pg_proc.oid = tgfoid and made_of is not null
-                and not exists (select from json_array_elements_text(made_of::json) as name
-                                where name not in (select attname::text from columns))))
-        order by tgname = made
+        select * from cachepusher.existing_triggers(target, operation, id_columns, channel, made_function::oid, for_each_row)
     loop
-        state := existing.tgenabled;
+        state := existing.state;
         if existing.is_right then
             is_right := true;
         else
-            execute format('drop trigger %I on %s', existing.tgname, target);
+            execute format('drop trigger %I on %s', existing.name, target);
         end if;
     end loop;
     if not is_right then
@@ -661,6 +701,65 @@ begin
             when 'R' then 'enable replica' when 'D' then 'disable' else 'enable' end, made);
     end if;
     return state;
+end
+$$;
+
+-- A table with its partitions and others that inherit from it, as watch() goes through them.
+create or replace function cachepusher.family(watched pg_catalog.regclass)
+returns table (target pg_catalog.regclass, kind pg_catalog."char")
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with recursive family as (
+        select watched::oid as relation, 0 as depth
+        union
+        select inhrelid, depth + 1 from pg_inherits join family on inhparent = relation
+    )
+    select relation::regclass, relkind from family join pg_class on pg_class.oid = relation
+    where relkind in ('r', 'p') or relation = watched::oid
+    group by relation, relkind order by min(depth), relation
+$$;
+
+-- Unless all is right already: has the writes to the family that are under way end, and others wait, before anything is
+-- replaced. A function can be replaced under a transaction that has written with it, and what that did not announce
+-- nobody would read again: '*' and whatever is read after it would come before its commit. Where triggers have to be
+-- dropped, reads wait as well from the beginning: one that goes on to write would wait for this, and this for it.
+create or replace function cachepusher.lock_family(
+    watched pg_catalog.regclass, id_columns pg_catalog.name[], channel pg_catalog.text, deletions pg_catalog.text,
+    source pg_catalog.text, for_each_row boolean
+) returns void
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    target regclass;
+    has_function boolean;
+    has_triggers boolean;
+    has_others boolean;
+begin
+    with made as (
+        select pg_proc.oid, cachepusher.is_right_function(pg_proc.oid, source) as is_right
+        from pg_class join pg_proc on pronamespace = relnamespace and pronargs = 0
+         and proname = cachepusher.made_name('cachepusher_', variadic relname || id_columns)
+        where pg_class.oid = watched::oid
+    )
+    select bool_and(made.is_right),
+           bool_and(there.is_right is true or for_each_row and f.kind = 'p' and operation <> 'truncate'),
+           coalesce(bool_or(not there.is_right), false)
+    from cachepusher.family(watched) as f
+    cross join unnest('{insert,update,delete,truncate}'::text[]) as operation
+    left join made on true
+    left join lateral cachepusher.existing_triggers(
+        f.target, operation, id_columns, case operation when 'delete' then deletions else channel end, made.oid,
+        for_each_row) as there on true
+    into has_function, has_triggers, has_others;
+    if has_function and has_triggers and not has_others then
+        return;
+    end if;
+    for target in select f.target from cachepusher.family(watched) as f where f.kind in ('r', 'p') loop
+        execute format('lock table only %s in %s mode', target,
+                       case when has_others then 'access exclusive' else 'share row exclusive' end);
+    end loop;
 end
 $$;
 
@@ -685,6 +784,7 @@ as $$
 declare
     given text;
     operation text;
+    source text;
     target regclass;
     made_function regprocedure;
     kind "char";
@@ -751,17 +851,12 @@ begin
                                                 cachepusher.trigger_name('update', id_columns),
                                                 cachepusher.trigger_name('delete', id_columns)));
     end if;
-    made_function := cachepusher.make_function(watched, id_columns, reads, for_subscriber, announce);
-    for target, kind in
-        with recursive family as (
-            select watched::oid as relation, 0 as depth
-            union
-            select inhrelid, depth + 1 from pg_inherits join family on inhparent = relation
-        )
-        select relation::regclass, relkind from family join pg_class on pg_class.oid = relation
-        where relkind in ('r', 'p') or relation = watched::oid
-        group by relation, relkind order by min(depth), relation
-    loop
+    source := case when for_subscriber then cachepusher.row_source(id_columns, reads, announce)
+                   else cachepusher.statement_source(id_columns, reads, announce) end;
+    perform cachepusher.lock_family(watched, id_columns, channel, coalesce(deleted_channel, channel), source,
+                                    for_subscriber);
+    made_function := cachepusher.make_function(watched, id_columns, source);
+    for target, kind in select * from cachepusher.family(watched) loop
         foreach operation in array array['insert', 'update', 'delete', 'truncate'] loop
             -- A partitioned table hands row-level triggers on to its partitions; they have their own.
             if for_subscriber and kind = 'p' and operation <> 'truncate' then

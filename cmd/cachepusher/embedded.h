@@ -10,6 +10,7 @@ extern const char embedded_page_html[];       /* admin/page.html, which brings i
 extern const char embedded_setup_channels_sql[];
 extern const char embedded_setup_functions_sql[];
 extern const char embedded_setup_identity_sql[];
+extern const char embedded_setup_neighbours_sql[];
 extern const char embedded_setup_publication_sql[];
 extern const char embedded_setup_server_sql[];
 extern const char embedded_setup_slot_sql[];

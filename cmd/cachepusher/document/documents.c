@@ -12,6 +12,7 @@
 #include <string.h>
 
 enum { NAME_SHOWN = 54 }; /* with an underscore and the version it has the 63 bytes that Postgres keeps */
+enum { FORMER_MAX = 8 };  /* versions that stay beside the last */
 
 /* ---- what it is to be ---- */
 
@@ -115,34 +116,39 @@ static bool apply(cp_config *config, const cp_declaration *declaration, const ch
     return false;
 }
 
-/* The last one that is another: whoever has not been restarted works with it. */
-static struct made_list find_former(const struct made_list *there, const struct made *wanted)
+/* Those that are others: of the last few somebody may be at work who has not been restarted; the rest is to go. */
+struct others {
+    struct made_list former;
+    struct made_list older;
+};
+
+static struct others find_others(const struct made_list *there, const struct made *wanted, struct memory *memory)
 {
+    struct made *items = memory_take(memory, (there->count + 1) * sizeof *items);
+    size_t count = 0;
     for (size_t i = 0; i < there->count; i++) {
         if (!is_same(&there->items[i], wanted)) {
-            return (struct made_list){.items = &there->items[i], .count = 1};
+            items[count++] = there->items[i];
         }
     }
-    return (struct made_list){0};
+    size_t kept = count < FORMER_MAX ? count : FORMER_MAX;
+    return (struct others){.former = {.items = items, .count = kept},
+                           .older = {.items = items + kept, .count = count - kept}};
 }
 
 static void plan(struct documents *documents, PGconn *pg, const struct document *document, const struct made *wanted,
-                 const struct made_list *there)
+                 const struct made_list *there, const struct made_list *older)
 {
     struct memory *memory = &documents->memory;
-    const struct made_list former = find_former(there, wanted);
     if (there->count == 0 || !is_right(&there->items[0], wanted)) {
         if (there->count > 0) {
             made_show_difference(documents->rows, document->entity, &there->items[0], wanted, memory);
         }
         plan_add(documents->rows, "run", write_statements(document, wanted, pg, memory), NULL);
     }
-    for (size_t i = 0; i < there->count; i++) {
-        const struct made *made = &there->items[i];
-        if (!is_same(made, wanted) && made != former.items) {
-            drop(documents, pg, document->entity, made,
-                 memory_print(memory, "%s: older than the former version", document->entity));
-        }
+    for (size_t i = 0; i < older->count; i++) {
+        drop(documents, pg, document->entity, &older->items[i],
+             memory_print(memory, "%s: older than the last %d versions", document->entity, FORMER_MAX));
     }
 }
 
@@ -171,9 +177,9 @@ static bool resolve_one(struct documents *documents, cp_config *config, const cp
     }
     const struct made wanted = make(document, memory);
     indexes_add_missing(documents->missing, document);
-    const struct made_list former = find_former(&there, &wanted);
-    plan(documents, pg, document, &wanted, &there);
-    return apply(config, declaration, made_join(wanted.entity, &former, memory));
+    const struct others others = find_others(&there, &wanted, memory);
+    plan(documents, pg, document, &wanted, &there, &others.older);
+    return apply(config, declaration, made_join(wanted.entity, &others.former, &documents->catalog, memory));
 }
 
 static bool take_away_one(struct documents *documents, cp_config *config, const cp_declaration *declaration, PGconn *pg)
@@ -186,7 +192,7 @@ static bool take_away_one(struct documents *documents, cp_config *config, const 
     for (size_t i = 0; i < there.count; i++) {
         drop(documents, pg, declaration->entity, &there.items[i], NULL);
     }
-    return there.count == 0 || apply(config, declaration, made_join(there.items[0].entity, &there, memory));
+    return there.count == 0 || apply(config, declaration, made_join(there.items[0].entity, &there, NULL, memory));
 }
 
 /* ---- all of them ---- */

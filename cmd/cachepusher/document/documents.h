@@ -22,8 +22,8 @@ struct documents {
     char *missing_text;
 };
 
-/* Resolves each declaration and puts what it needs into the configuration: with the tables that its former version
- * watches, which a daemon may be at work with. search_path has to be the role's own. False: the reason has been told.
+/* Resolves each declaration and puts what it needs into the configuration: with the tables that its former versions
+ * watch, which a daemon may be at work with. search_path has to be the role's own. False: the reason has been told.
  * Call documents_fini() in any case. */
 bool documents_resolve(struct documents *documents, cp_config *config, PGconn *pg);
 

@@ -50,17 +50,95 @@ bool made_read(struct made_list *list, PGconn *pg, const char *entity, struct me
     return database_run(pg, "rollback", "", sqlstate) && rows != NULL;
 }
 
-static bool has_watch(const json_t *watches, const json_t *watch)
+static const struct catalog_table *find_table(const struct catalog *catalog, const char *qualified)
 {
+    for (size_t i = 0; i < catalog->table_count; i++) {
+        if (strcmp(catalog->tables[i].qualified, qualified) == 0) {
+            return &catalog->tables[i];
+        }
+    }
+    return NULL;
+}
+
+static bool has_column(const struct catalog_table *table, const json_t *name)
+{
+    return table != NULL && catalog_column_find(table, json_string_value(name)) != NULL;
+}
+
+/* Takes what is not there any more out of what a watch reads. False: the table is gone, or the columns. */
+static bool leave_what_is_there(json_t *watch, const struct catalog *catalog)
+{
+    const struct catalog_table *table = find_table(catalog, json_string_value(json_object_get(watch, "table")));
+    const json_t *column = json_object_get(watch, "column");
+    json_t *reads = json_object_get(watch, "reads");
+    bool is_there = !json_is_string(column) || has_column(table, column);
+    for (size_t i = 0; i < json_array_size(column); i++) {
+        is_there = is_there && has_column(table, json_array_get(column, i));
+    }
+    for (size_t i = json_array_size(reads); i-- > 0;) {
+        if (!has_column(table, json_array_get(reads, i))) {
+            json_array_remove(reads, i);
+        }
+    }
+    return is_there;
+}
+
+/* One that differs in what it reads at most. */
+static json_t *find_watch(const json_t *watches, const json_t *watch)
+{
+    static const char *const members[] = {"table", "column", "maps", "channel"};
     for (size_t i = 0; i < json_array_size(watches); i++) {
-        if (json_equal(json_array_get(watches, i), watch)) {
+        json_t *candidate = json_array_get(watches, i);
+        bool is_equal = true;
+        for (size_t m = 0; m < sizeof members / sizeof *members; m++) {
+            const json_t *ours = json_object_get(candidate, members[m]);
+            const json_t *theirs = json_object_get(watch, members[m]);
+            is_equal = is_equal && (ours == theirs || json_equal(ours, theirs));
+        }
+        if (is_equal) {
+            return candidate;
+        }
+    }
+    return NULL;
+}
+
+static bool has_item(const json_t *array, const json_t *item)
+{
+    for (size_t i = 0; i < json_array_size(array); i++) {
+        if (json_equal(json_array_get(array, i), item)) {
             return true;
         }
     }
     return false;
 }
 
-char *made_join(const char *entity, const struct made_list *others, struct memory *memory)
+/* What either reads. */
+static void widen(json_t *watch, const json_t *other)
+{
+    json_t *reads = json_object_get(watch, "reads");
+    const json_t *theirs = json_object_get(other, "reads");
+    for (size_t i = 0; i < json_array_size(theirs); i++) {
+        if (!has_item(reads, json_array_get(theirs, i))) {
+            json_array_append(reads, json_array_get(theirs, i));
+        }
+    }
+}
+
+static void join_one(json_t *watches, json_t *watch, const struct catalog *catalog)
+{
+    if (catalog != NULL && !leave_what_is_there(watch, catalog)) {
+        return;
+    }
+    json_t *same = find_watch(watches, watch);
+    if (same != NULL) {
+        widen(same, watch);
+    } else {
+        json_array_append(watches, watch);
+    }
+}
+
+char *made_join(const char *entity, const struct made_list *others, const struct catalog *catalog,
+                struct memory *memory)
 {
     json_t *joined = json_loads(entity, 0, NULL);
     json_t *watches = json_object_get(joined, "watch");
@@ -68,9 +146,7 @@ char *made_join(const char *entity, const struct made_list *others, struct memor
         json_t *other = json_loads(others->items[i].entity, 0, NULL);
         json_t *theirs = json_object_get(other, "watch");
         for (size_t k = 0; k < json_array_size(theirs); k++) {
-            if (!has_watch(watches, json_array_get(theirs, k))) {
-                json_array_append(watches, json_array_get(theirs, k));
-            }
+            join_one(watches, json_array_get(theirs, k), catalog);
         }
         json_decref(other);
     }

@@ -2,6 +2,7 @@
 #ifndef CMD_DOCUMENT_MADE_H
 #define CMD_DOCUMENT_MADE_H
 
+#include "document/catalog.h"
 #include "document/memory.h"
 
 #include <jansson.h>
@@ -25,8 +26,11 @@ struct made_list {
 /* False: the reason has been told. */
 bool made_read(struct made_list *list, PGconn *pg, const char *entity, struct memory *memory);
 
-/* An entity's JSON with the tables that other versions watch behind its own. */
-char *made_join(const char *entity, const struct made_list *others, struct memory *memory);
+/* An entity's JSON with the tables that other versions watch behind its own; with a catalog, those that are there
+ * still.
+ */
+char *made_join(const char *entity, const struct made_list *others, const struct catalog *catalog,
+                struct memory *memory);
 
 /* Adds a row to a plan. */
 void plan_add(json_t *rows, const char *kind, const char *body, const char *why);

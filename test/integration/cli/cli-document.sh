@@ -196,8 +196,20 @@ sql "alter table film add column length int"
 sed -z 's/"columns": \["film_id"[^]]*\]/"columns": "*"/' film.json >film3.json
 check "a third one" setup film3.json
 third=$(fetch film)
-older() { [[ -z $(sql "select to_regproc('$before')") && -n $(sql "select to_regproc('$second')") ]] && [[ $(sql "select count(*) from cachepusher.document") == 2 ]]; }
-check "drops the first" older
+kept() { [[ -n $(sql "select to_regproc('$before')") && $(sql "select count(*) from cachepusher.document") == 3 ]]; }
+check "drops none" kept
+sql "update film set title = 'third' where film_id = 12"
+check "and the daemon goes on" wait_for reads_more
+older() {
+    for ((i = 1; i <= 6; i++)); do
+        sed "s/\"rating\"/{\"name\": \"v$i\", \"column\": \"length\"}/" film.json >film_n.json
+        setup film_n.json || return 1
+    done
+    [[ -n $(sql "select to_regproc('$before')") ]] && setup film3.json && sed 's/"v6"/"v7"/' film_n.json >film_m.json &&
+        setup film_m.json && written 'film: older than the last 8 versions' && [[ -z $(sql "select to_regproc('$before')") ]] &&
+        [[ $(sql "select count(*) from cachepusher.document") == 9 ]] && setup film3.json && [[ $(fetch film) == "$third" ]]
+}
+check "many drop the first" older
 stop
 start_ready --config film3.json
 sql "alter table film add column extra text default 'x'"
@@ -211,6 +223,8 @@ stop
 start_ready --config film3.json
 check "until it is started again" wait_for equal film3.json
 stop
+sql "alter table film drop column length"
+check "what former versions read may be gone" setup film3.json
 check "somebody changes the function" sql "create or replace function $(fetch film)(ids integer[])
     returns table (id integer, document json) language sql stable as 'select 1, null::json'"
 check "setup sees it" setup film3.json
@@ -228,6 +242,68 @@ nothing_is_left() {
 }
 check "nothing is left" nothing_is_left
 check "teardown again" prints 'nothing to do' "$command" teardown --config film3.json
+
+# ---- several configurations of the same tables ----
+
+declare_to title.json film '{id}' '{"table": "film", "columns": ["film_id", "title"]}'
+declare_to rating.json rating '{id}' '{"table": "film", "columns": ["film_id", "rating"]}'
+check "one" setup title.json
+start_ready --config title.json
+check "its daemon has all of them" equal title.json
+check "another one, which reads something else" setup rating.json
+sleep 2 # new triggers have everything read again, which is not what is looked at here
+sql "update film set title = 'two' where film_id = 1"
+check "the first one's daemon still follows" wait_for redis_has film:1 '"two"'
+check "nothing is to be done for it" runs_nothing title.json
+check "nor for the other" runs_nothing rating.json
+channel=cachepusher:public.film.film_id
+# An entity by hand, with the channel and the watch that are given.
+by_hand_to() { # FILE MEMBER
+    printf '{"entities": [{"name": "hand", "key": "hand:{id}", "channels": ["film_changed"], "id_type": "integer",
+        "fetch": "f", "list": "select 1", "watch": [{"table": "public.film", "column": "film_id"%s}]}]}' "$2" >"$1"
+}
+by_hand_to hand.json ''
+not_another_channel() {
+    made >before
+    exits 1 "triggers of public.film \(film_id\) announce on $channel, which document film of another configuration needs, and this configuration would have them announce on film_changed: .*\"channel\": \"$channel\"" \
+        "$command" setup --config hand.json || return 1
+    made >after
+    cmp before after >>why
+}
+check "a third one may not take their channel away" not_another_channel
+by_hand_to ours.json ", \"channel\": \"$channel\""
+check "with theirs it may" setup ours.json
+check "the first one's triggers read all from then on, and it says so" runs_nothing title.json
+check "at length" written '-- the triggers of public.film (film_id) announce every update, which this configuration does not need'
+stays() { # FILE WHAT...: teardown leaves the triggers and says why
+    call "$command" teardown --config "$1" && ((code == 0)) &&
+        [[ $(sql "select count(*) from pg_trigger where not tgisinternal") == 4 ]] || return 1
+    for each in "${@:2}"; do written "$each" || return 1; done
+}
+check "teardown leaves what others need" stays ours.json '-- the triggers of public.film (film_id) stay: document film is made' \
+    '-- the triggers of public.film (film_id) stay: document rating is' '-- schema cachepusher stays: document film is in it, and 2 more'
+check "also that of a declared one" stays rating.json '-- the triggers of public.film (film_id) stay: document film is made' \
+    'drop function if exists cachepusher.rating_'
+sql "update film set title = 'three' where film_id = 1"
+check "the first one's daemon follows to the end" wait_for redis_has film:1 '"three"'
+stop
+declare_to store.json store '{id}' '{"table": "store"}'
+check "one of other tables" setup store.json
+check "takes away its own" call "$command" teardown --config title.json
+leaves_the_schema() {
+    written 'drop function public.cachepusher_film__film_id() cascade' && written '-- schema cachepusher stays: document store is in it' &&
+        runs_nothing store.json
+}
+check "and leaves the schema" leaves_the_schema
+by_hand_to former.json ', "channel": "film_changed"'
+check "a channel by hand" setup former.json
+check "can be another" setup hand.json
+check "unless a document hangs on it" setup title.json
+sql "select cachepusher.watch('film', 'film_id', 'by_hand')" >/dev/null
+check "which is named" exits 1 'document film of another configuration needs, and this configuration' "$command" setup --config hand.json
+check "the last one" call "$command" teardown --config title.json
+check "of all" call "$command" teardown --config store.json
+check "leaves nothing" nothing_is_left
 
 # ---- over the write-ahead log ----
 

@@ -338,6 +338,17 @@ announces() { # PAYLOADS STATEMENT
 check "what is read is announced" announces $'["a%3A:1"]\n["a%3A:1"]' 'update line set price = 1.0'
 sql 'delete from line'
 check "what is not is not" announces '["a%3A:1"]' 'update line set seen = 2'
+configure seen.json "$(entity other '"changed"' "{$line, \"reads\": [\"seen\"]}")"
+widened() {
+    prints_what_it_runs --config seen.json && written "reads => '{price,seen,title}'" &&
+        written '-- the triggers of public.line (tenant, number) announce updates of price, title, which this configuration'
+}
+check "another configuration adds what it reads, and says what else there is" widened
+sql 'delete from line'
+check "the first one still has what it reads" announces $'["a%3A:1"]\n["a%3A:1"]' "update line set title = 'y'"
+says_nothing_to_do() { changes_nothing "$command" setup "$@" && written 'nothing to do' && lacks ';$' out; }
+check "twice" says_nothing_to_do --config seen.json
+check "nor has the first one anything to do" says_nothing_to_do --config shared.json
 configure all.json "$(entity one '"changed"' "{$line, \"reads\": [\"title\"]}")" \
     "$(entity two '"two"' "{$line, \"channel\": \"changed\"}")"
 all_read() {
@@ -346,6 +357,9 @@ all_read() {
         sql 'delete from line' && announces $'["a%3A:1"]\n["a%3A:1"]' 'update line set seen = 3'
 }
 check "one that may read all has all announced" all_read
+stays() { says_nothing_to_do --config shared.json && written 'public.line (tenant, number) announce every update, which this'; }
+check "and goes on having it" stays
+check "until it is taken away" call "$command" teardown --config all.json
 check "another source's announcements" prints_what_it_runs --config shared.json "${messages[@]}"
 check "twice" runs_nothing "$command" setup --config shared.json "${messages[@]}"
 configure flag.json "$(entity one '"c"' '{"table": "line", "column": ["tenant", "flag"]}')"

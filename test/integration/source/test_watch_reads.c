@@ -256,6 +256,63 @@ START_TEST(rows_that_move)
 }
 END_TEST
 
+/* A function can be replaced under a write that has announced nothing with it, and nobody would read again what that
+ * wrote: so watch() waits for the write, and only then announces '*'. */
+START_TEST(writes_under_way_are_waited_for)
+{
+    static const char *const calls[] = {
+        "'t', 'id', 'changed', reads => '{v,x}'",                         /* the function alone */
+        "'t', 'id', 'changed', reads => '{v,x}', announce => 'message'",  /* as messages */
+        "'t', 'id', 'changed', reads => '{v,x}', for_subscriber => true", /* triggers, too */
+        "'t', 'id', 'other', reads => '{v}'",                             /* triggers alone */
+        "'t_1', 'id', 'changed', reads => '{x}'",                         /* a partition by itself */
+    };
+    struct fixture *f = fixture_open();
+    PGconn *writer = connect_again(f);
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        char call[256];
+        snprintf(call, sizeof call, "select cachepusher.watch(%s)", calls[i]);
+        sql(f, "set lock_timeout = '200ms'; create table t (id int, v text, x int) partition by list (id);"
+               "create table t_1 partition of t for values in (1); create table t_2 partition of t default;"
+               "insert into t values (1, 'v', 0); select cachepusher.watch('t', 'id', 'changed', reads => '{v}')");
+        sql_on(writer, "begin; update t_1 set x = 1");
+        expect_error(f, call, "lock timeout");
+        sql_on(writer, "commit");
+        sql(f, call);
+
+        /* What is right takes no lock, and waits for none. */
+        sql_on(writer, "begin; update t_1 set x = 2");
+        sqlf(f, "begin; %s", call);
+        REQUIRE_INT(sql_number(f, "select count(*) from pg_locks where pid = pg_backend_pid() and relation in"
+                                  " ('t'::regclass, 't_1'::regclass) and mode <> 'AccessShareLock'"),
+                    ==, 0);
+        sql(f, "commit");
+        sql_on(writer, "commit");
+        sql(f, "drop table t; drop function if exists cachepusher_t__id(), cachepusher_t_1__id()");
+    }
+    fixture_close(f);
+}
+END_TEST
+
+/* One that reads, and goes on to write while watch() waits for it, must not be told of a deadlock. */
+START_TEST(readers_are_not_in_the_way)
+{
+    struct fixture *f = fixture_open();
+    PGconn *reader = connect_again(f);
+    PGconn *caller = connect_again(f);
+    sql(f, "create table t (id int, v text, x int); insert into t values (1, 'v', 0);"
+           "select cachepusher.watch('t', 'id', 'changed', reads => '{v}')");
+    sql_on(reader, "begin; select * from t");
+    REQUIRE(PQsendQuery(caller, "select cachepusher.watch('t', 'id', 'other', reads => '{v,x}')") == 1);
+    WAIT_UNTIL(sql_number(f, "select count(*) from pg_locks where not granted and relation = 't'::regclass") == 1);
+    sql_on(reader, "update t set x = 1; commit");
+    PGresult *result = PQgetResult(caller);
+    REQUIRE(PQresultStatus(result) == PGRES_TUPLES_OK);
+    PQclear(result);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *watch_reads_suite(void)
 {
     Suite *suite = suite_create("watch_reads");
@@ -269,6 +326,8 @@ Suite *watch_reads_suite(void)
     tcase_add_loop_test(tcase, whatever_changes_it, 0, 2);
     tcase_add_loop_test(tcase, columns_that_have_gone, 0, 2);
     tcase_add_test(tcase, rows_that_move);
+    tcase_add_test(tcase, writes_under_way_are_waited_for);
+    tcase_add_test(tcase, readers_are_not_in_the_way);
     suite_add_tcase(suite, tcase);
     return suite;
 }

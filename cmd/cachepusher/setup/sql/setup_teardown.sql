@@ -1,5 +1,6 @@
 -- A plan (plan.h) that takes away what setup makes, for either source. $1: the watched tables
--- (setup_watched.sql). $2: the slot. $3: the publication.
+-- (setup_watched.sql). $2: the slot. $3: the publication. $4: what other configurations have set up
+-- (setup_neighbours.sql), which keep the triggers that they need, and the schema.
 --
 -- A trigger's name is what cachepusher.trigger_name() makes; the schema may be gone already.
 with slot as (
@@ -7,16 +8,33 @@ with slot as (
     where slot_name = $2::name and plugin = 'pgoutput' and database = current_database()
 ), watched as (
     select relation, names from jsonb_to_recordset($1::jsonb) as w (relation oid, names name[])
+), neighbours as (
+    select document, relation, names from jsonb_to_recordset($4::jsonb) as n (document text, relation oid, names name[])
 ), columns as (
-    select w.relation, k.kind || case when cardinality(names) > 1 then md5((''::name || names)::text)
+    select w.relation, w.names, w.document, k.kind || case when cardinality(names) > 1 then md5((''::name || names)::text)
                                       when octet_length(k.kind || names[1]) <= 63 and names[1] !~ '___|__.*__' then names[1]
                                       else md5(names::text) end as trigger
-    from watched as w, unnest('{cachepusher_insert_,cachepusher_update_,cachepusher_delete_,cachepusher_truncate_}'::text[]) as k (kind)
+    from (select relation, names, null as document from watched union all
+          select relation, names, document from neighbours where relation is not null) as w, unnest('{cachepusher_insert_,cachepusher_update_,cachepusher_delete_,cachepusher_truncate_}'::text[]) as k (kind)
 ), made as (
     select p.oid, p.proowner from pg_proc p where starts_with(p.prosrc, ' -- made by cachepusher.watch()')
-), ours as (
-    select distinct made.* from columns join pg_trigger t on t.tgrelid = columns.relation and t.tgname = columns.trigger
+), used as (
+    select made.*, columns.* from columns join pg_trigger t on t.tgrelid = columns.relation and t.tgname = columns.trigger
     join made on made.oid = t.tgfoid
+), shared as (
+    select distinct on (u.oid, n.document) u.oid, u.relation, u.names, n.document
+    from used u join used n on n.oid = u.oid and n.document is not null where u.document is null
+    order by u.oid, n.document, u.relation
+), ours as (
+    select distinct oid, proowner from used where document is null and oid not in (select oid from shared)
+), schema as (
+    select nspowner from pg_namespace
+    where nspname = 'cachepusher' and obj_description(oid, 'pg_namespace') ~ '^cachepusher\.sql [0-9a-f]{32}$'
+      and pg_has_role(nspowner, 'usage')
+), left_over as ( -- what the schema stays for
+    select format('document %s is in it', document) as what, 1 as place from neighbours
+    union
+    select format('function %s is of watch()', oid::regprocedure), 2 from made where oid not in (select oid from ours)
 ), members as (
     select distinct m.relid::oid as member
     from watched as w,
@@ -49,10 +67,16 @@ from (
     select 'run', format('drop function %s cascade', oid::regprocedure), null, 4 from ours
     union all
     -- Who loaded it by hand, or watches other tables, keeps it.
-    select 'run', 'drop schema cachepusher cascade', null, 5
-    from pg_namespace
-    where nspname = 'cachepusher' and obj_description(oid, 'pg_namespace') ~ '^cachepusher\.sql [0-9a-f]{32}$'
-      and not exists (select from made where made.oid not in (select oid from ours)) and pg_has_role(nspowner, 'usage')
+    select 'run', 'drop schema cachepusher cascade', null, 5 from schema where not exists (select from left_over)
+    union all
+    select 'note', format('schema cachepusher stays: %s%s', (select what from left_over order by place, what limit 1),
+               case when n > 1 then format(', and %s more', n - 1) else '' end), null, 6
+    from schema, (select count(*) as n from left_over) as c where n > 0
+    union all
+    select 'note', format('the triggers of %s (%s) stay: document %s is made of it, which another configuration declares; '
+               'if none does any more: delete from cachepusher.document where name = %L;', relation::regclass,
+               array_to_string(names, ', '), document, document), null, 6
+    from shared
     union all
     -- Nobody notes whose wish it was.
     select 'note', format('table %s keeps its replica identity (%s); if nothing else needs it: alter table only %s replica '

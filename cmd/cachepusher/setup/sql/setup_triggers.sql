@@ -2,7 +2,8 @@
 -- is there is compared with the sources that schema cachepusher has, so that has to be right before.
 --
 -- Whatever is watched by the same columns shares one set of triggers: one channel (setup_channels.sql), and all that
--- anybody's documents read.
+-- anybody's documents read. Triggers that are there go on announcing what they do: another configuration may need it, or a
+-- daemon that has not been restarted.
 -- The second channel is for documents that are gone: rows of a table whose primary key is the watched columns alone.
 with given as (
     select w.*, c.relowner, format('%I.%I', n.nspname, c.relname) as name,
@@ -18,14 +19,12 @@ with given as (
            case when bool_and(read_attnums is not null) then cachepusher.read_columns(names, array(
                select a.attname from given g, unnest(g.read_attnums) as r (attnum)
                join pg_attribute a on a.attnum = r.attnum
-               where g.relation = given.relation and g.names = given.names and a.attrelid = given.relation)) end as reads,
+               where g.relation = given.relation and g.names = given.names and a.attrelid = given.relation)) end as needed,
            (select string_agg(format('%I', k.name), ', ' order by k.place)
-            from unnest(names) with ordinality as k (name, place)) as shown
+            from unnest(names) with ordinality as k (name, place)) as shown,
+           array(select cachepusher.trigger_name(o.operation, names)
+                 from unnest('{insert,update,delete,truncate}'::text[]) as o (operation)) as triggers
     from given group by relation, names, relowner, name
-), sources as (
-    select relation, names, cachepusher.statement_source(names, reads, $2::text) as for_statements,
-           cachepusher.row_source(names, reads, $2::text) as for_rows
-    from watched
 ), family as (
     with recursive family as (
         select relation, relation as member from watched
@@ -33,11 +32,28 @@ with given as (
         select relation, inhrelid from family join pg_inherits on inhparent = member
     )
     select family.*, relkind from family join pg_class on pg_class.oid = member where relkind in ('r', 'p')
+), there as ( -- trigger functions
+    select distinct w.relation, w.names, cachepusher.made_reads(p.prosrc) as reads
+    from watched w join family f using (relation)
+    join pg_trigger t on t.tgrelid = f.member and not t.tgisinternal and t.tgname = any (w.triggers)
+    join pg_proc p on p.oid = t.tgfoid and starts_with(p.prosrc, ' -- made by cachepusher.watch()')
+), wanted as (
+    select w.*, case when w.needed is not null and not exists (
+               select from there t where t.relation = w.relation and t.names = w.names and t.reads is null)
+           then cachepusher.read_columns(w.names, w.needed || array(
+               select a.attname from there t, unnest(t.reads) as r (name)
+               join pg_attribute a on a.attname = r.name and a.attnum > 0 and not a.attisdropped
+               where t.relation = w.relation and t.names = w.names and a.attrelid = w.relation)) end as reads
+    from watched w
+), sources as (
+    select relation, names, cachepusher.statement_source(names, reads, $2::text) as for_statements,
+           cachepusher.row_source(names, reads, $2::text) as for_rows
+    from wanted
 ), expected as (
     select w.*, s.for_statements, s.for_rows, f.member, f.relkind, o.operation,
            cachepusher.trigger_name(o.operation, w.names) as trigger,
            case o.operation when 'delete' then w.deleted else w.channel end as wanted
-    from watched w join sources s using (relation, names) join family f using (relation),
+    from wanted w join sources s using (relation, names) join family f using (relation),
         unnest('{insert,update,delete,truncate}'::text[]) as o (operation)
 ), judged as (
     select e.*, t.tgenabled, t.is_right, coalesce(t.is_right, false) or has_rows and relkind = 'p' and operation <> 'truncate'
@@ -67,5 +83,12 @@ from (
     select distinct 'note', format('%s of %s is disabled: alter table %s enable trigger %I;', trigger, member::regclass,
                member::regclass, trigger), null, 4, name
     from judged where is_right and tgenabled = 'D'
+    union all
+    select 'note', format('the triggers of %s (%s) announce %s, which this configuration does not need: another one may, or a '
+               'daemon that has not been restarted; when none does, teardown and setup begin anew', name, shown,
+               case when reads is null then 'every update'
+                    else 'updates of ' || (select string_agg(format('%I', r.name), ', ' order by r.name)
+                                           from unnest(reads) as r (name) where r.name <> all (needed)) end), null, 4, name
+    from wanted where needed is distinct from reads
 ) as plan
 order by place, name, body
