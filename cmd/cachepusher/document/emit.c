@@ -211,12 +211,11 @@ static void write_order(const struct emission *emission, const struct node *node
     }
     write_line(out, indent);
     fputs("order by ", out);
-    if (node->declared->order != NULL) {
-        fputs(node->declared->order, out);
+    if (node->order_by != NULL) {
+        fputs(node->order_by, out);
     }
     for (size_t i = 0; i < node->order->key_count && !node->order_is_total; i++) {
-        fprintf(out, "%s%s.%s", i > 0 || node->declared->order != NULL ? ", " : "", node->alias,
-                node->order->columns[i]->sql);
+        fprintf(out, "%s%s.%s", i > 0 || node->order_by != NULL ? ", " : "", node->alias, node->order->columns[i]->sql);
     }
     if (node->declared->is_one) {
         fputs(" limit 1", out);
@@ -241,9 +240,9 @@ static void write_rows(const struct emission *emission, const struct node *node,
     } else {
         write_equal(out, &node->join, node->parent->alias, node->alias);
     }
-    if (node->declared->where != NULL) {
+    if (node->where != NULL) {
         write_line(out, indent + 6);
-        fprintf(out, "and (%s)", node->declared->where);
+        fprintf(out, "and (%s)", node->where);
     }
     write_order(emission, node, indent + 4);
     write_line(out, indent);
@@ -258,9 +257,9 @@ static void write_document(const struct emission *emission, int indent)
     fputs("cross join lateral (", emission->out);
     write_line(emission->out, indent + 4);
     write_members(emission, root, indent + 4);
-    if (root->declared->where != NULL) {
+    if (root->where != NULL) {
         write_line(emission->out, indent + 4);
-        fprintf(emission->out, "where (%s)", root->declared->where);
+        fprintf(emission->out, "where (%s)", root->where);
     }
     write_line(emission->out, indent);
     fprintf(emission->out, ") as %s", emission->whole);
@@ -358,8 +357,8 @@ const char *emit_list(const struct document *document, struct memory *memory)
             word = " and ";
         }
     }
-    if (root->declared->where != NULL) {
-        fprintf(writing.stream, "%s(%s)", word, root->declared->where);
+    if (root->where != NULL) {
+        fprintf(writing.stream, "%s(%s)", word, root->where);
     }
     return writing_end(&writing, memory);
 }

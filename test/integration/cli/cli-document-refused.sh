@@ -1,0 +1,184 @@
+#!/bin/bash
+# Tests what declared documents are refused, and that what is nearly so works.
+#
+# Usage: scripts/with-servers test/integration/cli/cli-document-refused.sh DIRECTORY_OF_THE_COMMANDS
+#
+# Prints a line for each check.
+
+# shellcheck disable=SC2317 # check and wait_for call functions it takes for unreachable
+set -euo pipefail
+case ${1-} in '' | -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" && exit ;; esac
+
+bin=$(cd "$1" && pwd)
+command=$bin/cachepusher
+repo=$(cd "$(dirname "$0")/../../.." && pwd)
+dir=$(mktemp -d /tmp/cp-cli.XXXXXX)
+name=clid_$$
+prefix=$name
+dsn="host=$PGHOST port=${PGPORT-5432} user=$PGUSER dbname=$name"
+redis_uri=$CP_REDIS
+export LC_ALL=C.UTF-8 CP_DSN=$dsn CP_REDIS=$redis_uri
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/cli-lib.sh"
+cd "$dir"
+
+trap 'set +e; [[ -z $daemon ]] || kill -KILL "$daemon" 2>/dev/null; wait; finish' EXIT
+
+declare_to() { # FILE NAME COLUMN DOCUMENT: a configuration of one entity; the key's template has to name the columns
+    printf '{"prefix": "%s", "entities": [{"name": "%s", "key": "{prefix}:%s:%s", "document": %s}]}' "$prefix" "$2" "$2" \
+        "$3" "$4" >"$1"
+}
+setup() { call "$command" setup --config "$@" && ((code == 0)); }
+takes() { # DOCUMENT [COLUMN]: as entity "doc"
+    declare_to good.json doc "${2-{id\}}" "$1"
+    setup good.json
+}
+fetch() { sql "select entity ->> 'fetch_many' from cachepusher.document where name = 'doc' order by made_at desc limit 1"; }
+documents() { sql "select document from $(fetch)('$1')"; } # IDS
+made() {
+    sql "select oid::regprocedure, prosrc from pg_proc where pronamespace = to_regnamespace('cachepusher')::oid order by 1;
+         select tgrelid::regclass, tgname from pg_trigger where not tgisinternal order by 1, 2" 2>&1
+}
+refuses() { # PATTERN DOCUMENT [COLUMN]
+    declare_to bad.json bad "${3-{id\}}" "$2"
+    made >before
+    exits 1 "^cachepusher: $1" "$command" setup --config bad.json || return 1
+    made >after
+    cmp before after >>why
+}
+createdb -T template0 "$name"
+
+# ---- what is refused ----
+
+sql "create table language (language_id int primary key, name text not null);
+     create table film (film_id int generated always as identity primary key, title text not null, rating text,
+         language_id int not null references language, original_id int references language, active boolean not null,
+         released date);
+     create table actor (actor_id int primary key, first_name text, last_name text);
+     create table film_actor (film_id int references film, actor_id int references actor, primary key (film_id, actor_id));
+     create table inventory (inventory_id int primary key, film_id int references film, store_id int);
+     insert into language values (1, 'l');
+     insert into film (title, language_id, active, released)
+         select 'film ' || i, 1, i % 3 > 0, '2020-01-01' from generate_series(1, 10) i;
+     insert into inventory select i, 1 + i % 10, i % 3 from generate_series(1, 30) i;
+     create table alone (id int primary key, film_id int, tags int[]); create view v as select film_id, title from film;
+     create table keyless (film_id int references film, note text);
+     create table moment (at timestamptz primary key, film_id int references film);
+     create table pairs (a date, b int, primary key (a, b)); create table plain (x int);
+     create table node (id int primary key, a int references node, b int references node);
+     create function reads() returns int language sql stable as 'select count(*)::int from film'"
+d='entities\[0\]\.document'
+check "a member that is unknown" refuses "$d\.colums: unknown; expected table, key, columns, where or include" \
+    '{"table": "film", "colums": []}'
+check "one of an include" refuses "$d\.include\[0\]\.key: unknown; expected name, table, .*depth or include" \
+    '{"table": "film", "include": [{"name": "x", "table": "actor", "key": "y"}]}'
+check "a table that is not there" refuses "$d\.table: there is no table flim that this role can see" '{"table": "flim"}'
+check "a name that is none" refuses "$d\.table: \"film f\" is not the name of a table" '{"table": "film f"}'
+check "a column that is not there" refuses "$d\.columns\[1\]: table film has no column tilte" \
+    '{"table": "film", "columns": ["title", "tilte"]}'
+check "columns that are no array" refuses "$d\.columns: expected \"\\*\" or an array of columns" '{"table": "film", "columns": 3}'
+check "a member twice" refuses "$d\.columns\[1\]: there is a member \"title\" already" \
+    '{"table": "film", "columns": ["title", {"name": "title", "sql": "rating"}]}'
+check "an include without a name" refuses "$d\.include\[0\]: name is missing" '{"table": "film", "include": [{"table": "inventory"}]}'
+check "a foreign key that is not the only one" \
+    refuses "$d\.include\[0\]: several foreign keys connect language and film: \"by\" has to name the columns of one of: film \(language_id\), film \(original_id\)" \
+    '{"table": "film", "include": [{"name": "l", "table": "language", "one": true}]}'
+check "none of that name" refuses "$d\.include\[0\]\.by: no foreign key between language and film has rating; expected .*film \(original_id\)" \
+    '{"table": "film", "include": [{"name": "l", "table": "language", "one": true, "by": "rating"}]}'
+check "one is not a list" refuses "$d\.include\[0\]: film refers to language, so there is one: say \"one\": true" \
+    '{"table": "film", "include": [{"name": "l", "table": "language", "by": "language_id"}]}'
+check "no foreign key" refuses "$d\.include\[0\]: there is no foreign key between alone and film .*arrays of ids" \
+    '{"table": "film", "include": [{"name": "l", "table": "alone"}]}'
+check "a link table that is none" refuses "$d\.include\[0\]\.through: inventory has no foreign key to actor" \
+    '{"table": "film", "include": [{"name": "l", "table": "actor", "through": "inventory"}]}'
+check "a link table of the same table twice" refuses "$d\.include\[0\]\.through: several foreign keys are possible: .*\"by\".*node \(a\), node \(b\)" \
+    '{"table": "node", "include": [{"name": "l", "table": "node", "through": "node"}]}'
+check "depth of another table" refuses "$d\.include\[0\]: depth is for a table that is included in itself, and inventory is included in film" \
+    '{"table": "film", "include": [{"name": "l", "table": "inventory", "depth": 2}]}'
+check "no bound" refuses "$d\.include\[0\]\.depth: expected a number of levels, 1 to 16" \
+    '{"table": "node", "include": [{"name": "l", "table": "node", "by": "a", "depth": 99}]}'
+check "rows that nothing puts in order" refuses "$d\.include\[0\]: table keyless has neither a primary key nor a unique index" \
+    '{"table": "film", "include": [{"name": "l", "table": "keyless"}]}'
+check "no key" refuses "$d\.key: plain has no primary key" '{"table": "plain"}'
+check "a key that is none" refuses "$d\.key: several rows of film may have the same" '{"table": "film", "key": "title"}'
+check "a key whose text is not steady" refuses "$d\.key: at is of type timestamp with time zone" '{"table": "moment"}'
+check "one in a composite key" refuses "$d\.key: a is of type date" '{"table": "pairs"}'
+check "a template of other columns" refuses "entities\[0\]\.key: the template .*expected \{id\}, or the key's columns: \{film_id\}" \
+    '{"table": "film"}' '{title}'
+check "a view" refuses "$d\.table: v is a view, whose changes no trigger sees" '{"table": "v", "key": "film_id"}'
+check "a filter of another table" refuses "$d\.where: exists .*: Postgres: cannot use subquery" \
+    '{"table": "film", "where": "exists (select from actor)"}'
+check "a filter that is no SQL" refuses "$d\.where: activ: Postgres: column \"activ\" does not exist" '{"table": "film", "where": "activ"}'
+check "a filter that is no condition" refuses "$d\.where: title: Postgres: argument of CHECK must be type boolean" \
+    '{"table": "film", "where": "title"}'
+check "an expression of chance" refuses "$d\.columns\[0\]\.sql: random\(\): it calls random\(\), which is volatile" \
+    '{"table": "film", "columns": [{"name": "x", "sql": "random()"}]}'
+check "one of the time" refuses "$d\.where: now\(\) > .*: it calls now\(\), whose result may change" \
+    "{\"table\": \"film\", \"where\": \"now() > '2020-01-01'\"}"
+check "one of the day" refuses "$d\.where: .*: the time, the user or the schema of a session" \
+    "{\"table\": \"film\", \"where\": \"current_date > '2020-01-01'\"}"
+check "a function that may read tables" refuses "$d\.columns\[0\]\.sql: reads\(\): it calls public.reads\(\), which is not immutable" \
+    '{"table": "film", "columns": [{"name": "x", "sql": "reads()"}]}'
+check "an aggregate" refuses "$d\.columns\[0\]\.sql: count\(\*\): Postgres: aggregate functions are not allowed" \
+    '{"table": "film", "columns": [{"name": "x", "sql": "count(*)"}]}'
+check "an order of nothing" refuses "$d\.include\[0\]\.order: 1: it reads no column of inventory" \
+    '{"table": "film", "include": [{"name": "l", "table": "inventory", "order": "1"}]}'
+check "an order by what another member is called" refuses "$d\.include\[0\]\.order: it reads column store_id, and another member" \
+    '{"table": "film", "include": [{"name": "l", "table": "inventory", "order": "store_id", "columns": [{"name": "store_id", "column": "film_id"}]}]}'
+check "columns of the link table" refuses "$d\.include\[0\]\.order: film_id: Postgres: column \"film_id\" does not exist" \
+    '{"table": "film", "include": [{"name": "l", "table": "actor", "through": "film_actor", "order": "film_id"}]}'
+
+check "a query of its own table" refuses "$d\.columns\[0\]\.sql: .*: Postgres: cannot use subquery" \
+    '{"table": "film", "columns": [{"name": "n", "sql": "(select max(k.title) from public.film k)"}]}'
+check "a query in an order" refuses "$d\.include\[0\]\.order: .*: it reads rows of a query" \
+    '{"table": "film", "include": [{"name": "l", "table": "inventory", "order": "store_id, (select 1)"}]}'
+check "a filter that ends early" refuses "$d\.where: .*: Postgres: syntax error" \
+    '{"table": "film", "where": "true) union all select film_id from public.film where (true"}'
+check "one that is two" refuses "$d\.where: .*: expected one expression and no more" \
+    '{"table": "film", "where": "active), check (true"}'
+check "an expression that is two" refuses "$d\.columns\[0\]\.sql: .*: expected one expression and no more" \
+    '{"table": "film", "columns": [{"name": "n", "sql": "active) and (active"}]}'
+for clause in 'limit 1' 'offset 1' 'for update' 'fetch first row only'; do
+    check "an order with $clause" refuses "$d\.include\[0\]\.order: .*: expected what stands behind ORDER BY" \
+        "{\"table\": \"film\", \"include\": [{\"name\": \"l\", \"table\": \"inventory\", \"order\": \"store_id $clause\"}]}"
+done
+check "a set in an order" refuses "$d\.include\[0\]\.order: .*: an aggregate, a window or a set" \
+    '{"table": "film", "include": [{"name": "l", "table": "inventory", "order": "store_id, generate_series(1, 2)"}]}'
+for moment in "released <= 'today'" "released <= date ' Now'" "released < E'tod\\\\x61y'" "released < any ('{yesterday}')"; do
+    check "a date that moves: $moment" refuses "$d\.where: .*: next to a date or a time, a word like now" \
+        "{\"table\": \"film\", \"where\": \"$moment\"}"
+done
+check "a date out of a text" refuses "$d\.where: .*: it makes date of a text" '{"table": "film", "where": "released < title::date"}'
+check "an object's number" refuses "$d\.columns\[0\]\.sql: .*: it names an object of the database" \
+    "{\"table\": \"film\", \"columns\": [{\"name\": \"n\", \"sql\": \"'film'::regclass::oid\"}]}"
+check "an object's number, out of a text" refuses "$d\.columns\[0\]\.sql: .*: it calls regclass\(text\)" \
+    '{"table": "film", "columns": [{"name": "n", "sql": "title::regclass::oid"}]}'
+check "a table as XML" refuses "$d\.columns\[0\]\.sql: .*: it calls table_to_xml" \
+    "{\"table\": \"film\", \"columns\": [{\"name\": \"n\", \"sql\": \"table_to_xml('film', true, true, '')\"}]}"
+
+# ---- expressions that work, whatever search_path is ----
+
+comments='{"table": "film", "where": "active -- so", "columns": ["film_id", {"name": "today", "sql": "title || '"' today'"' -- so"}],
+    "include": [{"name": "copies", "table": "inventory", "columns": ["inventory_id"], "order": "store_id desc -- so"}]}'
+check "comments end with their text" takes "$comments"
+check "and take nothing with them" test "$(documents '{1,3}')" == \
+    '{"film_id":1,"today":"film 1 today","copies":[{"inventory_id":20},{"inventory_id":10},{"inventory_id":30}]}'
+sql "create schema app; create schema evil; create extension citext schema app;
+     create type app.mood as enum ('sad', 'glad');
+     create table app.person (id int primary key, name varchar(20), email app.citext, mood app.mood);
+     insert into app.person values (1, 'Bob', 'B@x', 'glad'), (2, 'Eve', 'e@x', 'sad');
+     create function app.loud(text) returns text language sql immutable as 'select pg_catalog.upper(\$1)';
+     create function evil.upper(varchar) returns text language sql immutable as 'select ''evil''::text';
+     create function evil.loud(text) returns text language sql immutable as 'select ''evil''::text'"
+person='{"table": "person", "where": "email = '"'b@X' and mood = 'glad'"'", "columns": ["id", {"name": "loud", "sql": "loud(name) || upper(name)"},
+    {"name": "since", "sql": "'"date '2020-02-01' + id"'"}]}'
+export PGOPTIONS='-c search_path=app,public -c datestyle=sql,dmy'
+check "names that search_path finds" takes "${person/2020-02-01/01/02/2020}"
+export PGOPTIONS='-c search_path=evil,public'
+check "mean the same with another one" test "$(documents '{1,2}')" == '{"id":1,"loud":"BOBBOB","since":"2020-02-02"}'
+unset PGOPTIONS
+
+if ((failures > 0)); then
+    echo "$failures failed"
+    exit 1
+fi
