@@ -13,6 +13,7 @@ enum { ID_COLUMNS_MAX = 8 }; /* as many as the library takes */
 
 /* How a table hangs on the one above it: above[i] = below[i]. */
 struct join {
+    bool is_reference; /* of the one above to the one below */
     size_t count;
     const struct catalog_column *above[CATALOG_KEY_COLUMNS_MAX];
     const struct catalog_column *below[CATALOG_KEY_COLUMNS_MAX];
@@ -94,6 +95,9 @@ const char *resolve_sql(struct resolver *resolver, const char *path, const struc
 
 /* The document's key and the type of its ids: resolve_key.c. */
 bool resolve_key(struct document *document, const cp_declaration *declaration);
+
+/* Whether a value is the same text whoever reads it; it is announced as text. */
+bool resolve_is_steady(const struct catalog_column *column);
 
 /* Whether a value can be a part of an id of several columns. */
 bool resolve_is_part(const struct catalog_column *column);

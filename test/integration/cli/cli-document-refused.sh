@@ -178,6 +178,67 @@ export PGOPTIONS='-c search_path=evil,public'
 check "mean the same with another one" test "$(documents '{1,2}')" == '{"id":1,"loud":"BOBBOB","since":"2020-02-02"}'
 unset PGOPTIONS
 
+# ---- what rows hang on ----
+
+sql "create table day (day date primary key, holiday text);
+     create table visit (id int primary key, day date references day, tenant int, unique (tenant, day));
+     create table visitor (id int primary key, tenant int, day date, foreign key (tenant, day) references visit (tenant, day));
+     create table tag (tags int[] primary key); create table tagged (id int primary key, tags int[] references tag)"
+steady='its text is not the same in every session'
+check "a date to hang on" refuses "$d\.include\[0\]: it hangs on column day of day, which is of type date: $steady" \
+    '{"table": "visit", "include": [{"name": "day", "table": "day", "one": true}]}'
+check "one in two columns" refuses "$d\.include\[0\]: it hangs on column day of visitor, .*: $steady" \
+    '{"table": "visit", "include": [{"name": "visitors", "table": "visitor"}]}'
+check "an array to hang on" refuses "$d\.include\[0\]: it hangs on column tags of tag, .*: $steady" \
+    '{"table": "tagged", "include": [{"name": "tag", "table": "tag", "one": true}]}'
+
+sql "create collation blind (provider = icu, locale = 'und-u-ks-level2', deterministic = false);
+     create table blind_parent (code text collate blind primary key, v int);
+     create table blind_child (id int primary key, code text collate blind references blind_parent, v int);
+     create table seeing_child (id int primary key, code text references blind_parent, v int);
+     create table city (name app.citext primary key, v int);
+     create table house (id int primary key, city app.citext references city, v int);
+     create table wide (id bigint primary key, v int); create table narrow (id int primary key, wide int references wide);
+     insert into blind_parent values ('abc', 1); insert into blind_child values (1, 'ABC', 1);
+     insert into seeing_child values (1, 'Abc', 1); insert into city values ('Bonn', 1); insert into house values (1, 'BONN', 1);
+     insert into wide values (1, 1), (30000000000, 1); insert into narrow values (1, 1)"
+printf '{"prefix": "%s", "entities": [
+    {"name": "parent", "key": "{prefix}:parent:{code}", "document": {"table": "blind_parent", "include": [
+        {"name": "blind", "table": "blind_child"}, {"name": "seeing", "table": "seeing_child"}]}},
+    {"name": "child", "key": "{prefix}:child:{id}", "document": {"table": "seeing_child", "include": [
+        {"name": "parent", "table": "blind_parent", "one": true}]}},
+    {"name": "city", "key": "{prefix}:city:{name}", "document": {"table": "city", "include": [
+        {"name": "houses", "table": "house"}]}},
+    {"name": "house", "key": "{prefix}:house:{id}", "document": {"table": "house", "columns": ["id", "v"], "include": [
+        {"name": "city", "table": "city", "one": true}]}},
+    {"name": "narrow", "key": "{prefix}:narrow:{id}", "document": {"table": "narrow", "columns": ["id"], "include": [
+        {"name": "wide", "table": "wide", "one": true}]}}
+]}' "$prefix" >equal.json
+check "keys that are equal though their texts are not" setup equal.json
+value() { [[ $(redis get "$prefix:$1") == "$2" ]]; } # KEY DOCUMENT
+parents() {
+    value parent:abc "{\"code\":\"abc\",\"v\":$1,\"blind\":[{\"id\":1,\"code\":\"ABC\",\"v\":$1}],\"seeing\":[{\"id\":1,\"code\":\"Abc\",\"v\":$1}]}" &&
+        value child:1 "{\"id\":1,\"code\":\"Abc\",\"v\":$1,\"parent\":{\"code\":\"abc\",\"v\":$1}}"
+}
+cities() {
+    value city:Bonn "{\"name\":\"Bonn\",\"v\":$1,\"houses\":[{\"id\":1,\"city\":\"BONN\",\"v\":$1}]}" &&
+        value house:1 "{\"id\":1,\"v\":$1,\"city\":{\"name\":\"Bonn\",\"v\":$1}}"
+}
+start_ready --config equal.json
+check "by a collation" parents 1
+check "by their type" cities 1
+sql "update blind_parent set v = 2; update blind_child set v = 2; update seeing_child set v = 2; update city set v = 2;
+     update house set v = 2; update wide set v = 2"
+check "changes are followed: by a collation" wait_for parents 2
+check "by their type" wait_for cities 2
+check "and from what is wider" wait_for value narrow:1 '{"id":1,"wide":{"id":1,"v":2}}'
+check "the daemon had no trouble" lacks ' warn ' log
+check "and ends" stop
+uses_index() { # ENTITY IDS INDEX
+    [[ $(PGOPTIONS='-c enable_seqscan=off' sql "explain (costs off) select * from $(sql "select entity ->> 'fetch_many' from cachepusher.document where name = '$1'")('$2')") == *"$3"* ]]
+}
+check "the index of such a type is used" uses_index city '{bonn}' city_pkey
+
 if ((failures > 0)); then
     echo "$failures failed"
     exit 1
