@@ -177,6 +177,7 @@ static void take_tables(struct catalog_storage *storage)
             .kind = *PQgetvalue(result, row, 5),
             .is_partition = flag_at(result, row, 6),
             .rows = strtod(PQgetvalue(result, row, 7), NULL),
+            .is_inherited = flag_at(result, row, 8),
         };
     }
 }

@@ -57,7 +57,8 @@ struct catalog_table {
     const char *qualified; /* SCHEMA.NAME, each quoted where SQL needs that */
     char kind;             /* relkind: r table, p partitioned, v view, m materialized view, f foreign table */
     bool is_partition;
-    double rows; /* as estimated by the last analyze; -1: never */
+    bool is_inherited; /* other tables that are no partitions inherit from it, and their rows are among its own */
+    double rows;       /* as estimated by the last analyze; -1: never */
 
     const struct catalog_column *columns; /* by number */
     size_t column_count;

@@ -41,6 +41,12 @@ bool resolve_table(const struct resolver *resolver, const char *path, const char
                               : (*table)->kind == 'm' ? "materialized view"
                                                       : "view");
     }
+    if ((*table)->is_inherited) {
+        return resolve_refuse(path,
+                              "other tables inherit from %s: their rows are among its own, keys and triggers are not; "
+                              "expected a table by itself, or one with partitions",
+                              (*table)->sql);
+    }
     return true;
 }
 

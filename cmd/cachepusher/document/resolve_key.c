@@ -126,26 +126,25 @@ static const char *next_placeholder(const char **at, size_t *length)
     return NULL;
 }
 
-/* {id}, or the key's columns in their order. */
+/* {id} alone, or the key's columns in their order; a column may be called so, too. */
 static bool check_template(const struct document *document, const char *key)
 {
     const char *at = key;
     size_t length = 0;
     size_t count = 0;
-    const char *name = next_placeholder(&at, &length);
-    if (name != NULL && length == 2 && strncmp(name, "id", 2) == 0) {
-        return true;
-    }
+    bool is_id = false;
     bool is_fine = true;
-    for (; name != NULL && is_fine; name = next_placeholder(&at, &length)) {
+    for (const char *name = next_placeholder(&at, &length); name != NULL; name = next_placeholder(&at, &length)) {
         char spelling[256] = "";
-        is_fine = length < sizeof spelling && count < document->key_count;
+        is_id = count == 0 && length == 2 && strncmp(name, "id", 2) == 0;
+        is_fine = is_fine && length < sizeof spelling && count < document->key_count;
         if (is_fine) {
             memcpy(spelling, name, length);
-            is_fine = catalog_column_find(document->root.table, spelling) == document->key[count++];
+            is_fine = catalog_column_find(document->root.table, spelling) == document->key[count];
         }
+        count++;
     }
-    return is_fine && count == document->key_count
+    return is_id || (is_fine && count == document->key_count)
                ? true
                : resolve_refuse(document->template_path,
                                 "the template \"%s\" has other columns than the key, or another order; "

@@ -3,7 +3,7 @@
 #
 # Usage: scripts/with-servers test/integration/cli/cli-document-refused.sh DIRECTORY_OF_THE_COMMANDS
 #
-# Prints a line for each check.
+# Prints a line for each check. The replication slots that it makes are gone at the end.
 
 # shellcheck disable=SC2317 # check and wait_for call functions it takes for unreachable
 set -euo pipefail
@@ -22,7 +22,11 @@ export LC_ALL=C.UTF-8 CP_DSN=$dsn CP_REDIS=$redis_uri
 . "$(dirname "$0")/cli-lib.sh"
 cd "$dir"
 
-trap 'set +e; [[ -z $daemon ]] || kill -KILL "$daemon" 2>/dev/null; wait; finish' EXIT
+drop_slots() {
+    sql "select pg_drop_replication_slot(slot_name) from pg_replication_slots
+         where slot_name like '%$name%' and database = '$name'" >/dev/null
+}
+trap 'set +e; [[ -z $daemon ]] || kill -KILL "$daemon" 2>/dev/null; wait; drop_slots; finish' EXIT
 
 declare_to() { # FILE NAME COLUMN DOCUMENT: a configuration of one entity; the key's template has to name the columns
     printf '{"prefix": "%s", "entities": [{"name": "%s", "key": "{prefix}:%s:%s", "document": %s}]}' "$prefix" "$2" "$2" \
@@ -238,6 +242,49 @@ uses_index() { # ENTITY IDS INDEX
     [[ $(PGOPTIONS='-c enable_seqscan=off' sql "explain (costs off) select * from $(sql "select entity ->> 'fetch_many' from cachepusher.document where name = '$1'")('$2')") == *"$3"* ]]
 }
 check "the index of such a type is used" uses_index city '{bonn}' city_pkey
+
+# ---- tables that are none, templates, rights ----
+
+sql "create table ancestor (id int primary key, v int); create table heir (w int) inherits (ancestor);
+     create table tenanted (tenant_id int, id int, v int, primary key (tenant_id, id)); insert into tenanted values (1, 2, 3)"
+check "a table that others inherit from" refuses "$d\.table: other tables inherit from ancestor" '{"table": "ancestor"}'
+for template in '{id}:{nonsense}' '{tenant_id}' '{tenant_id}:{id}:{v}' '{id}:{tenant_id}' '{id}:{id}'; do
+    check "a template of $template" refuses "entities\[0\]\.key: the template .* has other columns than the key" \
+        '{"table": "tenanted"}' "$template"
+done
+check "one of the key" takes '{"table": "tenanted"}' '{tenant_id}:{id}'
+check "a column may be called id" test "$(documents '{1:2}')" == '{"tenant_id":1,"id":2,"v":3}'
+check "one of {id}" takes '{"table": "tenanted"}' '{id}'
+sql "delete from cachepusher.document"
+
+printf '{"prefix": "%s", "entities": [{"name": "v", "key": "{prefix}:v:{film_id}", "watch": [{"table": "film", "column": "film_id"}],
+    "document": {"table": "v", "key": "film_id", "where": "title <> '"''"'"}}]}' "$prefix" >view.json
+for source in notify wal; do
+    check "$source: a view whose tables are listed" setup view.json --source "$source"
+    start_ready --config view.json --source "$source"
+    sql "update film set title = '$source' where film_id = 1; update film set title = '' where film_id = 2"
+    check "is followed" wait_for value v:1 "{\"film_id\":1,\"title\":\"$source\"}"
+    check "and filtered" wait_for value v:2 ''
+    sql "update film set title = 'again' where film_id = 2"
+    check "and comes back" wait_for value v:2 '{"film_id":2,"title":"again"}'
+    stop
+    sed 's/"where": "[^"]*"/"columns": ["title", "film_id"]/' view.json >view2.json
+    check "another version" setup view2.json --source "$source"
+    check "is taken away" call "$command" teardown --config view2.json --source "$source"
+done
+
+sql "set client_min_messages = warning; drop schema cachepusher cascade; create role ${name}_owner login; create schema owned authorization ${name}_owner;
+     grant create on database $name to ${name}_owner; revoke temporary on database $name from public;
+     create table owned.thing (id int primary key, v int); alter table owned.thing owner to ${name}_owner"
+export CP_DSN="${dsn/user=$PGUSER/user=${name}_owner}"
+check "what an owner needs to have expressions checked" \
+    refuses "$d\.where: .*grant temporary on database $name to ${name}_owner" '{"table": "owned.thing", "where": "v > 0"}'
+export CP_DSN=$dsn
+sql "grant temporary on database $name to ${name}_owner"
+export CP_DSN="${dsn/user=$PGUSER/user=${name}_owner}"
+check "and has then" takes '{"table": "owned.thing", "where": "v > 0"}'
+export CP_DSN=$dsn
+sql "drop owned by ${name}_owner cascade; drop role ${name}_owner"
 
 if ((failures > 0)); then
     echo "$failures failed"
