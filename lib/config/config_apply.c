@@ -32,7 +32,7 @@ static cp_code read_resolved(struct cpi_reader *reader, json_t *object, bool has
 static bool join_watches(struct cpi_entity *entity, struct cpi_entity *draft)
 {
     size_t own = entity->own_watch_count;
-    struct cpi_watch *joined = calloc(own + draft->watch_count, sizeof *joined);
+    struct cpi_watch *joined = calloc(own + draft->watch_count + 1, sizeof *joined); /* none gives NULL, perhaps */
     if (joined == NULL) {
         return false;
     }
