@@ -8,7 +8,8 @@
 
 /* What cachepusher setup has resolved of a declaration: members of an entity that nobody writes into a file. */
 
-static cp_code read_resolved(struct cpi_reader *reader, json_t *object, struct cpi_entity *draft)
+/* A view is watched by hand alone. */
+static cp_code read_resolved(struct cpi_reader *reader, json_t *object, bool has_own_watch, struct cpi_entity *draft)
 {
     static const char *const expected[] = {"id_type", "fetch_many", "list", "watch"};
     if (!json_is_object(object)) {
@@ -18,8 +19,11 @@ static cp_code read_resolved(struct cpi_reader *reader, json_t *object, struct c
     for (size_t i = 0; i < sizeof expected / sizeof *expected && code == CP_OK; i++) {
         json_t *value = json_object_get(object, expected[i]);
         snprintf(reader->path, sizeof reader->path, "%s", expected[i]);
-        code = value != NULL ? cpi_read_entity_member(reader, expected[i], value, draft)
-                             : cpi_reader_reject(reader, "missing");
+        if (value != NULL) {
+            code = cpi_read_entity_member(reader, expected[i], value, draft);
+        } else if (strcmp(expected[i], "watch") != 0 || !has_own_watch) {
+            code = cpi_reader_reject(reader, "missing");
+        }
     }
     return code;
 }
@@ -28,7 +32,7 @@ static cp_code read_resolved(struct cpi_reader *reader, json_t *object, struct c
 static bool join_watches(struct cpi_entity *entity, struct cpi_entity *draft)
 {
     size_t own = entity->own_watch_count;
-    struct cpi_watch *joined = calloc(own + draft->watch_count, sizeof *joined);
+    struct cpi_watch *joined = calloc(own + draft->watch_count + 1, sizeof *joined); /* none gives NULL, perhaps */
     if (joined == NULL) {
         return false;
     }
@@ -39,7 +43,9 @@ static bool join_watches(struct cpi_entity *entity, struct cpi_entity *draft)
             cpi_watch_fini(&entity->watch[i]);
         }
     }
-    memcpy(joined + own, draft->watch, draft->watch_count * sizeof *joined);
+    if (draft->watch_count > 0) {
+        memcpy(joined + own, draft->watch, draft->watch_count * sizeof *joined);
+    }
     free(entity->watch);
     free(draft->watch);
     entity->watch = joined;
@@ -71,7 +77,7 @@ cp_code cp_config_apply(cp_config *config, size_t index, const char *resolved, c
     struct cpi_reader reader = {.file = what, .err = err};
     struct cpi_entity draft = {0};
     json_t *object = json_loads(resolved, JSON_REJECT_DUPLICATES, NULL);
-    cp_code code = object != NULL ? read_resolved(&reader, object, &draft)
+    cp_code code = object != NULL ? read_resolved(&reader, object, entity->own_watch_count > 0, &draft)
                                   : cpi_error(err, CP_ERR_CONFIG, false, "%s: not JSON", what);
     json_decref(object);
     if (code == CP_OK && !join_watches(entity, &draft)) {

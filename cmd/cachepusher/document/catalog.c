@@ -177,6 +177,7 @@ static void take_tables(struct catalog_storage *storage)
             .kind = *PQgetvalue(result, row, 5),
             .is_partition = flag_at(result, row, 6),
             .rows = strtod(PQgetvalue(result, row, 7), NULL),
+            .is_inherited = flag_at(result, row, 8),
         };
     }
 }
@@ -196,6 +197,9 @@ static void take_columns(struct catalog_storage *storage)
             .base_type = PQgetvalue(result, row, 5),
             .is_not_null = flag_at(result, row, 6),
             .is_generated = flag_at(result, row, 7),
+            .equals = PQgetvalue(result, row, 8),
+            .is_deterministic = flag_at(result, row, 9),
+            .collation = PQgetvalue(result, row, 10),
         };
         if (table->column_count++ == 0) {
             table->columns = column;

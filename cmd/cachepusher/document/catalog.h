@@ -21,8 +21,11 @@ struct catalog_column {
     const char *sql;       /* the same, quoted where SQL needs that */
     const char *type;      /* format_type(), without a modifier: "character varying" */
     const char *base_type; /* what the domain is made of; the type, if it is no domain */
+    const char *equals;    /* the operator by which a key of its type is one: operator(SCHEMA.NAME) */
+    const char *collation; /* SCHEMA.NAME, quoted; "": the type has none */
     bool is_not_null;
     bool is_generated;
+    bool is_deterministic; /* its collation: equal texts are the same text */
 };
 
 /* A btree index over columns alone, of all rows. Where is_unique, it is a key: the primary key, or another one. */
@@ -54,7 +57,8 @@ struct catalog_table {
     const char *qualified; /* SCHEMA.NAME, each quoted where SQL needs that */
     char kind;             /* relkind: r table, p partitioned, v view, m materialized view, f foreign table */
     bool is_partition;
-    double rows; /* as estimated by the last analyze; -1: never */
+    bool is_inherited; /* other tables that are no partitions inherit from it, and their rows are among its own */
+    double rows;       /* as estimated by the last analyze; -1: never */
 
     const struct catalog_column *columns; /* by number */
     size_t column_count;

@@ -112,6 +112,34 @@ void emit_part(FILE *out, const char *alias, const struct catalog_column *column
             *cast != '\0' ? ")" : "");
 }
 
+/* ---- joins ---- */
+
+static const struct catalog_column *key_of(const struct join *join, size_t i)
+{
+    return join->is_reference ? join->below[i] : join->above[i];
+}
+
+const char *emit_operator(const struct join *join, size_t i)
+{
+    return key_of(join, i)->equals;
+}
+
+void emit_collation(FILE *out, const struct join *join, size_t i)
+{
+    if (strcmp(join->above[i]->collation, join->below[i]->collation) != 0) {
+        fprintf(out, " collate %s", key_of(join, i)->collation);
+    }
+}
+
+void emit_join(FILE *out, const struct join *join, const char *above, const char *below)
+{
+    for (size_t i = 0; i < join->count; i++) {
+        fprintf(out, "%s%s.%s %s %s.%s", i > 0 ? " and " : "", below, join->below[i]->sql, emit_operator(join, i),
+                above, join->above[i]->sql);
+        emit_collation(out, join, i);
+    }
+}
+
 /* ---- members ---- */
 
 static void write_member(FILE *out, const struct node *node, const struct member *member)
@@ -167,14 +195,6 @@ static void write_members(const struct emission *emission, const struct node *no
 
 /* ---- the rows of an include ---- */
 
-static void write_equal(FILE *out, const struct join *join, const char *above, const char *below)
-{
-    for (size_t i = 0; i < join->count; i++) {
-        fprintf(out, "%s%s.%s" EQUALS "%s.%s", i > 0 ? " and " : "", below, join->below[i]->sql, above,
-                join->above[i]->sql);
-    }
-}
-
 /* In a condition of its own, so that an expression sees the one table alone. */
 static void write_link(const struct emission *emission, const struct node *node, int indent)
 {
@@ -182,9 +202,10 @@ static void write_link(const struct emission *emission, const struct node *node,
     const struct link *link = node->link;
     bool is_simple = node->join.count == 1;
     if (is_simple) {
-        fprintf(out, "%s.%s" EQUALS "any (array(", node->alias, node->join.below[0]->sql);
+        fprintf(out, "%s.%s %s any (array(", node->alias, node->join.below[0]->sql, emit_operator(&node->join, 0));
         write_line(out, indent + 4);
         fprintf(out, "select %s.%s", link->alias, node->join.above[0]->sql);
+        emit_collation(out, &node->join, 0);
     } else {
         fputs("exists (", out);
         write_line(out, indent + 4);
@@ -194,10 +215,10 @@ static void write_link(const struct emission *emission, const struct node *node,
     fprintf(out, "from %s as %s", link->table->qualified, link->alias);
     write_line(out, indent + 4);
     fputs("where ", out);
-    write_equal(out, &link->join, node->parent->alias, link->alias);
+    emit_join(out, &link->join, node->parent->alias, link->alias);
     if (!is_simple) {
         fputs(" and ", out);
-        write_equal(out, &node->join, link->alias, node->alias);
+        emit_join(out, &node->join, link->alias, node->alias);
     }
     write_line(out, indent);
     fputs(is_simple ? "))" : ")", out);
@@ -211,12 +232,11 @@ static void write_order(const struct emission *emission, const struct node *node
     }
     write_line(out, indent);
     fputs("order by ", out);
-    if (node->declared->order != NULL) {
-        fputs(node->declared->order, out);
+    if (node->order_by != NULL) {
+        fputs(node->order_by, out);
     }
     for (size_t i = 0; i < node->order->key_count && !node->order_is_total; i++) {
-        fprintf(out, "%s%s.%s", i > 0 || node->declared->order != NULL ? ", " : "", node->alias,
-                node->order->columns[i]->sql);
+        fprintf(out, "%s%s.%s", i > 0 || node->order_by != NULL ? ", " : "", node->alias, node->order->columns[i]->sql);
     }
     if (node->declared->is_one) {
         fputs(" limit 1", out);
@@ -239,11 +259,11 @@ static void write_rows(const struct emission *emission, const struct node *node,
     if (node->link != NULL) {
         write_link(emission, node, indent + 4);
     } else {
-        write_equal(out, &node->join, node->parent->alias, node->alias);
+        emit_join(out, &node->join, node->parent->alias, node->alias);
     }
-    if (node->declared->where != NULL) {
+    if (node->where != NULL) {
         write_line(out, indent + 6);
-        fprintf(out, "and (%s)", node->declared->where);
+        fprintf(out, "and (%s)", node->where);
     }
     write_order(emission, node, indent + 4);
     write_line(out, indent);
@@ -258,9 +278,9 @@ static void write_document(const struct emission *emission, int indent)
     fputs("cross join lateral (", emission->out);
     write_line(emission->out, indent + 4);
     write_members(emission, root, indent + 4);
-    if (root->declared->where != NULL) {
+    if (root->where != NULL) {
         write_line(emission->out, indent + 4);
-        fprintf(emission->out, "where (%s)", root->declared->where);
+        fprintf(emission->out, "where (%s)", root->where);
     }
     write_line(emission->out, indent);
     fprintf(emission->out, ") as %s", emission->whole);
@@ -278,7 +298,7 @@ static void write_by_column(const struct emission *emission)
     fprintf(out, ", pg_catalog.row_to_json(%s)\n    from %s as %s\n    ", emission->whole, root->table->qualified,
             root->alias);
     write_document(emission, 4);
-    fprintf(out, "\n    where %s.%s" EQUALS "any (", root->alias, key->sql);
+    fprintf(out, "\n    where %s.%s %s any (", root->alias, key->sql, key->equals);
     fprintf(out, table_has(root->table, "ids") ? "$1" : "ids");
     if (!is_plain) {
         fprintf(out, "::%s[]", key->base_type);
@@ -358,8 +378,8 @@ const char *emit_list(const struct document *document, struct memory *memory)
             word = " and ";
         }
     }
-    if (root->declared->where != NULL) {
-        fprintf(writing.stream, "%s(%s)", word, root->declared->where);
+    if (root->where != NULL) {
+        fprintf(writing.stream, "%s(%s)", word, root->where);
     }
     return writing_end(&writing, memory);
 }

@@ -36,6 +36,13 @@ struct place *emit_places(const struct document *document, struct memory *memory
 void emit_id(FILE *out, const struct document *document, const char *alias,
              const struct catalog_column *const *columns);
 
+/* The operator by which a column of a join is compared, and the collation, if the two have others: of the key's. */
+const char *emit_operator(const struct join *join, size_t i);
+void emit_collation(FILE *out, const struct join *join, size_t i);
+
+/* The condition that a row hangs on one above it. */
+void emit_join(FILE *out, const struct join *join, const char *above, const char *below);
+
 /* The condition that column of the table called alias is the n-th part of an id. */
 void emit_part(FILE *out, const char *alias, const struct catalog_column *column, const char *id, size_t n);
 

@@ -49,8 +49,12 @@ const char *emit_entity(const struct document *document, const struct place *pla
     for (; places != NULL; places = places->next) {
         json_array_append_new(watch, describe_place(places));
     }
-    json_t *entity = json_pack("{s:s, s:s, s:s, s:o}", "id_type", document->id_type, "fetch_many", function, "list",
-                               emit_list(document, memory), "watch", watch);
+    json_t *entity = json_pack("{s:s, s:s, s:s}", "id_type", document->id_type, "fetch_many", function, "list",
+                               emit_list(document, memory));
+    if (json_array_size(watch) > 0) { /* of a view there is what the entity lists by hand alone */
+        json_object_set(entity, "watch", watch);
+    }
+    json_decref(watch);
     char *text = json_dumps(entity, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     const char *kept = memory_print(memory, "%s", text != NULL ? text : "");
     free(text);

@@ -146,6 +146,10 @@ char *made_join(const char *entity, const struct made_list *others, const struct
         json_t *other = json_loads(others->items[i].entity, 0, NULL);
         json_t *theirs = json_object_get(other, "watch");
         for (size_t k = 0; k < json_array_size(theirs); k++) {
+            if (watches == NULL) {
+                watches = json_array();
+                json_object_set_new(joined, "watch", watches);
+            }
             join_one(watches, json_array_get(theirs, k), catalog);
         }
         json_decref(other);

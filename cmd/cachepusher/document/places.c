@@ -2,8 +2,6 @@
 
 #include <string.h>
 
-#define EQUALS " operator(pg_catalog.=) "
-
 /* Two for each table, down to the deepest one. */
 enum { HOPS_MAX = 2 * DECLARED_DEPTH_MAX * 2 };
 
@@ -39,8 +37,8 @@ static bool is_whole_number(const struct catalog_column *column)
 static bool is_same_text(const struct catalog_column *a, const struct catalog_column *b)
 {
     bool is_uuid = strcmp(a->base_type, "uuid") == 0;
-    return resolve_is_part(a) && resolve_is_part(b) && is_whole_number(a) == is_whole_number(b) &&
-           is_uuid == (strcmp(b->base_type, "uuid") == 0);
+    return resolve_is_part(a) && resolve_is_part(b) && a->is_deterministic && b->is_deterministic &&
+           is_whole_number(a) == is_whole_number(b) && is_uuid == (strcmp(b->base_type, "uuid") == 0);
 }
 
 /* The columns below that hold the document's id, in its order; false: they do not. */
@@ -86,17 +84,24 @@ static void write_hops(FILE *out, const struct way *way, size_t first)
         const struct hop *above = &way->hops[i - 1];
         const struct hop *below = &way->hops[i];
         fprintf(out, " join %s as %s on ", above->table->qualified, above->alias);
-        for (size_t k = 0; k < below->join->count; k++) {
-            fprintf(out, "%s%s.%s" EQUALS "%s.%s", k > 0 ? " and " : "", above->alias, below->join->above[k]->sql,
-                    below->alias, below->join->below[k]->sql);
-        }
+        emit_join(out, below->join, above->alias, below->alias);
     }
+}
+
+/* The values that were announced: of the column below, which may have another type. */
+static void write_changed(FILE *out, const struct join *join)
+{
+    fputs("$1", out);
+    if (strcmp(join->above[0]->base_type, join->below[0]->base_type) != 0) {
+        fprintf(out, "::%s[]", join->below[0]->base_type);
+    }
+    emit_collation(out, join, 0);
+    fputc(')', out);
 }
 
 /* From the row that the changed one hangs on, by `columns`, up to the document. The root itself is not needed where the
  * table below it holds the id. Filters are left out: whatever does not satisfy them is read in vain, no more. */
-static const char *write_maps(const struct gathering *gathering, const struct way *way,
-                              const struct catalog_column *const *columns, size_t count)
+static const char *write_maps(const struct gathering *gathering, const struct way *way, const struct join *join)
 {
     const struct document *document = gathering->document;
     const struct catalog_column *held[ID_COLUMNS_MAX];
@@ -107,17 +112,18 @@ static const char *write_maps(const struct gathering *gathering, const struct wa
     FILE *out = writing.stream;
     fputs("select ", out);
     emit_id(out, document, way->hops[first].alias, first == 1 ? held : document->key);
-    if (count == 1) {
+    if (join->count == 1) {
         fprintf(out, " from %s as %s", bottom->table->qualified, bottom->alias);
         write_hops(out, way, first);
-        fprintf(out, " where %s.%s" EQUALS "any ($1)", bottom->alias, columns[0]->sql);
+        fprintf(out, " where %s.%s %s any (", bottom->alias, join->above[0]->sql, emit_operator(join, 0));
+        write_changed(out, join);
         return writing_end(&writing, gathering->memory);
     }
     fprintf(out, " from pg_catalog.unnest($1::pg_catalog.text[]) as changed (id) join %s as %s on ",
             bottom->table->qualified, bottom->alias);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < join->count; i++) {
         fputs(i > 0 ? " and " : "", out);
-        emit_part(out, bottom->alias, columns[i], "changed.id", i + 1);
+        emit_part(out, bottom->alias, join->above[i], "changed.id", i + 1);
     }
     write_hops(out, way, first);
     return writing_end(&writing, gathering->memory);
@@ -171,7 +177,7 @@ static void add_joined(struct gathering *gathering, const struct way *way, const
         add_place(gathering, table, columns, join->count, NULL, reads);
         return;
     }
-    add_place(gathering, table, join->below, join->count, write_maps(gathering, way, join->above, join->count), reads);
+    add_place(gathering, table, join->below, join->count, write_maps(gathering, way, join), reads);
 }
 
 static void gather(struct gathering *gathering, const struct node *node)

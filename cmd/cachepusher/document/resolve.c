@@ -41,6 +41,12 @@ bool resolve_table(const struct resolver *resolver, const char *path, const char
                               : (*table)->kind == 'm' ? "materialized view"
                                                       : "view");
     }
+    if ((*table)->is_inherited) {
+        return resolve_refuse(path,
+                              "other tables inherit from %s: their rows are among its own, keys and triggers are not; "
+                              "expected a table by itself, or one with partitions",
+                              (*table)->sql);
+    }
     return true;
 }
 
@@ -78,8 +84,8 @@ static bool take_member(struct resolver *resolver, struct node *node, const stru
     member->name = declared->name;
     if (declared->sql != NULL) {
         const char *path = memory_print(resolver->memory, "%s.sql", declared->path);
-        member->sql = declared->sql;
-        return resolve_sql(resolver, path, node, EXPRESSION_VALUE, declared->sql, node->reads);
+        member->sql = resolve_sql(resolver, path, node, EXPRESSION_VALUE, declared->sql, node->reads);
+        return member->sql != NULL;
     }
     member->column = catalog_column_find(node->table, declared->column);
     if (member->column == NULL) {
@@ -198,8 +204,8 @@ static bool take_order(struct resolver *resolver, struct node *node)
                               node->table->sql);
     }
     if (declared->order != NULL) {
-        if (!resolve_sql(resolver, path, node, EXPRESSION_ORDER, declared->order, reads) ||
-            !check_order_names(node, path, reads)) {
+        node->order_by = resolve_sql(resolver, path, node, EXPRESSION_ORDER, declared->order, reads);
+        if (node->order_by == NULL || !check_order_names(node, path, reads)) {
             return false;
         }
         node->order_is_total = is_read_whole(node->order, node, reads);
@@ -223,9 +229,11 @@ static bool take_rest(struct resolver *resolver, struct node *node)
 {
     const struct declared_table *declared = node->declared;
     const char *path = memory_print(resolver->memory, "%s.where", declared->path);
-    if (declared->where != NULL &&
-        !resolve_sql(resolver, path, node, EXPRESSION_CONDITION, declared->where, node->reads)) {
-        return false;
+    if (declared->where != NULL) {
+        node->where = resolve_sql(resolver, path, node, EXPRESSION_CONDITION, declared->where, node->reads);
+        if (node->where == NULL) {
+            return false;
+        }
     }
     if (node->parent != NULL && !has_one_at_most(node)) {
         return take_order(resolver, node);

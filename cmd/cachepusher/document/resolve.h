@@ -13,6 +13,7 @@ enum { ID_COLUMNS_MAX = 8 }; /* as many as the library takes */
 
 /* How a table hangs on the one above it: above[i] = below[i]. */
 struct join {
+    bool is_reference; /* of the one above to the one below */
     size_t count;
     const struct catalog_column *above[CATALOG_KEY_COLUMNS_MAX];
     const struct catalog_column *below[CATALOG_KEY_COLUMNS_MAX];
@@ -42,6 +43,8 @@ struct node {
     struct member *members;
     size_t member_count;
     const struct catalog_index *order; /* by which rows are told apart; NULL: there is one at most */
+    const char *order_by;              /* what was declared to come before that; NULL: nothing */
+    const char *where;                 /* NULL: every row */
     bool order_is_total;               /* what was declared tells them apart already */
     bool *reads;                       /* for each of the table's columns */
     struct node *includes;
@@ -84,13 +87,17 @@ void resolve_read(struct node *node, const struct catalog_column *column);
 /* How an include hangs on its parent: resolve_joins.c. */
 bool resolve_join(struct resolver *resolver, struct node *node);
 
-/* Which columns an expression of a table reads; it may read no other table: resolve_sql.c. */
+/* An expression of a table, as Postgres writes it, and the columns that it reads; it may read no other table, and its
+ * value may not change by itself. NULL: the reason has been told. resolve_sql.c. */
 enum expression { EXPRESSION_VALUE, EXPRESSION_CONDITION, EXPRESSION_ORDER };
-bool resolve_sql(struct resolver *resolver, const char *path, struct node *node, enum expression kind, const char *sql,
-                 bool *reads);
+const char *resolve_sql(struct resolver *resolver, const char *path, const struct node *node, enum expression kind,
+                        const char *sql, bool *reads);
 
 /* The document's key and the type of its ids: resolve_key.c. */
 bool resolve_key(struct document *document, const cp_declaration *declaration);
+
+/* Whether a value is the same text whoever reads it; it is announced as text. */
+bool resolve_is_steady(const struct catalog_column *column);
 
 /* Whether a value can be a part of an id of several columns. */
 bool resolve_is_part(const struct catalog_column *column);

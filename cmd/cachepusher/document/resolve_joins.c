@@ -87,6 +87,7 @@ static const char *list_choices(struct memory *memory, const struct choice *choi
 static void take(struct join *join, const struct candidate *candidate)
 {
     const struct catalog_foreign_key *key = candidate->key;
+    join->is_reference = candidate->is_reference;
     join->count = key->count;
     for (size_t i = 0; i < key->count; i++) {
         join->above[i] = candidate->is_reference ? key->from_columns[i] : key->to_columns[i];
@@ -94,9 +95,32 @@ static void take(struct join *join, const struct candidate *candidate)
     }
 }
 
-/* What is watched of several columns is announced as one text. */
-static bool check_parts(const char *path, const struct join *join)
+/* Announced is the text of a value, which says as what it is mapped. */
+static bool check_text(const char *path, const struct join *join, size_t i)
 {
+    const struct catalog_column *column = resolve_is_steady(join->below[i]) ? join->above[i] : join->below[i];
+    if (!resolve_is_steady(column)) {
+        return resolve_refuse(path,
+                              "it hangs on column %s of %s, which is of type %s: its text is not the same in every "
+                              "session, so changes could not be announced by it",
+                              column->sql, column->table->sql, column->type);
+    }
+    bool is_collated = strcmp(join->above[i]->collation, join->below[i]->collation) != 0;
+    bool is_plain = join->above[i]->is_deterministic && join->below[i]->is_deterministic;
+    return join->count == 1 || !is_collated || is_plain
+               ? true
+               : resolve_refuse(path, "columns %s and %s have different collations, and equal texts are not the same",
+                                join->above[i]->sql, join->below[i]->sql);
+}
+
+/* What is watched of several columns is announced as one text. */
+static bool check_columns(const char *path, const struct join *join)
+{
+    for (size_t i = 0; i < join->count; i++) {
+        if (!check_text(path, join, i)) {
+            return false;
+        }
+    }
     for (size_t i = 0; i < join->count && join->count > 1; i++) {
         if (join->count > ID_COLUMNS_MAX) {
             return resolve_refuse(path, "a foreign key of more than %d columns cannot be followed", ID_COLUMNS_MAX);
@@ -177,7 +201,7 @@ static bool join_to_parent(struct resolver *resolver, struct node *node)
                               node->table->sql, parent->sql, list_choices(resolver->memory, &choice));
     }
     take(&node->join, &choice.candidates[0]);
-    return check_parts(declared->path, &node->join);
+    return check_columns(declared->path, &node->join);
 }
 
 /* ---- through a link table ---- */
@@ -229,7 +253,7 @@ static bool join_through(struct resolver *resolver, struct node *node)
     node->link->alias = resolve_alias(resolver, node->link->table);
     take(&node->link->join, &near);
     take(&node->join, &far);
-    return check_parts(declared->path, &node->join) && check_parts(declared->path, &node->link->join);
+    return check_columns(declared->path, &node->join) && check_columns(declared->path, &node->link->join);
 }
 
 bool resolve_join(struct resolver *resolver, struct node *node)

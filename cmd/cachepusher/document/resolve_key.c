@@ -18,8 +18,7 @@ bool resolve_is_part(const struct catalog_column *column)
     return is_type(column, types);
 }
 
-/* What is written in one way today and in another one tomorrow is no id. */
-static bool is_steady(const struct catalog_column *column)
+bool resolve_is_steady(const struct catalog_column *column)
 {
     static const char *const types[] = {"date",
                                         "timestamp without time zone",
@@ -27,6 +26,12 @@ static bool is_steady(const struct catalog_column *column)
                                         "time without time zone",
                                         "time with time zone",
                                         "interval",
+                                        "daterange",
+                                        "tsrange",
+                                        "tstzrange",
+                                        "datemultirange",
+                                        "tsmultirange",
+                                        "tstzmultirange",
                                         "real",
                                         "double precision",
                                         "money",
@@ -34,13 +39,16 @@ static bool is_steady(const struct catalog_column *column)
                                         "json",
                                         "jsonb",
                                         "xml",
-                                        "boolean",
-                                        "character",
-                                        "bit",
-                                        "point",
                                         NULL};
     size_t length = strlen(column->base_type);
     return !is_type(column, types) && (length < 2 || strcmp(column->base_type + length - 2, "[]") != 0);
+}
+
+/* What is written in one way today and in another one tomorrow is no id, nor what has blanks behind it or none. */
+static bool is_id(const struct catalog_column *column)
+{
+    static const char *const types[] = {"boolean", "character", "bit", "point", NULL};
+    return resolve_is_steady(column) && !is_type(column, types);
 }
 
 static bool find_columns(struct document *document)
@@ -93,11 +101,11 @@ static bool check_type(struct document *document)
                         : strcmp(column->base_type, "bigint") == 0 ? "bigint"
                         : strcmp(column->base_type, "uuid") == 0   ? "uuid"
                                                                    : "text";
-    return is_steady(column) ? true
-                             : resolve_refuse(document->key_path,
-                                              "%s is of type %s, whose text is not always the same, or not as it "
-                                              "is stored: it cannot be an id",
-                                              column->sql, column->type);
+    return is_id(column) ? true
+                         : resolve_refuse(document->key_path,
+                                          "%s is of type %s, whose text is not always the same, or not as it "
+                                          "is stored: it cannot be an id",
+                                          column->sql, column->type);
 }
 
 /* The name in braces at *at, which goes behind it; NULL: there is none. {prefix} is none. */
@@ -118,26 +126,25 @@ static const char *next_placeholder(const char **at, size_t *length)
     return NULL;
 }
 
-/* {id}, or the key's columns in their order. */
+/* {id} alone, or the key's columns in their order; a column may be called so, too. */
 static bool check_template(const struct document *document, const char *key)
 {
     const char *at = key;
     size_t length = 0;
     size_t count = 0;
-    const char *name = next_placeholder(&at, &length);
-    if (name != NULL && length == 2 && strncmp(name, "id", 2) == 0) {
-        return true;
-    }
+    bool is_id = false;
     bool is_fine = true;
-    for (; name != NULL && is_fine; name = next_placeholder(&at, &length)) {
+    for (const char *name = next_placeholder(&at, &length); name != NULL; name = next_placeholder(&at, &length)) {
         char spelling[256] = "";
-        is_fine = length < sizeof spelling && count < document->key_count;
+        is_id = count == 0 && length == 2 && strncmp(name, "id", 2) == 0;
+        is_fine = is_fine && length < sizeof spelling && count < document->key_count;
         if (is_fine) {
             memcpy(spelling, name, length);
-            is_fine = catalog_column_find(document->root.table, spelling) == document->key[count++];
+            is_fine = catalog_column_find(document->root.table, spelling) == document->key[count];
         }
+        count++;
     }
-    return is_fine && count == document->key_count
+    return is_id || (is_fine && count == document->key_count)
                ? true
                : resolve_refuse(document->template_path,
                                 "the template \"%s\" has other columns than the key, or another order; "

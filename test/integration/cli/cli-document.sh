@@ -58,13 +58,6 @@ changes_nothing() { # COMMAND...
 }
 written() { grep -qF -- "$1" out; }
 equal() { "$command" verify --config "$1" "${@:2}" </dev/null >verified 2>&1; } # FILE: Redis and Postgres
-refuses() { # PATTERN DOCUMENT [COLUMN]
-    declare_to bad.json bad "${3-{id\}}" "$2"
-    made >before
-    exits 1 "^cachepusher: $1" "$command" setup --config bad.json || return 1
-    made >after
-    cmp before after >>why
-}
 
 createdb -T template0 "$name"
 
@@ -426,78 +419,6 @@ sql "update orders set status = 'sent' where order_id = 7; delete from orders wh
      update post set body = 'mapped', account_id = 5 where account_id = 4; update line set sku = 's:%2' where tenant_id = 3"
 check "it follows" wait_for equal keys.json
 check "and ends" stop
-
-# ---- what is refused ----
-
-begin_anew
-films
-sql "create table alone (id int primary key, film_id int, tags int[]); create view v as select film_id, title from film;
-     create table keyless (film_id int references film, note text);
-     create table moment (at timestamptz primary key, film_id int references film);
-     create table pairs (a date, b int, primary key (a, b)); create table plain (x int);
-     create table node (id int primary key, a int references node, b int references node);
-     create function reads() returns int language sql stable as 'select count(*)::int from film'"
-d='entities\[0\]\.document'
-check "a member that is unknown" refuses "$d\.colums: unknown; expected table, key, columns, where or include" \
-    '{"table": "film", "colums": []}'
-check "one of an include" refuses "$d\.include\[0\]\.key: unknown; expected name, table, .*depth or include" \
-    '{"table": "film", "include": [{"name": "x", "table": "actor", "key": "y"}]}'
-check "a table that is not there" refuses "$d\.table: there is no table flim that this role can see" '{"table": "flim"}'
-check "a name that is none" refuses "$d\.table: \"film f\" is not the name of a table" '{"table": "film f"}'
-check "a column that is not there" refuses "$d\.columns\[1\]: table film has no column tilte" \
-    '{"table": "film", "columns": ["title", "tilte"]}'
-check "columns that are no array" refuses "$d\.columns: expected \"\\*\" or an array of columns" '{"table": "film", "columns": 3}'
-check "a member twice" refuses "$d\.columns\[1\]: there is a member \"title\" already" \
-    '{"table": "film", "columns": ["title", {"name": "title", "sql": "rating"}]}'
-check "an include without a name" refuses "$d\.include\[0\]: name is missing" '{"table": "film", "include": [{"table": "inventory"}]}'
-check "a foreign key that is not the only one" \
-    refuses "$d\.include\[0\]: several foreign keys connect language and film: \"by\" has to name the columns of one of: film \(language_id\), film \(original_id\)" \
-    '{"table": "film", "include": [{"name": "l", "table": "language", "one": true}]}'
-check "none of that name" refuses "$d\.include\[0\]\.by: no foreign key between language and film has rating; expected .*film \(original_id\)" \
-    '{"table": "film", "include": [{"name": "l", "table": "language", "one": true, "by": "rating"}]}'
-check "one is not a list" refuses "$d\.include\[0\]: film refers to language, so there is one: say \"one\": true" \
-    '{"table": "film", "include": [{"name": "l", "table": "language", "by": "language_id"}]}'
-check "no foreign key" refuses "$d\.include\[0\]: there is no foreign key between alone and film .*arrays of ids" \
-    '{"table": "film", "include": [{"name": "l", "table": "alone"}]}'
-check "a link table that is none" refuses "$d\.include\[0\]\.through: inventory has no foreign key to actor" \
-    '{"table": "film", "include": [{"name": "l", "table": "actor", "through": "inventory"}]}'
-check "a link table of the same table twice" refuses "$d\.include\[0\]\.through: several foreign keys are possible: .*\"by\".*node \(a\), node \(b\)" \
-    '{"table": "node", "include": [{"name": "l", "table": "node", "through": "node"}]}'
-check "depth of another table" refuses "$d\.include\[0\]: depth is for a table that is included in itself, and inventory is included in film" \
-    '{"table": "film", "include": [{"name": "l", "table": "inventory", "depth": 2}]}'
-check "no bound" refuses "$d\.include\[0\]\.depth: expected a number of levels, 1 to 16" \
-    '{"table": "node", "include": [{"name": "l", "table": "node", "by": "a", "depth": 99}]}'
-check "rows that nothing puts in order" refuses "$d\.include\[0\]: table keyless has neither a primary key nor a unique index" \
-    '{"table": "film", "include": [{"name": "l", "table": "keyless"}]}'
-check "no key" refuses "$d\.key: plain has no primary key" '{"table": "plain"}'
-check "a key that is none" refuses "$d\.key: several rows of film may have the same" '{"table": "film", "key": "title"}'
-check "a key whose text is not steady" refuses "$d\.key: at is of type timestamp with time zone" '{"table": "moment"}'
-check "one in a composite key" refuses "$d\.key: a is of type date" '{"table": "pairs"}'
-check "a template of other columns" refuses "entities\[0\]\.key: the template .*expected \{id\}, or the key's columns: \{film_id\}" \
-    '{"table": "film"}' '{title}'
-check "a view" refuses "$d\.table: v is a view, whose changes no trigger sees" '{"table": "v", "key": "film_id"}'
-check "a filter of another table" refuses "$d\.where: exists .*: it reads public.actor, too" \
-    '{"table": "film", "where": "exists (select from actor)"}'
-check "a filter that is no SQL" refuses "$d\.where: activ: Postgres: column \"activ\" does not exist" '{"table": "film", "where": "activ"}'
-check "a filter that is no condition" refuses "$d\.where: title: Postgres: argument of WHERE must be type boolean" \
-    '{"table": "film", "where": "title"}'
-check "a filter with a comment" refuses "$d\.where: active -- so: Postgres: syntax error" '{"table": "film", "where": "active -- so"}'
-check "an expression of chance" refuses "$d\.columns\[0\]\.sql: random\(\): it calls random\(\), which is volatile" \
-    '{"table": "film", "columns": [{"name": "x", "sql": "random()"}]}'
-check "one of the time" refuses "$d\.where: now\(\) > .*: it calls now\(\), whose result changes" \
-    "{\"table\": \"film\", \"where\": \"now() > '2020-01-01'\"}"
-check "one of the day" refuses "$d\.where: .*: the time, the user or the schema of a session" \
-    "{\"table\": \"film\", \"where\": \"current_date > '2020-01-01'\"}"
-check "a function that may read tables" refuses "$d\.columns\[0\]\.sql: reads\(\): it calls public.reads\(\), which is not immutable" \
-    '{"table": "film", "columns": [{"name": "x", "sql": "reads()"}]}'
-check "an aggregate" refuses "$d\.columns\[0\]\.sql: count\(\*\): Postgres: aggregate functions are not allowed" \
-    '{"table": "film", "columns": [{"name": "x", "sql": "count(*)"}]}'
-check "an order of nothing" refuses "$d\.include\[0\]\.order: 1: it reads no column of inventory" \
-    '{"table": "film", "include": [{"name": "l", "table": "inventory", "order": "1"}]}'
-check "an order by what another member is called" refuses "$d\.include\[0\]\.order: it reads column store_id, and another member" \
-    '{"table": "film", "include": [{"name": "l", "table": "inventory", "order": "store_id", "columns": [{"name": "store_id", "column": "film_id"}]}]}'
-check "columns of the link table" refuses "$d\.include\[0\]\.order: film_id: Postgres: column \"film_id\" does not exist" \
-    '{"table": "film", "include": [{"name": "l", "table": "actor", "through": "film_actor", "order": "film_id"}]}'
 
 if ((failures > 0)); then
     echo "$failures failed"

@@ -3,7 +3,9 @@
 select c.oid, n.nspname, c.relname,
        case when pg_catalog.pg_table_is_visible(c.oid) then pg_catalog.quote_ident(c.relname)
             else pg_catalog.format('%I.%I', n.nspname, c.relname) end,
-       pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind, c.relispartition, c.reltuples
+       pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind, c.relispartition, c.reltuples,
+       c.relkind operator(pg_catalog.=) 'r'
+       and exists (select from pg_catalog.pg_inherits i where i.inhparent operator(pg_catalog.=) c.oid)
 from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid operator(pg_catalog.=) c.relnamespace
 where c.relkind operator(pg_catalog.=) any ('{r,p,v,m,f}'::pg_catalog."char"[])
   and n.nspname operator(pg_catalog.!~) '^pg_'
