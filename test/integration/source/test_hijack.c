@@ -153,8 +153,7 @@ START_TEST(those_who_write)
         "select cachepusher.watch('public.customer', 'id_customer', 'elsewhere', for_subscriber => true)",
         "select cachepusher.watch('public.customer', 'id_customer', 'elsewhere', announce => 'message')",
         "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', reads => '{name}')",
-        "select cachepusher.watch('public.customer', array['id_customer', 'name'], 'elsewhere', reads => "
-        "'{touched_at}')",
+        "select cachepusher.watch('customer', array['id_customer', 'name'], 'elsewhere', reads => '{touched_at}')",
         "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', for_subscriber => false)",
         "select cachepusher.watch('public.customer', 'id_customer', 'customer_updated', announce => 'notify')",
     };
