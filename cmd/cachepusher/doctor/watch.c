@@ -2,14 +2,17 @@
 #include "doctor/doctor.h"
 #include "embedded.h"
 
+/* What another configuration has set up is for setup to leave alone: nothing of it is wrong here. */
+static const char no_neighbours[] = "[]";
+
 /* What setup would do about schema cachepusher and the triggers. */
 static void check_triggers(struct doctor *doctor)
 {
     const char *announce = doctor->config->source == CPI_SOURCE_WAL ? "message" : "notify";
     const struct doctor_plan channels = {.point = "channels",
                                          .sql = embedded_setup_channels_sql,
-                                         .parameters = {doctor_watched(doctor, WATCHED_PLAN)},
-                                         .count = 1,
+                                         .parameters = {doctor_watched(doctor, WATCHED_PLAN), no_neighbours},
+                                         .count = 2,
                                          .fine = "what several entities watch announces on one"};
     const struct doctor_plan schema = {.point = "schema",
                                        .sql = embedded_setup_functions_sql,
