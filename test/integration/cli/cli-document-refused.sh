@@ -257,7 +257,7 @@ check "a column may be called id" test "$(documents '{1:2}')" == '{"tenant_id":1
 check "one of {id}" takes '{"table": "tenanted"}' '{id}'
 sql "delete from cachepusher.document"
 
-printf '{"prefix": "%s", "entities": [{"name": "v", "key": "{prefix}:v:{film_id}", "watch": [{"table": "film", "column": "film_id"}],
+printf '{"prefix": "%s", "entities": [{"name": "v", "key": "{prefix}:v:{film_id}", "watch": [{"table": "public.film", "column": "film_id"}],
     "document": {"table": "v", "key": "film_id", "where": "title <> '"''"'"}}]}' "$prefix" >view.json
 for source in notify wal; do
     check "$source: a view whose tables are listed" setup view.json --source "$source"
