@@ -6,14 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "admin/address.h"
 #include "common/complain.h"
+#include "option_values.h"
 
 #define DEFAULT_GRACE_S 10
-#define MAX_GRACE_S 86400.0
-#define MAX_SAMPLE 1000000
 #define DEFAULT_DEPTH 2
-#define MAX_DEPTH 5
 
 enum flag {
     FLAG_DETACH = 256,
@@ -156,21 +153,6 @@ const char *command_name(enum command command)
     return names[command];
 }
 
-char *path_make_absolute(const struct options *options, const char *path)
-{
-    char *absolute = NULL;
-
-    if (*path == '/') {
-        absolute = strdup(path);
-    } else if (options->directory == NULL || asprintf(&absolute, "%s/%s", options->directory, path) == -1) {
-        absolute = NULL;
-    }
-    if (absolute == NULL) {
-        complain("%s: cannot be made absolute: %s", path, strerror(errno));
-    }
-    return absolute;
-}
-
 static void add_setting(struct options *options, const char *flag, const char *name, const char *value)
 {
     options->settings[options->setting_count++] = (struct setting){.flag = flag, .name = name, .value = value};
@@ -190,89 +172,6 @@ static bool parse_set(struct options *options, char *value)
     return true;
 }
 
-/* Digits and a point: strtod() alone would take "nan" and "0x1p3" too. */
-static bool parse_grace(const char *value, int *grace_ms)
-{
-    char *end;
-    double seconds = strtod(value, &end);
-
-    if (end == value || *end != '\0' || strspn(value, "0123456789.") != strlen(value) || seconds > MAX_GRACE_S) {
-        complain("--grace: \"%s\" is not a number of seconds from 0 to %.0f", value, MAX_GRACE_S);
-        return false;
-    }
-    *grace_ms = (int)(seconds * 1000);
-    return true;
-}
-
-static bool parse_sample(const char *value, uint64_t *sample)
-{
-    size_t digits = strspn(value, "0123456789");
-    unsigned long number = digits > 0 && digits < 10 && value[digits] == '\0' ? strtoul(value, NULL, 10) : 0;
-
-    if (number < 1 || number > MAX_SAMPLE) {
-        complain("--sample: \"%s\" is not a number from 1 to %d", value, MAX_SAMPLE);
-        return false;
-    }
-    *sample = number;
-    return true;
-}
-
-static bool parse_depth(const char *value, size_t *depth)
-{
-    if (*value < '0' || *value > '0' + MAX_DEPTH || value[1] != '\0') {
-        complain("--depth: \"%s\" is not a number from 0 to %d", value, MAX_DEPTH);
-        return false;
-    }
-    *depth = (size_t)(*value - '0');
-    return true;
-}
-
-static bool parse_log_format(const char *value, enum log_format *format)
-{
-    static const char *const names[] = {
-        [LOG_FORMAT_TEXT] = "text", [LOG_FORMAT_JSON] = "json", [LOG_FORMAT_JOURNAL] = "journal"};
-    for (unsigned i = LOG_FORMAT_TEXT; i <= LOG_FORMAT_JOURNAL; i++) {
-        if (strcmp(value, names[i]) == 0) {
-            *format = (enum log_format)i;
-            return true;
-        }
-    }
-    complain("--log-format: \"%s\" is not text, json or journal", value);
-    return false;
-}
-
-static bool parse_pidfile(const char *value, struct options *options)
-{
-    if (*value == '\0') {
-        complain("--pidfile: expected the name of a file");
-        return false;
-    }
-    free(options->pidfile);
-    options->pidfile = path_make_absolute(options, value);
-    return options->pidfile != NULL;
-}
-
-/* A daemon's directory is another one than that in which its command line was typed. */
-static bool parse_admin(struct options *options, const char *value)
-{
-    const char *relative = address_path(value);
-    char *path = NULL;
-    free(options->admin);
-    options->admin = NULL;
-    if (relative == NULL || *relative == '\0') {
-        options->admin = strdup(value);
-    } else if ((path = path_make_absolute(options, relative)) == NULL) {
-        return false;
-    } else if (asprintf(&options->admin, "unix:%s", path) == -1) {
-        options->admin = NULL;
-    }
-    free(path);
-    if (options->admin == NULL) {
-        complain("out of memory");
-    }
-    return options->admin != NULL;
-}
-
 static bool parse_flag(int flag, char *value, struct options *options)
 {
     if (flag >= FLAG_SETTING) {
@@ -286,7 +185,7 @@ static bool parse_flag(int flag, char *value, struct options *options)
         options->detach = true;
         break;
     case FLAG_PIDFILE:
-        return parse_pidfile(value, options);
+        return value_pidfile(value, options);
     case 't':
         add_setting(options, "-t", "threads", value);
         break;
@@ -299,12 +198,12 @@ static bool parse_flag(int flag, char *value, struct options *options)
         options->wait = true;
         break;
     case FLAG_GRACE:
-        return parse_grace(value, &options->grace_ms);
+        return value_grace(value, &options->grace_ms);
     case FLAG_REPAIR:
         options->repair = true;
         break;
     case FLAG_SAMPLE:
-        return parse_sample(value, &options->sample);
+        return value_sample(value, &options->sample);
     case FLAG_JSON:
         options->json = true;
         break;
@@ -312,12 +211,12 @@ static bool parse_flag(int flag, char *value, struct options *options)
         options->dry_run = true;
         break;
     case FLAG_DEPTH:
-        return parse_depth(value, &options->depth);
+        return value_depth(value, &options->depth);
     case FLAG_INDEXES:
         options->indexes = true;
         break;
     case FLAG_ADMIN:
-        return parse_admin(options, value);
+        return value_admin(options, value);
     case FLAG_WATCH:
         options->watch = true;
         break;
@@ -331,7 +230,7 @@ static bool parse_flag(int flag, char *value, struct options *options)
         options->id = value;
         break;
     case FLAG_LOG_FORMAT:
-        return parse_log_format(value, &options->log_format);
+        return value_log_format(value, &options->log_format);
     default:
         options->log_file = value;
         break;
@@ -418,7 +317,7 @@ static enum options_verdict choose_admin(struct options *options, bool asks)
         value = asks ? "unix:/run/cachepusher/admin.sock" : NULL;
     }
     bool takes = asks || options->command == COMMAND_RUN;
-    return value == NULL || !takes || parse_admin(options, value) ? OPTIONS_GO : OPTIONS_FAILED;
+    return value == NULL || !takes || value_admin(options, value) ? OPTIONS_GO : OPTIONS_FAILED;
 }
 
 enum options_verdict options_parse(enum command command, int argc, char **argv, struct options *options)

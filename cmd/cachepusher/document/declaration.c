@@ -1,8 +1,7 @@
 #include "document/declaration.h"
 
-#include "common/complain.h"
+#include "document/refuse.h"
 
-#include <stdarg.h>
 #include <string.h>
 
 struct reader {
@@ -25,21 +24,9 @@ static const char *describe(const json_t *value)
     return names[json_typeof(value)];
 }
 
-static bool reject(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static bool reject(const char *path, const char *format, ...)
-{
-    char problem[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(problem, sizeof problem, format, arguments);
-    va_end(arguments);
-    complain("%s: %s", path, problem);
-    return false;
-}
-
 static bool reject_type(const char *path, const json_t *value, const char *expected)
 {
-    return reject(path, "expected %s, found %s", expected, describe(value));
+    return refuse(path, "expected %s, found %s", expected, describe(value));
 }
 
 static bool read_text(const char *path, const json_t *value, const char *expected, const char **text)
@@ -80,7 +67,7 @@ static bool read_column_name(const char *path, const json_t *value, const char *
     const char *end = skip_name(*name);
     return end != NULL && *end == '\0'
                ? true
-               : reject(path, "\"%.100s\" is not the name of a column (expected name, or \"Quoted Name\")", *name);
+               : refuse(path, "\"%.100s\" is not the name of a column (expected name, or \"Quoted Name\")", *name);
 }
 
 static bool read_table_name(const char *path, const json_t *value, const char **name)
@@ -91,7 +78,7 @@ static bool read_table_name(const char *path, const json_t *value, const char **
     const char *end = skip_name(*name);
     end = end != NULL && *end == '.' ? skip_name(end + 1) : end;
     return end != NULL && *end == '\0' ? true
-                                       : reject(path,
+                                       : refuse(path,
                                                 "\"%.100s\" is not the name of a table (expected name, schema.name or "
                                                 "\"Quoted Name\")",
                                                 *name);
@@ -102,7 +89,7 @@ static bool read_names(const struct reader *reader, const char *path, const json
 {
     size_t count = json_is_array(value) ? json_array_size(value) : 1;
     if (count == 0) {
-        return reject(path, "expected the name of a column, or an array of them");
+        return refuse(path, "expected the name of a column, or an array of them");
     }
     names->items = memory_take(reader->memory, count * sizeof *names->items);
     names->count = count;
@@ -167,7 +154,7 @@ static bool read_depth(const struct reader *reader, const char *path, const json
     table->depth = (int)depth;
     return json_is_integer(value) && depth >= 1 && depth <= DECLARED_DEPTH_MAX
                ? true
-               : reject(path, "expected a number of levels, 1 to %d", DECLARED_DEPTH_MAX);
+               : refuse(path, "expected a number of levels, 1 to %d", DECLARED_DEPTH_MAX);
 }
 
 static bool read_through(const struct reader *reader, const char *path, const json_t *value,
@@ -184,12 +171,12 @@ static bool read_through(const struct reader *reader, const char *path, const js
         bool is_fine = strcmp(name, "table") == 0 ? read_table_name(place, member, &table->through)
                        : strcmp(name, "by") == 0  ? read_names(reader, place, member, &table->through_by)
                        : strcmp(name, "to") == 0  ? read_names(reader, place, member, &table->through_to)
-                                                  : reject(place, "unknown; expected table, by or to");
+                                                  : refuse(place, "unknown; expected table, by or to");
         if (!is_fine) {
             return false;
         }
     }
-    return table->through != NULL ? true : reject(path, "table is missing");
+    return table->through != NULL ? true : refuse(path, "table is missing");
 }
 
 static bool read_member_object(const struct reader *reader, const json_t *object, struct declared_member *member)
@@ -202,15 +189,15 @@ static bool read_member_object(const struct reader *reader, const json_t *object
         bool is_fine = strcmp(name, "name") == 0     ? read_text(path, value, "the member's name", &member->name)
                        : strcmp(name, "column") == 0 ? read_column_name(path, value, &member->column)
                        : strcmp(name, "sql") == 0    ? read_text(path, value, "an expression in SQL", &member->sql)
-                                                     : reject(path, "unknown; expected name, column or sql");
+                                                     : refuse(path, "unknown; expected name, column or sql");
         if (!is_fine) {
             return false;
         }
     }
     if ((member->column == NULL) == (member->sql == NULL)) {
-        return reject(member->path, "expected either column or sql");
+        return refuse(member->path, "expected either column or sql");
     }
-    return member->column != NULL || member->name != NULL ? true : reject(member->path, "name is missing");
+    return member->column != NULL || member->name != NULL ? true : refuse(member->path, "name is missing");
 }
 
 static bool read_columns(const struct reader *reader, const char *path, const json_t *value,
@@ -221,7 +208,7 @@ static bool read_columns(const struct reader *reader, const char *path, const js
         return true;
     }
     if (!json_is_array(value) || json_array_size(value) == 0) {
-        return reject(path, "expected \"*\" or an array of columns, such as [\"title\", {\"name\": \"full_title\", "
+        return refuse(path, "expected \"*\" or an array of columns, such as [\"title\", {\"name\": \"full_title\", "
                             "\"column\": \"t\"}, {\"name\": \"x\", \"sql\": \"lower(title)\"}]");
     }
     table->has_columns = true;
@@ -247,7 +234,7 @@ static bool read_includes(const struct reader *reader, const char *path, const j
         return reject_type(path, value, "an array of objects");
     }
     if (below.level >= DECLARED_DEPTH_MAX) {
-        return reject(path, "more than %d tables below each other", DECLARED_DEPTH_MAX);
+        return refuse(path, "more than %d tables below each other", DECLARED_DEPTH_MAX);
     }
     table->include_count = json_array_size(value);
     table->includes = memory_take(reader->memory, table->include_count * sizeof *table->includes);
@@ -285,7 +272,7 @@ static bool read_member(const struct reader *reader, const char *name, const jso
             return members[i].read(reader, path, value, table);
         }
     }
-    return reject(path, "unknown; expected %s",
+    return refuse(path, "unknown; expected %s",
                   is_root ? "table, key, columns, where or include"
                           : "name, table, columns, where, order, one, by, through, depth or include");
 }
@@ -293,19 +280,19 @@ static bool read_member(const struct reader *reader, const char *name, const jso
 static bool check_table(const struct declared_table *table, bool is_root)
 {
     if (table->table == NULL) {
-        return reject(table->path, "table is missing");
+        return refuse(table->path, "table is missing");
     }
     if (!is_root && table->name == NULL) {
-        return reject(table->path, "name is missing: the member that the rows of %s become", table->table);
+        return refuse(table->path, "name is missing: the member that the rows of %s become", table->table);
     }
     if (table->through != NULL && table->by.count > 0) {
-        return reject(table->path,
+        return refuse(table->path,
                       "by and through exclude each other: \"through\": {\"table\": \"%s\", \"by\": …, \"to\": "
                       "…} says which columns refer to the parent and to %s",
                       table->through, table->table);
     }
     if (table->through != NULL && table->depth > 0) {
-        return reject(table->path,
+        return refuse(table->path,
                       "depth and through exclude each other: a self reference is a foreign key of the table");
     }
     return true;
@@ -337,11 +324,7 @@ struct declared_table *declaration_read(const cp_declaration *declaration, struc
     const struct reader reader = {.memory = memory};
     struct declared_table *table = memory_take(memory, sizeof *table);
     table->path = memory_print(memory, "entities[%zu].document", declaration->index);
-    json_t *root = json_loads(declaration->document, 0, NULL);
-    if (root == NULL) {
-        complain("out of memory");
-        return NULL;
-    }
+    json_t *root = json_loads(declaration->document, 0, NULL); /* the library has written it */
     memory_keep(memory, root, release);
     return read_table(&reader, root, true, table) ? table : NULL;
 }

@@ -1,6 +1,7 @@
 #include "document/documents.h"
 
 #include "common/complain.h"
+#include "common/exit_code.h"
 #include "document/emit.h"
 #include "document/indexes.h"
 #include "document/made.h"
@@ -69,7 +70,11 @@ static bool is_right(const struct made *there, const struct made *wanted)
 static const char *quote(PGconn *pg, const char *text, struct memory *memory)
 {
     char *quoted = PQescapeLiteral(pg, text, strlen(text));
-    const char *kept = memory_print(memory, "%s", quoted != NULL ? quoted : "null");
+    if (quoted == NULL) { /* no memory: nothing has been changed yet (memory.h) */
+        complain("Postgres: %s", PQerrorMessage(pg));
+        exit(EXIT_FAILED);
+    }
+    const char *kept = memory_print(memory, "%s", quoted);
     PQfreemem(quoted);
     return kept;
 }
@@ -209,11 +214,13 @@ static bool for_each(struct documents *documents, cp_config *config, PGconn *pg,
     }
     documents->rows_text = json_dumps(documents->rows, JSON_COMPACT);
     documents->missing_text = json_dumps(documents->missing, JSON_COMPACT);
-    if (documents->rows_text == NULL || documents->missing_text == NULL) {
-        complain("out of memory");
-        return false;
-    }
     return true;
+}
+
+static void begin(struct documents *documents)
+{
+    memory_serve_jansson();
+    *documents = (struct documents){.rows = json_array(), .missing = json_array()};
 }
 
 static bool is_any_declared(const cp_config *config)
@@ -224,14 +231,14 @@ static bool is_any_declared(const cp_config *config)
 
 bool documents_resolve(struct documents *documents, cp_config *config, PGconn *pg)
 {
-    *documents = (struct documents){.rows = json_array(), .missing = json_array()};
+    begin(documents);
     return (!is_any_declared(config) || catalog_load(&documents->catalog, pg)) &&
            for_each(documents, config, pg, resolve_one);
 }
 
 bool documents_take_away(struct documents *documents, cp_config *config, PGconn *pg)
 {
-    *documents = (struct documents){.rows = json_array(), .missing = json_array()};
+    begin(documents);
     return for_each(documents, config, pg, take_away_one);
 }
 

@@ -56,7 +56,7 @@ const char *emit_entity(const struct document *document, const struct place *pla
     }
     json_decref(watch);
     char *text = json_dumps(entity, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-    const char *kept = memory_print(memory, "%s", text != NULL ? text : "");
+    const char *kept = memory_print(memory, "%s", text);
     free(text);
     json_decref(entity);
     return kept;

@@ -155,7 +155,7 @@ char *made_join(const char *entity, const struct made_list *others, const struct
         json_decref(other);
     }
     char *text = json_dumps(joined, JSON_COMPACT | JSON_PRESERVE_ORDER);
-    char *kept = memory_print(memory, "%s", text != NULL ? text : "");
+    char *kept = memory_print(memory, "%s", text);
     free(text);
     json_decref(joined);
     return kept;

@@ -3,6 +3,7 @@
 #include "common/complain.h"
 #include "common/exit_code.h"
 
+#include <jansson.h>
 #include <stdalign.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -49,6 +50,18 @@ void memory_keep(struct memory *memory, void *kept, void (*release)(void *kept))
     memory_take(memory, 0);
     memory->blocks->kept = kept;
     memory->blocks->release = release;
+}
+
+static void *allocate(size_t size)
+{
+    void *block = malloc(size);
+    need(block != NULL || size == 0);
+    return block;
+}
+
+void memory_serve_jansson(void)
+{
+    json_set_alloc_funcs(allocate, free);
 }
 
 void memory_fini(struct memory *memory)

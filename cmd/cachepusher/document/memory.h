@@ -22,6 +22,10 @@ char *memory_print(struct memory *memory, const char *format, ...) __attribute__
 void memory_keep(struct memory *memory, void *kept, void (*release)(void *kept));
 void memory_fini(struct memory *memory);
 
+/* From now on jansson, too, ends the program for want of memory: values that are put into each other need no look, and
+ * no table is left out of a document's because there was none. */
+void memory_serve_jansson(void);
+
 /* A text that is written with fprintf(), and read once. */
 struct writing {
     FILE *stream;

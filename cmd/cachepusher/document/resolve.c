@@ -1,25 +1,10 @@
 #include "document/resolve.h"
 
-#include "common/complain.h"
-
-#include <stdarg.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { NODES_MAX = 200, NAME_BYTES_MAX = 63 };
 
 static bool resolve_node(struct resolver *resolver, struct node *node, int levels);
-
-bool resolve_refuse(const char *path, const char *format, ...)
-{
-    char problem[1024];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(problem, sizeof problem, format, arguments);
-    va_end(arguments);
-    complain("%s: %s", path, problem);
-    return false;
-}
 
 /* ---- tables ---- */
 
@@ -30,22 +15,22 @@ bool resolve_table(const struct resolver *resolver, const char *path, const char
         return false;
     }
     if (*table == NULL) {
-        return resolve_refuse(path, "there is no table %s that this role can see", spelling);
+        return refuse(path, "there is no table %s that this role can see", spelling);
     }
     if ((*table)->kind != 'r' && (*table)->kind != 'p' && !resolver->has_watch) {
-        return resolve_refuse(path,
-                              "%s is a %s, whose changes no trigger sees: list the tables that it is made of in the "
-                              "entity's \"watch\"",
-                              (*table)->sql,
-                              (*table)->kind == 'f'   ? "foreign table"
-                              : (*table)->kind == 'm' ? "materialized view"
-                                                      : "view");
+        return refuse(path,
+                      "%s is a %s, whose changes no trigger sees: list the tables that it is made of in the "
+                      "entity's \"watch\"",
+                      (*table)->sql,
+                      (*table)->kind == 'f'   ? "foreign table"
+                      : (*table)->kind == 'm' ? "materialized view"
+                                              : "view");
     }
     if ((*table)->is_inherited) {
-        return resolve_refuse(path,
-                              "other tables inherit from %s: their rows are among its own, keys and triggers are not; "
-                              "expected a table by itself, or one with partitions",
-                              (*table)->sql);
+        return refuse(path,
+                      "other tables inherit from %s: their rows are among its own, keys and triggers are not; "
+                      "expected a table by itself, or one with partitions",
+                      (*table)->sql);
     }
     return true;
 }
@@ -89,7 +74,7 @@ static bool take_member(struct resolver *resolver, struct node *node, const stru
     }
     member->column = catalog_column_find(node->table, declared->column);
     if (member->column == NULL) {
-        return resolve_refuse(declared->path, "table %s has no column %s", node->table->sql, declared->column);
+        return refuse(declared->path, "table %s has no column %s", node->table->sql, declared->column);
     }
     member->name = member->name != NULL ? member->name : member->column->name;
     resolve_read(node, member->column);
@@ -131,12 +116,12 @@ static bool check_names(const struct node *node)
     size_t count = node->member_count + node->include_count;
     for (size_t i = 0; i < count; i++) {
         if (strlen(name_at(node, i)) > NAME_BYTES_MAX) {
-            return resolve_refuse(path_at(node, i), "the member's name \"%s\" has more than %d bytes", name_at(node, i),
-                                  NAME_BYTES_MAX);
+            return refuse(path_at(node, i), "the member's name \"%s\" has more than %d bytes", name_at(node, i),
+                          NAME_BYTES_MAX);
         }
         for (size_t k = 0; k < i; k++) {
             if (strcmp(name_at(node, i), name_at(node, k)) == 0) {
-                return resolve_refuse(path_at(node, i), "there is a member \"%s\" already", name_at(node, i));
+                return refuse(path_at(node, i), "there is a member \"%s\" already", name_at(node, i));
             }
         }
     }
@@ -154,10 +139,10 @@ static bool check_order_names(const struct node *node, const char *path, const b
             const struct catalog_column *column = &node->table->columns[c];
             if (reads[c] && strcmp(name_at(node, i), column->name) == 0 &&
                 (member == NULL || member->column != column)) {
-                return resolve_refuse(path,
-                                      "it reads column %s, and another member is called so: SQL would order by "
-                                      "that one; give the member another name",
-                                      column->sql);
+                return refuse(path,
+                              "it reads column %s, and another member is called so: SQL would order by "
+                              "that one; give the member another name",
+                              column->sql);
             }
         }
     }
@@ -198,10 +183,10 @@ static bool take_order(struct resolver *resolver, struct node *node)
     const char *path = memory_print(resolver->memory, "%s.order", declared->path);
     node->order = find_key(node->table);
     if (node->order == NULL) {
-        return resolve_refuse(declared->path,
-                              "table %s has neither a primary key nor a unique index of columns that are not null, by "
-                              "which its rows could be put in order",
-                              node->table->sql);
+        return refuse(declared->path,
+                      "table %s has neither a primary key nor a unique index of columns that are not null, by "
+                      "which its rows could be put in order",
+                      node->table->sql);
     }
     if (declared->order != NULL) {
         node->order_by = resolve_sql(resolver, path, node, EXPRESSION_ORDER, declared->order, reads);
@@ -240,8 +225,8 @@ static bool take_rest(struct resolver *resolver, struct node *node)
     }
     return declared->order == NULL
                ? true
-               : resolve_refuse(memory_print(resolver->memory, "%s.order", declared->path),
-                                "there is one row of %s at most, and nothing to put in order", node->table->sql);
+               : refuse(memory_print(resolver->memory, "%s.order", declared->path),
+                        "there is one row of %s at most, and nothing to put in order", node->table->sql);
 }
 
 /* ---- the tree ---- */
@@ -274,18 +259,17 @@ static bool resolve_node(struct resolver *resolver, struct node *node, int level
     const struct declared_table *declared = node->declared;
     const char *path = memory_print(resolver->memory, "%s.table", declared->path);
     if (++resolver->node_count > NODES_MAX) {
-        return resolve_refuse(declared->path,
-                              "the document has more than %d tables, levels of self references among "
-                              "them",
-                              NODES_MAX);
+        return refuse(declared->path,
+                      "the document has more than %d tables, levels of self references among "
+                      "them",
+                      NODES_MAX);
     }
     if (!resolve_table(resolver, path, declared->table, &node->table)) {
         return false;
     }
     if (declared->depth > 0 && node->parent->table != node->table) {
-        return resolve_refuse(declared->path,
-                              "depth is for a table that is included in itself, and %s is included in %s",
-                              node->table->sql, node->parent->table->sql);
+        return refuse(declared->path, "depth is for a table that is included in itself, and %s is included in %s",
+                      node->table->sql, node->parent->table->sql);
     }
     node->alias = resolve_alias(resolver, node->table);
     node->reads = memory_take(resolver->memory, (node->table->column_count + 1) * sizeof *node->reads);

@@ -8,6 +8,7 @@
 #include "cachepusher.h"
 #include "document/catalog.h"
 #include "document/declaration.h"
+#include "document/refuse.h"
 
 enum { ID_COLUMNS_MAX = 8 }; /* as many as the library takes */
 
@@ -78,7 +79,6 @@ struct document *resolve(struct resolver *resolver, const cp_declaration *declar
 
 /* ---- its parts ---- */
 
-bool resolve_refuse(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 bool resolve_table(const struct resolver *resolver, const char *path, const char *spelling,
                    const struct catalog_table **table);
 const char *resolve_alias(struct resolver *resolver, const struct catalog_table *table);

@@ -100,17 +100,17 @@ static bool check_text(const char *path, const struct join *join, size_t i)
 {
     const struct catalog_column *column = resolve_is_steady(join->below[i]) ? join->above[i] : join->below[i];
     if (!resolve_is_steady(column)) {
-        return resolve_refuse(path,
-                              "it hangs on column %s of %s, which is of type %s: its text is not the same in every "
-                              "session, so changes could not be announced by it",
-                              column->sql, column->table->sql, column->type);
+        return refuse(path,
+                      "it hangs on column %s of %s, which is of type %s: its text is not the same in every "
+                      "session, so changes could not be announced by it",
+                      column->sql, column->table->sql, column->type);
     }
     bool is_collated = strcmp(join->above[i]->collation, join->below[i]->collation) != 0;
     bool is_plain = join->above[i]->is_deterministic && join->below[i]->is_deterministic;
     return join->count == 1 || !is_collated || is_plain
                ? true
-               : resolve_refuse(path, "columns %s and %s have different collations, and equal texts are not the same",
-                                join->above[i]->sql, join->below[i]->sql);
+               : refuse(path, "columns %s and %s have different collations, and equal texts are not the same",
+                        join->above[i]->sql, join->below[i]->sql);
 }
 
 /* What is watched of several columns is announced as one text. */
@@ -123,14 +123,14 @@ static bool check_columns(const char *path, const struct join *join)
     }
     for (size_t i = 0; i < join->count && join->count > 1; i++) {
         if (join->count > ID_COLUMNS_MAX) {
-            return resolve_refuse(path, "a foreign key of more than %d columns cannot be followed", ID_COLUMNS_MAX);
+            return refuse(path, "a foreign key of more than %d columns cannot be followed", ID_COLUMNS_MAX);
         }
         const struct catalog_column *column = resolve_is_part(join->above[i]) ? join->below[i] : join->above[i];
         if (!resolve_is_part(column)) {
-            return resolve_refuse(path,
-                                  "column %s of %s is of type %s: of a foreign key of several columns each has to be "
-                                  "smallint, integer, bigint, uuid, text or varchar",
-                                  column->sql, column->table->sql, column->type);
+            return refuse(path,
+                          "column %s of %s is of type %s: of a foreign key of several columns each has to be "
+                          "smallint, integer, bigint, uuid, text or varchar",
+                          column->sql, column->table->sql, column->type);
         }
     }
     return true;
@@ -158,26 +158,26 @@ static bool refuse_none(struct resolver *resolver, const struct node *node)
     add_references(&all, node->table, node->parent->table, false, &any);
     add_references(&all, node->parent->table, node->table, true, &any);
     if (all.count == 0) {
-        return resolve_refuse(declared->path,
-                              "there is no foreign key between %s and %s (columns that hold ids without one, or arrays "
-                              "of ids, cannot be followed); if a link table connects them, name it in \"through\"",
-                              child, parent);
+        return refuse(declared->path,
+                      "there is no foreign key between %s and %s (columns that hold ids without one, or arrays "
+                      "of ids, cannot be followed); if a link table connects them, name it in \"through\"",
+                      child, parent);
     }
     if (declared->by.count > 0 &&
         (has_names(node->table, &declared->by) || has_names(node->parent->table, &declared->by))) {
         struct choice named = {0};
         add_references(&named, node->parent->table, node->table, true, &declared->by);
         if (named.count > 0) {
-            return resolve_refuse(declared->path, "%s refers to %s, so there is one: say \"one\": true", parent, child);
+            return refuse(declared->path, "%s refers to %s, so there is one: say \"one\": true", parent, child);
         }
     }
     if (declared->by.count > 0) {
-        return resolve_refuse(memory_print(resolver->memory, "%s.by", declared->path),
-                              "no foreign key between %s and %s has %s; expected the columns of one of: %s", child,
-                              parent, declared->by.count > 1 ? "these columns" : declared->by.items[0],
-                              list_choices(resolver->memory, &all));
+        return refuse(memory_print(resolver->memory, "%s.by", declared->path),
+                      "no foreign key between %s and %s has %s; expected the columns of one of: %s", child, parent,
+                      declared->by.count > 1 ? "these columns" : declared->by.items[0],
+                      list_choices(resolver->memory, &all));
     }
-    return resolve_refuse(declared->path, "%s refers to %s, so there is one: say \"one\": true", parent, child);
+    return refuse(declared->path, "%s refers to %s, so there is one: say \"one\": true", parent, child);
 }
 
 /* Of a self reference a list is of the rows below, and "one" is the row above. */
@@ -196,9 +196,9 @@ static bool join_to_parent(struct resolver *resolver, struct node *node)
         return refuse_none(resolver, node);
     }
     if (choice.count > 1) {
-        return resolve_refuse(declared->path,
-                              "several foreign keys connect %s and %s: \"by\" has to name the columns of one of: %s",
-                              node->table->sql, parent->sql, list_choices(resolver->memory, &choice));
+        return refuse(declared->path,
+                      "several foreign keys connect %s and %s: \"by\" has to name the columns of one of: %s",
+                      node->table->sql, parent->sql, list_choices(resolver->memory, &choice));
     }
     take(&node->join, &choice.candidates[0]);
     return check_columns(declared->path, &node->join);
@@ -222,13 +222,12 @@ static bool choose_side(struct resolver *resolver, const struct node *node, cons
     }
     const char *path = memory_print(resolver->memory, "%s.through", node->declared->path);
     if (all.count == 0) {
-        return resolve_refuse(path, "%s has no %sforeign key to %s", link->sql, other != NULL ? "second " : "",
-                              to->sql);
+        return refuse(path, "%s has no %sforeign key to %s", link->sql, other != NULL ? "second " : "", to->sql);
     }
     if (choice.count != 1) {
-        return resolve_refuse(path, "%s: \"through\": {\"table\": …, \"%s\": …} has to name the columns of one of: %s",
-                              choice.count == 0 ? "there is no such foreign key" : "several foreign keys are possible",
-                              member, list_choices(resolver->memory, &all));
+        return refuse(path, "%s: \"through\": {\"table\": …, \"%s\": …} has to name the columns of one of: %s",
+                      choice.count == 0 ? "there is no such foreign key" : "several foreign keys are possible", member,
+                      list_choices(resolver->memory, &all));
     }
     *chosen = choice.candidates[0];
     return true;

@@ -57,11 +57,10 @@ static bool find_columns(struct document *document)
     const struct catalog_table *table = document->root.table;
     if (declared->count == 0) {
         if (table->primary_key == NULL) {
-            return resolve_refuse(
-                document->key_path,
-                "%s has no primary key: \"key\" has to name a column, or several, of which no two rows "
-                "have the same values",
-                table->sql);
+            return refuse(document->key_path,
+                          "%s has no primary key: \"key\" has to name a column, or several, of which no two rows "
+                          "have the same values",
+                          table->sql);
         }
         document->key_count = table->primary_key->key_count;
         for (size_t i = 0; i < document->key_count && i < ID_COLUMNS_MAX; i++) {
@@ -72,13 +71,12 @@ static bool find_columns(struct document *document)
         for (size_t i = 0; i < declared->count && i < ID_COLUMNS_MAX; i++) {
             document->key[i] = catalog_column_find(table, declared->items[i]);
             if (document->key[i] == NULL) {
-                return resolve_refuse(document->key_path, "table %s has no column %s", table->sql, declared->items[i]);
+                return refuse(document->key_path, "table %s has no column %s", table->sql, declared->items[i]);
             }
         }
     }
-    return document->key_count <= ID_COLUMNS_MAX
-               ? true
-               : resolve_refuse(document->key_path, "more than %d columns", ID_COLUMNS_MAX);
+    return document->key_count <= ID_COLUMNS_MAX ? true
+                                                 : refuse(document->key_path, "more than %d columns", ID_COLUMNS_MAX);
 }
 
 static bool check_type(struct document *document)
@@ -87,10 +85,10 @@ static bool check_type(struct document *document)
     if (document->key_count > 1) {
         for (size_t i = 0; i < document->key_count; i++) {
             if (!resolve_is_part(document->key[i])) {
-                return resolve_refuse(document->key_path,
-                                      "%s is of type %s, and each of several columns has to be smallint, integer, "
-                                      "bigint, uuid, text or varchar",
-                                      document->key[i]->sql, document->key[i]->type);
+                return refuse(document->key_path,
+                              "%s is of type %s, and each of several columns has to be smallint, integer, "
+                              "bigint, uuid, text or varchar",
+                              document->key[i]->sql, document->key[i]->type);
             }
         }
         document->id_type = "text";
@@ -102,10 +100,10 @@ static bool check_type(struct document *document)
                         : strcmp(column->base_type, "uuid") == 0   ? "uuid"
                                                                    : "text";
     return is_id(column) ? true
-                         : resolve_refuse(document->key_path,
-                                          "%s is of type %s, whose text is not always the same, or not as it "
-                                          "is stored: it cannot be an id",
-                                          column->sql, column->type);
+                         : refuse(document->key_path,
+                                  "%s is of type %s, whose text is not always the same, or not as it "
+                                  "is stored: it cannot be an id",
+                                  column->sql, column->type);
 }
 
 /* The name in braces at *at, which goes behind it; NULL: there is none. {prefix} is none. */
@@ -146,10 +144,10 @@ static bool check_template(const struct document *document, const char *key)
     }
     return is_id || (is_fine && count == document->key_count)
                ? true
-               : resolve_refuse(document->template_path,
-                                "the template \"%s\" has other columns than the key, or another order; "
-                                "expected {id}, or the key's columns: {%s}%s",
-                                key, document->key[0]->sql, document->key_count > 1 ? ":…" : "");
+               : refuse(document->template_path,
+                        "the template \"%s\" has other columns than the key, or another order; "
+                        "expected {id}, or the key's columns: {%s}%s",
+                        key, document->key[0]->sql, document->key_count > 1 ? ":…" : "");
 }
 
 bool resolve_key(struct document *document, const cp_declaration *declaration)
@@ -160,10 +158,10 @@ bool resolve_key(struct document *document, const cp_declaration *declaration)
     const struct catalog_table *table = document->root.table;
     bool is_table = table->kind == 'r' || table->kind == 'p';
     if (is_table && !catalog_is_unique(table, document->key, document->key_count)) {
-        return resolve_refuse(document->key_path,
-                              "several rows of %s may have the same: expected a primary key, or columns "
-                              "with a unique index",
-                              table->sql);
+        return refuse(document->key_path,
+                      "several rows of %s may have the same: expected a primary key, or columns "
+                      "with a unique index",
+                      table->sql);
     }
     for (size_t i = 0; i < document->key_count; i++) {
         resolve_read(&document->root, document->key[i]);

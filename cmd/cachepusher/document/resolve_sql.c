@@ -40,13 +40,13 @@ static bool make_check(struct resolver *resolver, const char *path, const struct
         bool wants_right = sqlstate != NULL && strcmp(sqlstate, "42501") == 0;
         message = message != NULL ? message : PQerrorMessage(resolver->pg);
         if (wants_right) {
-            resolve_refuse(path,
-                           "Postgres: %s (expressions are checked with a temporary table: grant temporary on database "
-                           "%s to %s, and select on %s)",
-                           message, PQdb(resolver->pg), PQuser(resolver->pg), node->table->sql);
+            refuse(path,
+                   "Postgres: %s (expressions are checked with a temporary table: grant temporary on database "
+                   "%s to %s, and select on %s)",
+                   message, PQdb(resolver->pg), PQuser(resolver->pg), node->table->sql);
         } else {
-            resolve_refuse(path, "%.200s: Postgres: %s (expected SQL over columns of %s, without the table's name)",
-                           sql, message, node->table->sql);
+            refuse(path, "%.200s: Postgres: %s (expected SQL over columns of %s, without the table's name)", sql,
+                   message, node->table->sql);
         }
     }
     PQclear(result);
@@ -62,7 +62,7 @@ static const char *take_answer(const char *path, const struct node *node, const 
         const char *kind = PQgetvalue(found, row, 0);
         const char *value = PQgetvalue(found, row, 1);
         if (strcmp(kind, "refused") == 0) {
-            resolve_refuse(path, "%.200s: %s", sql, value);
+            refuse(path, "%.200s: %s", sql, value);
             return NULL;
         }
         if (strcmp(kind, "sql") == 0) {
@@ -124,7 +124,7 @@ const char *resolve_sql(struct resolver *resolver, const char *path, const struc
         return NULL;
     }
     if (kind == EXPRESSION_ORDER && !has_any(node, reads)) {
-        resolve_refuse(path, "%.200s: it reads no column of %s", sql, node->table->sql);
+        refuse(path, "%.200s: it reads no column of %s", sql, node->table->sql);
         return NULL;
     }
     return written;
