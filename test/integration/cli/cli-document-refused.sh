@@ -20,29 +20,16 @@ redis_uri=$CP_REDIS
 export LC_ALL=C.UTF-8 CP_DSN=$dsn CP_REDIS=$redis_uri
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/cli-lib.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/cli-document-lib.sh"
 cd "$dir"
 
-drop_slots() {
-    sql "select pg_drop_replication_slot(slot_name) from pg_replication_slots
-         where slot_name like '%$name%' and database = '$name'" >/dev/null
-}
-trap 'set +e; [[ -z $daemon ]] || kill -KILL "$daemon" 2>/dev/null; wait; drop_slots; finish' EXIT
-
-declare_to() { # FILE NAME COLUMN DOCUMENT: a configuration of one entity; the key's template has to name the columns
-    printf '{"prefix": "%s", "entities": [{"name": "%s", "key": "{prefix}:%s:%s", "document": %s}]}' "$prefix" "$2" "$2" \
-        "$3" "$4" >"$1"
-}
-setup() { call "$command" setup --config "$@" && ((code == 0)); }
 takes() { # DOCUMENT [COLUMN]: as entity "doc"
     declare_to good.json doc "${2-{id\}}" "$1"
     setup good.json
 }
 fetch() { sql "select entity ->> 'fetch_many' from cachepusher.document where name = 'doc' order by made_at desc limit 1"; }
 documents() { sql "select document from $(fetch)('$1')"; } # IDS
-made() {
-    sql "select oid::regprocedure, prosrc from pg_proc where pronamespace = to_regnamespace('cachepusher')::oid order by 1;
-         select tgrelid::regclass, tgname from pg_trigger where not tgisinternal order by 1, 2" 2>&1
-}
 refuses() { # PATTERN DOCUMENT [COLUMN]
     declare_to bad.json bad "${3-{id\}}" "$2"
     made >before

@@ -20,13 +20,9 @@ redis_uri=$CP_REDIS
 export LC_ALL=C.UTF-8 CP_DSN=$dsn CP_REDIS=$redis_uri
 # shellcheck source-path=SCRIPTDIR
 . "$(dirname "$0")/cli-lib.sh"
+# shellcheck source-path=SCRIPTDIR
+. "$(dirname "$0")/cli-document-lib.sh"
 cd "$dir"
-
-drop_slots() {
-    sql "select pg_drop_replication_slot(slot_name) from pg_replication_slots
-         where slot_name like '%$name%' and database = '$name'" >/dev/null
-}
-trap 'set +e; [[ -z $daemon ]] || kill -KILL "$daemon" 2>/dev/null; wait; drop_slots; finish' EXIT
 
 begin_anew() {
     drop_slots
@@ -34,22 +30,11 @@ begin_anew() {
     createdb -T template0 "$name"
     forget_keys "$name"
 }
-# A configuration of one entity. The key's template has to name the column or columns.
-declare_to() { # FILE NAME COLUMN DOCUMENT
-    printf '{"prefix": "%s", "entities": [{"name": "%s", "key": "{prefix}:%s:%s", "document": %s}]}' "$prefix" "$2" "$2" \
-        "$3" "$4" >"$1"
-}
-setup() { call "$command" setup --config "$@" && ((code == 0)); }
 runs_nothing() { # FILE [OPTION...]: but notes
     setup "$@" && grep -q 'nothing to do' out && ! grep -qv -e '^-- ' -e 'nothing to do' out && [[ ! -s err ]]
 }
 fetch() { sql "select entity ->> 'fetch_many' from cachepusher.document where name = '$1' order by made_at desc limit 1"; }
 documents() { sql "select document from $(fetch "$1")('$2')"; } # NAME IDS
-made() {
-    sql "select oid::regprocedure, prosrc from pg_proc where pronamespace = to_regnamespace('cachepusher')::oid order by 1;
-         select tgrelid::regclass, tgname from pg_trigger where not tgisinternal order by 1, 2" 2>&1
-    sql "select * from cachepusher.document order by 1, 2, 3" 2>&1 || true
-}
 changes_nothing() { # COMMAND...
     made >before
     call "$@"
