@@ -207,20 +207,24 @@ printf '{"prefix": "%s", "entities": [
 ]}' "$prefix" >equal.json
 check "keys that are equal though their texts are not" setup equal.json
 value() { [[ $(redis get "$prefix:$1") == "$2" ]]; } # KEY DOCUMENT
-parents() {
-    value parent:abc "{\"code\":\"abc\",\"v\":$1,\"blind\":[{\"id\":1,\"code\":\"ABC\",\"v\":$1}],\"seeing\":[{\"id\":1,\"code\":\"Abc\",\"v\":$1}]}" &&
-        value child:1 "{\"id\":1,\"code\":\"Abc\",\"v\":$1,\"parent\":{\"code\":\"abc\",\"v\":$1}}"
+parents() { # V_OF_PARENTS [V_OF_CHILDREN]
+    local v=${2-$1}
+    value parent:abc "{\"code\":\"abc\",\"v\":$1,\"blind\":[{\"id\":1,\"code\":\"ABC\",\"v\":$v}],\"seeing\":[{\"id\":1,\"code\":\"Abc\",\"v\":$v}]}" &&
+        value child:1 "{\"id\":1,\"code\":\"Abc\",\"v\":$v,\"parent\":{\"code\":\"abc\",\"v\":$1}}"
 }
-cities() {
-    value city:Bonn "{\"name\":\"Bonn\",\"v\":$1,\"houses\":[{\"id\":1,\"city\":\"BONN\",\"v\":$1}]}" &&
-        value house:1 "{\"id\":1,\"v\":$1,\"city\":{\"name\":\"Bonn\",\"v\":$1}}"
+cities() { # V_OF_CITIES [V_OF_HOUSES]
+    local v=${2-$1}
+    value city:Bonn "{\"name\":\"Bonn\",\"v\":$1,\"houses\":[{\"id\":1,\"city\":\"BONN\",\"v\":$v}]}" &&
+        value house:1 "{\"id\":1,\"v\":$v,\"city\":{\"name\":\"Bonn\",\"v\":$1}}"
 }
 start_ready --config equal.json
 check "by a collation" parents 1
 check "by their type" cities 1
-sql "update blind_parent set v = 2; update blind_child set v = 2; update seeing_child set v = 2; update city set v = 2;
-     update house set v = 2; update wide set v = 2"
-check "changes are followed: by a collation" wait_for parents 2
+sql "update blind_child set v = 2; update seeing_child set v = 2; update house set v = 2" # a parent's own would hide it
+check "changes below are followed: by a collation" wait_for parents 1 2
+check "by their type" wait_for cities 1 2
+sql "update blind_parent set v = 2; update city set v = 2; update wide set v = 2"
+check "changes above: by a collation" wait_for parents 2
 check "by their type" wait_for cities 2
 check "and from what is wider" wait_for value narrow:1 '{"id":1,"wide":{"id":1,"v":2}}'
 check "the daemon had no trouble" lacks ' warn ' log

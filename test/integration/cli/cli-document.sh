@@ -71,6 +71,9 @@ same_plan() { diff <(plan customer_get_many) <(plan "$(fetch customer)") >>why; 
 check "and its plan: it is inlined" same_plan
 check "nobody there has no document" test -z "$(documents customer '{9999}')"
 check "twice" runs_nothing customer.json
+declare_to other.json customer '{id}' "${customer/\"name\"], \"include/\"name\", \"touched_at\"], \"include}"
+check "another declaration is not that one" exits 1 'entities\[0\].document \(customer\) is not set up as declared here' \
+    "$command" warmup --config other.json
 check "comments and order do not count" runs_nothing <(sed 's/"table": "customer",/"\/\/": "ours", "table": "customer",/' customer.json)
 
 # ---- a film, by notifications ----
