@@ -15,7 +15,8 @@ enum { OTHER_CONNECTIONS = 6 /* of a daemon, besides its workers' */ };
 static void check_server(struct doctor *doctor)
 {
     char needed[16];
-    snprintf(needed, sizeof needed, "%u", doctor->config->threads + OTHER_CONNECTIONS);
+    bool maps = doctor->config->mapping_count > 0; /* which takes a session more */
+    snprintf(needed, sizeof needed, "%u", doctor->config->threads + OTHER_CONNECTIONS + maps);
     const char *has_triggers = cpi_config_has_triggers(doctor->config) ? "true" : "false";
     doctor_ask(doctor, &(struct doctor_query){
                            "server", embedded_doctor_server_sql, {needed, has_triggers, doctor->entities}, 3});
