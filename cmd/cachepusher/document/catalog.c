@@ -218,10 +218,9 @@ static void take_indexes(struct catalog_storage *storage)
             .name = PQgetvalue(result, row, 1),
             .is_primary = flag_at(result, row, 2),
             .is_unique = flag_at(result, row, 3),
-            .is_immediate = flag_at(result, row, 4),
-            .key_count = strtoul(PQgetvalue(result, row, 5), NULL, 10),
+            .key_count = strtoul(PQgetvalue(result, row, 4), NULL, 10),
         };
-        index->column_count = read_columns(table, PQgetvalue(result, row, 6), index->columns);
+        index->column_count = read_columns(table, PQgetvalue(result, row, 5), index->columns);
         if (index->column_count == 0) {
             continue; /* over a system column */
         }

@@ -34,8 +34,7 @@ struct catalog_index {
     const char *name;
     bool is_primary;
     bool is_unique;
-    bool is_immediate; /* not of a deferrable constraint */
-    size_t key_count;  /* the leading columns, which are ordered */
+    size_t key_count; /* the leading columns, which are ordered */
     size_t column_count;
     const struct catalog_column *columns[CATALOG_KEY_COLUMNS_MAX]; /* behind key_count: include (...) */
 };
