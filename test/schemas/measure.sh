@@ -107,10 +107,9 @@ cat >config.json <<'END'
         {"name": "grandchildren", "table": "grandchild", "columns": ["value"]}]}]}}]}
 END
 set_up --config config.json
-sql -c "select format('listen %I;', channel) from (
-    select distinct jsonb_array_elements(entity::jsonb -> 'watch') ->> 'channel' as channel from cachepusher.document
-) as channels" >listen.sql
-[[ -s listen.sql ]] || die "no channel in cachepusher.document"
+sql -c "select distinct format('listen %I;', convert_from(substring(tgargs for length(tgargs) - 1), 'UTF8'))
+        from pg_trigger where tgname like 'cachepusher%'" >listen.sql
+[[ -s listen.sql ]] || die "setup has made no triggers"
 
 # one NAME ROLE STATEMENT: the milliseconds of a transaction; with the role replica, no trigger fires.
 one() {
