@@ -407,6 +407,9 @@ declare
         into rows_seen, payload;$sql$;
     queries text[];
 
+    -- Nobody knows how many rows there are, so the query looks dear enough to be compiled, which takes longer than all the
+    -- rest (350 of 510 ms for 100,000 rows): the function has jit off meanwhile, for this transaction at most.
+    --
     -- What says that a column has gone counts as an id that is too long.
     --
     -- As many ids to a payload as fit: Postgres refuses payloads of 8,000 bytes and more, and every notification costs
@@ -459,6 +462,7 @@ declare
     announced boolean;
     rows_seen bigint;
     payload pg_catalog.text;
+    jit pg_catalog.text;
 begin
     if tg_op operator(pg_catalog.=) 'UPDATE' then %1$s
     elsif tg_op operator(pg_catalog.=) 'INSERT' then %2$s
@@ -471,8 +475,11 @@ begin
         payload := '*';
     elsif rows_seen operator(pg_catalog.>) 500 or pg_catalog.octet_length(payload) operator(pg_catalog.>) 3900 then
         begin
+            jit := pg_catalog.current_setting('jit');
+            perform pg_catalog.set_config('jit', 'off', true);
             execute pg_catalog.format(%4$L, case when tg_op operator(pg_catalog.=) 'UPDATE' then %5$L
                 when tg_op operator(pg_catalog.=) 'INSERT' then %6$L else %7$L end) using tg_argv[0];
+            perform pg_catalog.set_config('jit', jit, true);
             return null;
         exception when others then -- no space for its temporary files, for instance
             payload := '*';

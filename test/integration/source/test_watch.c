@@ -20,6 +20,7 @@ START_TEST(names_that_need_quotes)
                                           "\xc3\xa9\\",
                                           "texts",
                                           "payload",
+                                          "jit",
                                           "rows_seen",
                                           "announced",
                                           "tg_op",

@@ -76,6 +76,25 @@ START_TEST(helpers_say_the_same)
 }
 END_TEST
 
+/* What a statement of many rows sets for its own query is the transaction's again, before its end. */
+START_TEST(settings_stay_as_they_are)
+{
+    static const char *const settings[] = {"on", "off"};
+    struct fixture *f = fixture_open();
+    sql(f, "create table t (id int, x int); insert into t select n, 0 from generate_series(1, 2000) as n;"
+           "select cachepusher.watch('t', 'id', 'changed', reads => '{x}')");
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        char query[96];
+        sqlf(f, "begin; set local jit = %s; update t set x = x + 1", settings[i]);
+        snprintf(query, sizeof query, "select count(*) where current_setting('jit') = '%s'", settings[i]);
+        REQUIRE_INT(sql_number(f, query), ==, 1);
+        sql(f, "commit");
+    }
+    REQUIRE_INT(sql_number(f, "select count(*) where current_setting('jit') = 'on'"), ==, 1);
+    fixture_close(f);
+}
+END_TEST
+
 /* The triggers of other columns, and of a table whose column has both names, are left alone. */
 START_TEST(each_has_triggers_of_its_own)
 {
@@ -320,6 +339,7 @@ Suite *watch_reads_suite(void)
     tcase_set_timeout(tcase, 120);
     tcase_add_loop_test(tcase, several_columns_are_one_text, 0, 2);
     tcase_add_test(tcase, helpers_say_the_same);
+    tcase_add_test(tcase, settings_stay_as_they_are);
     tcase_add_test(tcase, each_has_triggers_of_its_own);
     tcase_add_loop_test(tcase, updates_of_what_nobody_reads, 0, 2);
     tcase_add_loop_test(tcase, images_are_compared, 0, 2);
