@@ -3,7 +3,9 @@
  *
  * One statement over a million rows, or a role that may do nothing but NOTIFY, must not make the document of another
  * session's one row wait. What a session announces beyond its share of a tenth of a second is of a crowd; the workers
- * take it in turn with everything else, at full speed when there is nothing else.
+ * take it in turn with everything else, at full speed when there is nothing else. A leaky bucket for each session: what
+ * it announced beyond its share counts in the windows that follow, for a second at most, so that a listener which takes
+ * its time over a million ids (a busy machine) does not grant them a new share in each window.
  *
  * The table is small, and the busiest sessions are always in it: a session that is not takes the place of the one that
  * has announced least, and its count (the Space-Saving algorithm of Metwally and others, 2005). So no session is taken
@@ -21,6 +23,7 @@
 enum {
     CPI_CROWD_WINDOW_MS = 100,
     CPI_CROWD_SHARE = 512, /* ids in one window */
+    CPI_CROWD_DEBT = 10 * CPI_CROWD_SHARE,
     CPI_CROWD_SESSIONS = 16
 };
 
@@ -29,7 +32,7 @@ struct cpi_crowds {
     int64_t window;
     struct {
         int session;
-        size_t count; /* ids announced in the window */
+        size_t count; /* ids announced and not allowed for yet; at most CPI_CROWD_DEBT */
     } places[CPI_CROWD_SESSIONS];
 };
 

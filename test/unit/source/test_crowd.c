@@ -17,12 +17,26 @@ START_TEST(one_that_announces_little_is_none)
 }
 END_TEST
 
-START_TEST(one_that_announces_much_is_one_until_the_window_ends)
+START_TEST(one_that_announces_much_is_one_until_it_has_rested)
 {
     ck_assert(!cpi_crowds_count(&crowds, 7, CPI_CROWD_SHARE, 0));
     ck_assert(cpi_crowds_count(&crowds, 7, 1, CPI_CROWD_WINDOW_MS - 1));
     ck_assert(!cpi_crowds_count(&crowds, 8, 1, CPI_CROWD_WINDOW_MS - 1));
     ck_assert(!cpi_crowds_count(&crowds, 7, 1, CPI_CROWD_WINDOW_MS));
+    ck_assert(cpi_crowds_count(&crowds, 7, 1000000, 2 * CPI_CROWD_WINDOW_MS));
+    ck_assert(cpi_crowds_count(&crowds, 7, 1, 10 * CPI_CROWD_WINDOW_MS));
+    ck_assert(!cpi_crowds_count(&crowds, 7, 1, 12 * CPI_CROWD_WINDOW_MS));
+}
+END_TEST
+
+/* However long they take to be read: its share is not granted again by every window. */
+START_TEST(one_that_is_read_slowly_is_one_all_the_same)
+{
+    int quiet = 0;
+    for (int64_t ms = 0; ms < 10000; ms++) {
+        quiet += !cpi_crowds_count(&crowds, 7, 20, ms);
+    }
+    ck_assert_int_le(quiet, CPI_CROWD_SHARE / 20 + 1);
 }
 END_TEST
 
@@ -58,7 +72,8 @@ Suite *crowd_suite(void)
     TCase *tcase = tcase_create("crowd");
     tcase_add_checked_fixture(tcase, begin, NULL);
     tcase_add_test(tcase, one_that_announces_little_is_none);
-    tcase_add_test(tcase, one_that_announces_much_is_one_until_the_window_ends);
+    tcase_add_test(tcase, one_that_announces_much_is_one_until_it_has_rested);
+    tcase_add_test(tcase, one_that_is_read_slowly_is_one_all_the_same);
     tcase_add_test(tcase, busy_ones_do_not_hide_each_other);
     tcase_add_test(tcase, a_busy_one_is_found_among_many);
     suite_add_tcase(suite, tcase);
