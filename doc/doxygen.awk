@@ -1,7 +1,9 @@
-# Doxygen's filter for include/cachepusher.h (doc/Doxyfile): makes documentation of its plain comments, line by line, so
-# that warnings have the header's line numbers.
+# Doxygen's filter for the public headers (doc/Doxyfile): makes documentation of its plain comments, line by line, so
+# that warnings have the headers' line numbers.
 
-NR == 1 { sub(/$/, "* @mainpage") } # or nothing in groups, and on the first page, would be shown
+# The first page is what cachepusher.h begins with; of the others it is what they are for.
+NR == 1 && FILENAME ~ /cachepusher\.h$/ { sub(/$/, "* @mainpage") }
+NR == 1 && !/mainpage/ { sub(/^\/\* /, "/** @file\n@brief ") }
 
 # A section, up to the next one; some begin with a text.
 match($0, /^\/\* ---- .* ----/) {
@@ -13,7 +15,7 @@ match($0, /^\/\* ---- .* ----/) {
     next
 }
 text { text = 0; sub(/$/, " @{") }
-END { print "/** @} */ /** @file\n@brief All of it. */" }
+END { print sections ? "/** @} */" : "/** @file\n@brief All of it. */" }
 
 # Members of a struct that have something in common.
 /^ +\/\* .*: \*\/$/ {

@@ -1,18 +1,20 @@
 #!/bin/bash
-# Checks that a shared library exports the functions its header declares, and nothing else.
+# Checks that a shared library exports the functions its headers declare, and nothing else.
 #
-# Usage: exports.sh HEADER LIBRARY [INSIDE]
+# Usage: exports.sh INCLUDE LIBRARY [INSIDE]
+#   INCLUDE is the directory of the headers
 #   INSIDE  a regular expression: names that it must not look for in other libraries, since it has them inside
 
 set -euo pipefail
-header=$1
+include=$1
 library=$2
 inside=${3-}
 
-declared=$(sed -n 's/^CP_API .*[ *]\(cp_[a-z_]*\)(.*/\1/p' "$header" | sort)
-lines=$(grep -c '^CP_API ' "$header")
+headers=$(cat "$include"/*.h "$include"/cachepusher/*.h)
+declared=$(sed -n 's/^CP_API .*[ *]\(cp_[a-z_]*\)(.*/\1/p' <<<"$headers" | sort)
+lines=$(grep -c '^CP_API ' <<<"$headers")
 if [[ $(wc -l <<<"$declared") -ne $lines ]]; then
-    echo "$header: $lines lines begin with CP_API, but the functions on them are:" "$declared"
+    echo "$include: $lines lines begin with CP_API, but the functions on them are:" "$declared"
     exit 1
 fi
 

@@ -39,6 +39,13 @@ bin/cachepusher${bench:+
 $bench}
 bin/cachepusher-fakedata
 include/cachepusher.h
+include/cachepusher/callbacks.h
+include/cachepusher/config.h
+include/cachepusher/error.h
+include/cachepusher/health.h
+include/cachepusher/stats.h
+include/cachepusher/syncer.h
+include/cachepusher/verify.h
 $libdir/cmake/cachepusher/cachepusher-config-version.cmake
 $libdir/cmake/cachepusher/cachepusher-config.cmake
 $libdir/cmake/cachepusher/cachepusher-shared.cmake
