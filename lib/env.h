@@ -28,7 +28,8 @@ struct cpi_env {
     uint64_t seed;       /* random, for backoffs */
     const char *channel; /* a Postgres channel of this syncer alone, on which it sends notifications to itself */
     struct cpi_stats *stats;
-    struct cpi_recent *recent; /* where workers tell what has settled; NULL: nobody audits */
+    struct cpi_kept_keys *kept; /* of a follower; NULL: documents go to Redis */
+    struct cpi_recent *recent;  /* where workers tell what has settled; NULL: nobody audits */
     struct cpi_lease *lease;
     struct cpi_requests *requests;
     struct cpi_allowance *allowance;       /* of what resyncs may delete */
@@ -71,7 +72,8 @@ static inline struct cpi_pg cpi_env_pg(const struct cpi_env *env, const char *ro
 /* NULL: out of memory. */
 static inline struct cpi_target *cpi_env_target(const struct cpi_env *env, const char *role, int cancel_fd)
 {
-    return cpi_target_create(&(struct cpi_target_options){.address = &env->config->redis_address,
+    return cpi_target_create(&(struct cpi_target_options){.kept = env->kept,
+                                                          .address = &env->config->redis_address,
                                                           .role = role,
                                                           .stats = env->stats,
                                                           .cancel_fd = cancel_fd,

@@ -86,8 +86,10 @@ static void introduce(struct cp_syncer *syncer)
         snprintf(entities + length, sizeof entities - length, "%s%s", e > 0 ? ", " : "", config->entities[e].name);
     }
     if (!syncer->introduced) {
-        cpi_log(&syncer->env.log, CP_LOG_INFO, "cachepusher " CP_VERSION ": from Postgres %s to Redis %s, %s %s",
-                syncer->postgres_host, syncer->redis_host, config->entity_count == 1 ? "entity" : "entities", entities);
+        cpi_log(&syncer->env.log, CP_LOG_INFO, "cachepusher " CP_VERSION ": from Postgres %s to %s%s, %s %s",
+                syncer->postgres_host, syncer->env.kept != NULL ? "the host alone" : "Redis ",
+                syncer->env.kept != NULL ? "" : syncer->redis_host, config->entity_count == 1 ? "entity" : "entities",
+                entities);
     }
 }
 

@@ -86,6 +86,9 @@ cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp
     if (code == CP_OK) {
         code = refuse_when_stopping(syncer, err);
     }
+    if (code == CP_OK && syncer->env.kept != NULL) {
+        code = cpi_error(err, CP_ERR_ARGUMENT, false, "role follow: there is no Redis to compare with");
+    }
     if (code == CP_OK) {
         code = cpi_verify(&syncer->env, &wanted, &found, err);
     }

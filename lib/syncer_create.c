@@ -24,6 +24,7 @@ static bool choose_token(struct cp_syncer *syncer, cp_error *err)
     snprintf(syncer->token, sizeof syncer->token, "%016llx", random[0]);
     /* The token stands in the names of our connections to Redis, which its other clients can read. Whoever knew the
      * channel could answer our barriers. */
+    snprintf(syncer->lease_name, sizeof syncer->lease_name, "follower %s", syncer->token);
     snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%016llx%016llx", random[2], random[3]);
     syncer->env.seed = random[1];
     return true;
@@ -197,6 +198,7 @@ static void free_syncer(struct cp_syncer *syncer)
     cpi_requests_fini(&syncer->requests);
     cpi_recent_fini(&syncer->recent);
     cpi_lease_fini(&syncer->lease);
+    cpi_kept_keys_fini(&syncer->kept);
     cpi_stop_fini(&syncer->stop);
     pthread_mutex_destroy(&syncer->lifecycle);
     cpi_stats_fini(&syncer->stats);
@@ -256,7 +258,11 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
     syncer->requests.resync_bell.fd = -1;
     syncer->requests.listener_bell.fd = -1;
     init_log(syncer, wanted);
-    cpi_lease_init(&syncer->lease, cpi_config_name(config), syncer->token, wake_all, syncer);
+    bool follows = config->role == CPI_ROLE_FOLLOW;
+    cpi_kept_keys_init(&syncer->kept);
+    syncer->env.kept = follows ? &syncer->kept : NULL;
+    cpi_lease_init(&syncer->lease, follows ? syncer->lease_name : cpi_config_name(config), syncer->token, wake_all,
+                   syncer);
     cpi_inbox_init(&syncer->inbox, config->entities, &syncer->requests.listener_bell);
     cpi_recent_init(&syncer->recent, config->entities);
     syncer->env.recent = config->audit_per_second > 0 ? &syncer->recent : NULL;
@@ -275,6 +281,10 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
     cp_callbacks wanted = {0};
     if ((callbacks != NULL && cpi_abi_read(&wanted, sizeof wanted, callbacks, "cp_callbacks", err) != CP_OK) ||
         cpi_config_finish(config, err) != CP_OK) {
+        return NULL;
+    }
+    if (config->role == CPI_ROLE_FOLLOW && wanted.settled == NULL) {
+        cpi_error(err, CP_ERR_CONFIG, false, "role: follow is of no use to a host that sets no callback \"settled\"");
         return NULL;
     }
     struct cp_syncer *syncer = calloc(1, sizeof *syncer);

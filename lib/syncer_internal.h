@@ -11,6 +11,7 @@
 #include "queue/allowance.h"
 #include "queue/inbox.h"
 #include "queue/recent.h"
+#include "redis/kept_keys.h"
 #include "resync/resync.h"
 #include "source/checkpoint.h"
 #include "source/listener.h"
@@ -37,9 +38,11 @@ struct cp_syncer {
     struct cpi_marker marker;
     struct cpi_resync *resync;
     struct cpi_catalog *catalog;
-    struct cpi_recent recent; /* of use only to the auditor */
-    struct cpi_audit *audit;  /* NULL: off */
-    char token[20];           /* random: tells this syncer from every other one */
+    struct cpi_recent recent;  /* of use only to the auditor */
+    struct cpi_audit *audit;   /* NULL: off */
+    char token[20];            /* random: tells this syncer from every other one */
+    char lease_name[48];       /* of a follower, which shares it with nobody */
+    struct cpi_kept_keys kept; /* of a follower */
     char channel[48];
     char postgres_host[128]; /* both for messages */
     char redis_host[128];

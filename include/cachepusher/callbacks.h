@@ -25,7 +25,8 @@ typedef struct cp_log_entry {
     uint64_t count;      /* how many of something the message tells of; 0: of none */
 } cp_log_entry;
 
-/* A document whose id has settled: Redis has acknowledged what a read made after the change had found. */
+/* A document whose id has settled: Redis has acknowledged what a read made after the change had found; of a follower
+ * (the setting role), it has been read. */
 typedef struct cp_document {
     size_t size;
     const char *entity;

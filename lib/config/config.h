@@ -9,6 +9,9 @@
 
 enum cpi_warmup { CPI_WARMUP_SCAN, CPI_WARMUP_TOUCH, CPI_WARMUP_NONE };
 
+/* What a syncer does with documents: stores them, or only tells its host. */
+enum cpi_role { CPI_ROLE_WRITE, CPI_ROLE_FOLLOW };
+
 enum cpi_source_kind { CPI_SOURCE_NOTIFY, CPI_SOURCE_WAL };
 enum cpi_announce_kind { CPI_ANNOUNCE_TABLES, CPI_ANNOUNCE_MESSAGES };
 
@@ -23,6 +26,7 @@ struct cp_config {
     unsigned threads;
     char *name; /* "": the prefix; see cpi_config_name() */
     bool standby;
+    enum cpi_role role;
     enum cpi_warmup warmup;
     enum cpi_source_kind source;
     enum cpi_announce_kind source_announce;

@@ -1,5 +1,5 @@
 /*
- * Where documents are stored: an interface to a Redis, however it is made up of servers.
+ * Where documents are stored: an interface to a Redis, however it is made up of servers, or to none (follower.h).
  *
  * A target is used in rounds. Commands are appended; flush() sends them; result(i) gives what came of the i-th.
  * Scanning, the marker and fencing are the target's as well, since where there are several servers each has its own
@@ -48,7 +48,10 @@ struct cpi_target {
     const struct cpi_target_ops *ops;
 };
 
+struct cpi_kept_keys;
+
 struct cpi_target_options {
+    struct cpi_kept_keys *kept; /* of a follower, which has no Redis; NULL: none */
     const struct cpi_redis_address *address;
     const char *role;        /* names its connections on the server: letters and dashes */
     struct cpi_stats *stats; /* where open connections are counted; NULL: nowhere */

@@ -33,6 +33,7 @@ static const struct {
     {"intake", intake_suite},
     {"key", key_suite},
     {"keyspace", keyspace_suite},
+    {"kept_keys", kept_keys_suite},
     {"lane", lane_suite},
     {"lease", lease_suite},
     {"listener", listener_suite},

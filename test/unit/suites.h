@@ -28,6 +28,7 @@ Suite *inbox_suite(void);
 Suite *intake_suite(void);
 Suite *key_suite(void);
 Suite *keyspace_suite(void);
+Suite *kept_keys_suite(void);
 Suite *lane_suite(void);
 Suite *lease_suite(void);
 Suite *listener_suite(void);
