@@ -75,7 +75,7 @@ static bool append_command(struct cpi_round *round, const struct cpi_sent *sent,
     cp_code code = CP_OK;
     switch (sent->command) {
     case STORE:
-        code = ops->set(round->target, &entity->key, id, document, sent->bytes, entity->ttl_s, err);
+        code = ops->set(round->target, &entity->key, id, document, sent->bytes, entity->ttl_s, NULL, err);
         break;
     case DELETE:
         code = ops->del(round->target, &entity->key, id, err);
@@ -238,7 +238,7 @@ static bool exchange(struct cpi_round *round, cp_error *err)
     const struct cpi_target_ops *ops = round->target->ops;
     int64_t began_us = cpi_now_us();
     cpi_pulse_does("storing documents");
-    if (ops->is_open(round->target) && ops->flush(round->target, err) == CP_OK) {
+    if (ops->is_open(round->target) && ops->flush(round->target, NULL, err) == CP_OK) {
         for (uint32_t i = 0; i < round->sent_count; i++) {
             take_result(round, i, err);
         }

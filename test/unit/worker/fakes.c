@@ -55,8 +55,9 @@ static cp_code append(struct cpi_target *target, const char *id, enum fake_kind 
 }
 
 static cp_code fake_set(struct cpi_target *target, const struct cpi_key *key, const char *id, const char *value,
-                        size_t length, int64_t ttl_s, cp_error *err)
+                        size_t length, int64_t ttl_s, size_t *at, cp_error *err)
 {
+    (void)at;
     (void)key;
     (void)ttl_s;
     ck_assert_ptr_nonnull(value);
@@ -109,8 +110,9 @@ static enum cpi_answer execute(struct fake_target *fake, const struct fake_comma
     return answer;
 }
 
-static cp_code fake_flush(struct cpi_target *target, cp_error *err)
+static cp_code fake_flush(struct cpi_target *target, struct cpi_output *output, cp_error *err)
 {
+    (void)output;
     struct fake_target *fake = fake_of(target);
     (void)err;
     ck_assert(fake->open);
