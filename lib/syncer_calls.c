@@ -41,7 +41,7 @@ cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id,
     if (refuse_when_stopping(syncer, err) != CP_OK || find_entity(syncer, entity, &index, err) != CP_OK) {
         return CP_ERR_ARGUMENT;
     }
-    struct cpi_event event = {.entity = (uint16_t)index};
+    struct cpi_event event = {.entity = (uint16_t)index, .origin = CP_ORIGIN_ENQUEUED};
     enum cpi_id_type type = syncer->config->entities[event.entity].id_type;
     bool out_of_memory = false;
     if (id == NULL || !cpi_id_parse(type, id, strlen(id), &event.id, &out_of_memory)) {

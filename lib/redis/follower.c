@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIRST_BYTES = 4096, KEEP_BYTES = 4 * 1024 * 1024 };
+
 struct follower {
     struct cpi_target target; /* first: the two are cast into each other */
     struct cpi_kept_keys *kept;
@@ -13,7 +15,9 @@ struct follower {
     bool *found; /* by command of the round: what an exists was answered */
     uint32_t count;
     uint32_t capacity;
-    bool is_sent; /* the round has been flushed: what is appended next begins another */
+    bool is_sent;             /* the round has been flushed: what is appended next begins another */
+    struct cpi_output output; /* the round's documents, one behind the other; of none while it is lent */
+    size_t used;
 };
 
 static struct follower *follower_of(struct cpi_target *target)
@@ -31,6 +35,7 @@ static cp_code follower_open(struct cpi_target *target, cp_error *err)
     follower->is_admitted = false;
     follower->is_sent = false;
     follower->count = 0;
+    follower->used = 0;
     return CP_OK;
 }
 
@@ -47,6 +52,7 @@ static void follower_close(struct cpi_target *target)
 static void follower_destroy(struct cpi_target *target)
 {
     free(follower_of(target)->found);
+    free(follower_of(target)->output.bytes);
     free(follower_of(target));
 }
 
@@ -99,12 +105,19 @@ static bool follower_data_may_differ(struct cpi_target *target, bool peek)
 
 /* ---- a round ---- */
 
-static cp_code append(struct follower *follower, bool found, cp_error *err)
+/* Where the one before has been sent. */
+static void begin_round(struct follower *follower)
 {
     if (follower->is_sent) {
         follower->count = 0;
+        follower->used = 0;
         follower->is_sent = false;
     }
+}
+
+static cp_code append(struct follower *follower, bool found, cp_error *err)
+{
+    begin_round(follower);
     if (follower->count == follower->capacity) {
         uint32_t capacity = 2 * follower->capacity + 256;
         bool *all = realloc(follower->found, capacity * sizeof *all);
@@ -125,14 +138,36 @@ static cp_code no_memory(struct follower *follower, cp_error *err)
     return cpi_error_memory(err);
 }
 
+/* Where it was copied to: the row that it is in does not live as long. False: out of memory. */
+static bool copy_document(struct follower *follower, const char *value, size_t length, size_t *at)
+{
+    struct cpi_output *output = &follower->output;
+    if (follower->used + length > output->capacity || output->bytes == NULL) {
+        size_t capacity = 2 * (follower->used + length) + FIRST_BYTES;
+        char *bytes = realloc(output->bytes, capacity);
+        if (bytes == NULL) {
+            return false;
+        }
+        *output = (struct cpi_output){.bytes = bytes, .capacity = capacity};
+    }
+    memcpy(output->bytes + follower->used, value, length);
+    *at = follower->used;
+    follower->used += length;
+    return true;
+}
+
 static cp_code follower_set(struct cpi_target *target, const struct cpi_key *key, const char *id, const char *value,
-                            size_t length, int64_t ttl_s, cp_error *err)
+                            size_t length, int64_t ttl_s, size_t *at, cp_error *err)
 {
     struct follower *follower = follower_of(target);
-    (void)value;
-    (void)length;
+    size_t copied_at = 0;
     (void)ttl_s;
-    return cpi_kept_keys_add(follower->kept, key, id) ? append(follower, true, err) : no_memory(follower, err);
+    begin_round(follower);
+    if (!copy_document(follower, value, length, at != NULL ? at : &copied_at) ||
+        !cpi_kept_keys_add(follower->kept, key, id)) {
+        return no_memory(follower, err);
+    }
+    return append(follower, true, err);
 }
 
 static cp_code follower_del(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err)
@@ -160,11 +195,27 @@ static cp_code follower_get(struct cpi_target *target, const struct cpi_key *key
     return cpi_error(err, CP_ERR_ARGUMENT, false, "a follower keeps no documents");
 }
 
-static cp_code follower_flush(struct cpi_target *target, cp_error *err)
+static cp_code follower_flush(struct cpi_target *target, struct cpi_output *output, cp_error *err)
 {
+    struct follower *follower = follower_of(target);
     (void)err;
-    follower_of(target)->is_sent = true;
+    follower->is_sent = true;
+    if (output != NULL) {
+        *output = follower->output;
+        follower->output = (struct cpi_output){0};
+    }
     return CP_OK;
+}
+
+/* Memory for large documents is not kept. */
+static void follower_give_back(struct cpi_target *target, struct cpi_output *output)
+{
+    if (output->capacity <= KEEP_BYTES) {
+        follower_of(target)->output = *output;
+    } else {
+        free(output->bytes);
+    }
+    *output = (struct cpi_output){0};
 }
 
 static struct cpi_result follower_result(struct cpi_target *target, uint32_t i)
@@ -230,6 +281,7 @@ struct cpi_target *cpi_follower_create(struct cpi_kept_keys *kept)
                                               .get = follower_get,
                                               .exists = follower_exists,
                                               .flush = follower_flush,
+                                              .give_back = follower_give_back,
                                               .result = follower_result,
                                               .fence = follower_fence,
                                               .admit = follower_admit,

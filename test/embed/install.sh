@@ -64,6 +64,7 @@ share/cachepusher/grafana/cachepusher.json
 share/cachepusher/prometheus/cachepusher.rules.yml
 share/cachepusher/prometheus/runbook.md
 share/cachepusher/schema.sql
+share/doc/cachepusher/examples/cache.c
 share/doc/cachepusher/examples/config.example.json
 share/doc/cachepusher/examples/example.c
 share/man/man1/cachepusher.1${bench:+

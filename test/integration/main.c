@@ -24,6 +24,7 @@ static const struct {
     {"failing", failing_suite},
     {"stop", stop_suite},
     {"health", health_suite},
+    {"documents", documents_suite},
     {"lifecycle", lifecycle_suite},
     {"threads", threads_suite},
     {"follow", follow_suite},

@@ -19,6 +19,7 @@ Suite *sweep_suite(void);
 Suite *failing_suite(void);
 Suite *stop_suite(void);
 Suite *health_suite(void);
+Suite *documents_suite(void);
 Suite *lifecycle_suite(void);
 Suite *threads_suite(void);
 Suite *follow_suite(void);

@@ -63,6 +63,7 @@ static const struct {
     {"wal_reads", wal_reads_suite},
     {"wal_rows", wal_rows_suite},
     {"checkpoint_text", checkpoint_text_suite},
+    {"settled", settled_suite},
     {"worker", worker_suite},
 };
 

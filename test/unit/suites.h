@@ -58,6 +58,7 @@ Suite *wal_changes_suite(void);
 Suite *wal_reads_suite(void);
 Suite *wal_rows_suite(void);
 Suite *checkpoint_text_suite(void);
+Suite *settled_suite(void);
 Suite *worker_suite(void);
 
 /* How much of a stress test is done where ThreadSanitizer makes each step cost twenty times as much. */

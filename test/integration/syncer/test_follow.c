@@ -3,6 +3,7 @@
 #include "servers.h"
 #include "suites.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@ struct cache {
     pthread_mutex_t mutex;
     bool exists[CUSTOMERS + 1];
     unsigned told[CUSTOMERS + 1];
+    char newest[1024]; /* document of any */
 };
 
 static struct cache caches[2];
@@ -31,6 +33,8 @@ static void hear(struct cache *cache, const struct fixture *f, const cp_document
     if (id >= 1 && id <= CUSTOMERS) {
         cache->exists[id] = document->exists;
         cache->told[id]++;
+        snprintf(cache->newest, sizeof cache->newest, "%.*s", (int)document->bytes,
+                 document->exists ? document->document : "");
     }
     pthread_mutex_unlock(&cache->mutex);
 }
@@ -97,6 +101,7 @@ START_TEST(all_followers_hear_of_everything)
     expect_customers(f);
     for (size_t i = 0; i < 2; i++) {
         WAIT_UNTIL(knows(&caches[i], 9, true, 2));
+        REQUIRE_CONTAINS(caches[i].newest, "{\"id_customer\":9,\"name\":\"third\"");
     }
     stop_syncer(f, first);
     stop_syncer(f, second);
