@@ -55,8 +55,9 @@ typedef struct cp_document {
 
 /* All are called from the library's threads, several at a time, and hold up the thread that calls: return soon, and
  * call no function of the library from them except cp_syncer_stats(), cp_syncer_stat(), cp_syncer_enqueue() and
- * cp_syncer_resync(). */
-/* What settled() can be relied on for, say to keep documents in the process:
+ * cp_syncer_resync().
+ *
+ * What settled() can be relied on for, say to keep documents in the process:
  *
  *  - What it is handed lives until it returns, the document's bytes too: they are the very bytes that were sent to
  *    Redis, where they lie, and cost nothing. Copy what is to be kept.
@@ -66,9 +67,9 @@ typedef struct cp_document {
  *    is parked, withheld, or lost with a connection before Redis' acknowledgement was read, until it settles later.
  *  - A change that several writes made is told once, with the last of what they left.
  *  - It is told what this syncer settles as the writer, and nothing while another one writes. Of a document that was
- *    deleted while nobody listened it is told where Redis still had the key; if that was lost as well, or another
- *    writer has deleted it, nobody knows of it any more: begin with nothing then (CP_CAUSE_REDIS, CP_CAUSE_LISTENER in
- *    cp_stats.causes), since the resync tells every document that there is. */
+ *    deleted while nobody listened it is told where Redis still had the key. If that was lost as well, or another
+ *    writer has deleted it, nobody knows of it any more: when CP_CAUSE_REDIS or CP_CAUSE_LISTENER has been counted in
+ *    cp_stats.causes, forget everything and then call cp_syncer_resync(), which has every document told again. */
 typedef struct cp_callbacks {
     size_t size;                                                     /* sizeof(cp_callbacks) */
     void (*log)(void *context, cp_level level, const char *message); /* NULL: messages are discarded */
