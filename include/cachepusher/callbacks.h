@@ -68,10 +68,10 @@ typedef struct cp_document {
  *    is parked, withheld, or lost with a connection before Redis' acknowledgement was read, until it settles later.
  *  - A change that several writes made is told once, with the last of what they left.
  *  - It is told what this syncer settles as the writer, and nothing while another one writes. Of a document that was
- *    deleted while nobody listened it is told where Redis still had the key; if that was lost as well, or another
- *    writer has deleted it, nobody knows of it any more. A follower has none of this: it knows what it has told. So a
- *    cache in the process is a follower's, unless it may as well begin with nothing (CP_CAUSE_REDIS, CP_CAUSE_LISTENER
- *    in cp_stats.causes), since the resync tells every document that there is. */
+ *    deleted while nobody listened it is told where Redis still had the key. If that was lost as well, or another
+ *    writer has deleted it, nobody knows of it any more: when CP_CAUSE_REDIS or CP_CAUSE_LISTENER has been counted in
+ *    cp_stats.causes, forget everything and then call cp_syncer_resync(), which has every document told again. A
+ *    follower has none of this, since it knows what it has told: let it fill a cache in the process. */
 typedef struct cp_callbacks {
     size_t size;                                                     /* sizeof(cp_callbacks) */
     void (*log)(void *context, cp_level level, const char *message); /* NULL: messages are discarded */
