@@ -36,6 +36,11 @@
  *    except for cp_syncer_destroy(), which has to be the last call.
  *  - The library starts threads of its own in cp_syncer_start(), with every signal blocked. It installs no signal
  *    handler, never exits, prints nothing, and keeps no global state: several syncers in one process work.
+ *  - fork(): a syncer belongs to the process that made it, whether it has been started or not. A forked child can only
+ *    destroy it: every other call is CP_ERR_ARGUMENT there, or returns 0, and the parent never notices any of them. So
+ *    whoever becomes a daemon makes its syncer after the fork. A child that lives on destroys what it has inherited, or
+ *    calls exec (every descriptor is close-on-exec): the servers do not notice the parent's death as long as it keeps
+ *    copies of the parent's sockets. A cp_config that no syncer owns is plain memory, and the child's own.
  *  - Errors: a function that can fail returns a cp_code and fills *err when err is not NULL. The message is one line of
  *    UTF-8 that names the thing concerned, without a newline and never with a password.
  *  - Strings passed in are copied. Strings handed to callbacks live until the callback returns.

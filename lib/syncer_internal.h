@@ -18,6 +18,7 @@
 #include "worker/worker.h"
 
 #include <pthread.h>
+#include <sys/types.h>
 
 struct cp_syncer {
     struct cp_config *config; /* owned */
@@ -45,6 +46,7 @@ struct cp_syncer {
     char redis_host[128];
     struct cpi_repeats repeats;
     bool introduced;
+    pid_t process; /* that made it: in another one, a forked child, it can only be destroyed */
 
     /* Of all threads, the workers' first. */
     struct cpi_pulse **pulses;
@@ -59,5 +61,13 @@ struct cp_syncer {
     uint64_t unsettled;     /* when stopped */
     bool resync_incomplete; /* when stopped */
 };
+
+/* ---- syncer_process.c ---- */
+
+/* CP_ERR_ARGUMENT in another process than the one that made it. */
+cp_code cpi_syncer_check_process(const struct cp_syncer *syncer, cp_error *err);
+
+/* What a forked child may do of cp_syncer_destroy(). */
+void cpi_syncer_abandon(struct cp_syncer *syncer);
 
 #endif
