@@ -131,6 +131,7 @@ cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
         code = code == CP_OK ? check_servers(syncer, err) : code;
         syncer->introduced = true;
         if (code == CP_OK) {
+            cpi_syncer_stop_at_exit(); /* before any thread that exit() would have to wait for */
             code = start_threads(syncer, err);
             syncer->state = RUNNING;
             atomic_store(&syncer->was_started, true);

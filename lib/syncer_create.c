@@ -292,6 +292,7 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
         free_syncer(syncer); /* config stays the caller's */
         return NULL;
     }
+    cpi_syncer_enter(syncer);
     return syncer;
 }
 
@@ -305,6 +306,7 @@ void cp_syncer_destroy(cp_syncer *syncer)
         return;
     }
     cp_syncer_stop(syncer, 0, NULL);
+    cpi_syncer_leave(syncer);
     struct cp_config *config = syncer->config;
     free_syncer(syncer);
     cp_config_destroy(config);

@@ -46,7 +46,8 @@ struct cp_syncer {
     char redis_host[128];
     struct cpi_repeats repeats;
     bool introduced;
-    pid_t process; /* that made it: in another one, a forked child, it can only be destroyed */
+    struct cp_syncer *next; /* of this process; syncer_process.c */
+    pid_t process;          /* that made it: in another one, a forked child, it can only be destroyed */
 
     /* Of all threads, the workers' first. */
     struct cpi_pulse **pulses;
@@ -63,6 +64,13 @@ struct cp_syncer {
 };
 
 /* ---- syncer_process.c ---- */
+
+/* Enters it in the list of the process, from its making to its end, and takes it off. Neither with lifecycle held. */
+void cpi_syncer_enter(struct cp_syncer *syncer);
+void cpi_syncer_leave(struct cp_syncer *syncer);
+
+/* Has exit() stop what runs then. Once libpq has initialised what it uses: whoever registers last is called first. */
+void cpi_syncer_stop_at_exit(void);
 
 /* CP_ERR_ARGUMENT in another process than the one that made it. */
 cp_code cpi_syncer_check_process(const struct cp_syncer *syncer, cp_error *err);

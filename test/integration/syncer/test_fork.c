@@ -7,6 +7,7 @@
 #include "suites.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -30,6 +31,17 @@ static int count_sockets(void)
         count += fstat(atoi(entry->d_name), &file) == 0 && entry->d_name[0] != '.' && S_ISSOCK(file.st_mode);
     }
     closedir(list);
+    return count;
+}
+
+/* How many descriptors there are that an exec would hand on. */
+static int count_inheritable(void)
+{
+    int count = 0;
+    for (int fd = 0; fd < 1024; fd++) {
+        int flags = fcntl(fd, F_GETFD);
+        count += flags >= 0 && (flags & FD_CLOEXEC) == 0;
+    }
     return count;
 }
 
@@ -140,7 +152,9 @@ static struct fixture *open_with_customers(void)
 START_TEST(of_a_running_one)
 {
     struct fixture *f = open_with_customers();
+    int inheritable = count_inheritable();
     inherited = run_syncer(f, NULL, NO_SETTINGS);
+    WAIT_UNTIL(count_inheritable() == inheritable); /* libpq's sockets are so a moment after they are made */
     WAIT_UNTIL(stats_of(inherited).resyncs == 1);
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++) {
         REQUIRE_INT(fork_and(acts[i]), ==, FINE);
