@@ -45,9 +45,9 @@ struct cp_syncer {
     char postgres_host[128]; /* both for messages */
     char redis_host[128];
     struct cpi_repeats repeats;
-    bool introduced;
     struct cp_syncer *next; /* of this process; syncer_process.c */
-    pid_t process;          /* that made it: in another one, a forked child, it can only be destroyed */
+    bool introduced;
+    pid_t process; /* that made it: in another one, a forked child, it can only be destroyed */
 
     /* Of all threads, the workers' first. */
     struct cpi_pulse **pulses;
