@@ -119,8 +119,11 @@ static cp_code check_secrets(const struct cp_syncer *syncer, cp_error *err)
 
 cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
 {
+    cp_code code = cpi_syncer_check_process(syncer, err);
+    if (code != CP_OK) {
+        return code;
+    }
     pthread_mutex_lock(&syncer->lifecycle);
-    cp_code code = CP_OK;
     if (syncer->state != CREATED) {
         code = cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer %s already",
                          syncer->state == RUNNING ? "runs" : "has been stopped");
@@ -130,6 +133,7 @@ cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
         code = code == CP_OK ? check_servers(syncer, err) : code;
         syncer->introduced = true;
         if (code == CP_OK) {
+            cpi_syncer_stop_at_exit(); /* before any thread that exit() would have to wait for */
             code = start_threads(syncer, err);
             syncer->state = RUNNING;
             atomic_store(&syncer->was_started, true);
@@ -174,6 +178,10 @@ static void note_resync_cut_short(struct cp_syncer *syncer)
 
 cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
 {
+    cp_code code = cpi_syncer_check_process(syncer, err);
+    if (code != CP_OK) {
+        return code;
+    }
     cpi_stop_drain(&syncer->stop, grace_ms > 0 ? grace_ms : 0); /* before the lock: a start under way gives up */
     pthread_mutex_lock(&syncer->lifecycle);
     if (syncer->state == RUNNING) {

@@ -9,6 +9,9 @@
 
 cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err)
 {
+    if (cpi_syncer_check_process(syncer, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
     if (cpi_resync_wait_ready(syncer->resync, timeout_ms)) {
         return CP_OK;
     }
@@ -30,6 +33,9 @@ static cp_code find_entity(const struct cp_syncer *syncer, const char *name, uin
 
 static cp_code refuse_when_stopping(const struct cp_syncer *syncer, cp_error *err)
 {
+    if (cpi_syncer_check_process(syncer, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
     return cpi_stop_phase(&syncer->stop) == CPI_RUNNING
                ? CP_OK
                : cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");

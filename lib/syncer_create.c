@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* For one statement of the lease's session. */
 enum { LEASE_TIMEOUT_MS = 5000 };
@@ -242,6 +243,7 @@ static void init_log(struct cp_syncer *syncer, const cp_callbacks *wanted)
 static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_callbacks *wanted)
 {
     syncer->config = config;
+    syncer->process = getpid();
     syncer->stop.drain_fd = -1;
     syncer->stop.grace_fd = -1;
     syncer->env = (struct cpi_env){.config = config,
@@ -300,6 +302,7 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
         free_syncer(syncer); /* config stays the caller's */
         return NULL;
     }
+    cpi_syncer_enter(syncer);
     return syncer;
 }
 
@@ -308,7 +311,12 @@ void cp_syncer_destroy(cp_syncer *syncer)
     if (syncer == NULL) {
         return;
     }
+    if (cpi_syncer_check_process(syncer, NULL) != CP_OK) {
+        cpi_syncer_abandon(syncer);
+        return;
+    }
     cp_syncer_stop(syncer, 0, NULL);
+    cpi_syncer_leave(syncer);
     struct cp_config *config = syncer->config;
     free_syncer(syncer);
     cp_config_destroy(config);

@@ -19,6 +19,7 @@
 #include "worker/worker.h"
 
 #include <pthread.h>
+#include <sys/types.h>
 
 struct cp_syncer {
     struct cp_config *config; /* owned */
@@ -47,7 +48,9 @@ struct cp_syncer {
     char postgres_host[128]; /* both for messages */
     char redis_host[128];
     struct cpi_repeats repeats;
+    struct cp_syncer *next; /* of this process; syncer_process.c */
     bool introduced;
+    pid_t process; /* that made it: in another one, a forked child, it can only be destroyed */
 
     /* Of all threads, the workers' first. */
     struct cpi_pulse **pulses;
@@ -62,5 +65,20 @@ struct cp_syncer {
     uint64_t unsettled;     /* when stopped */
     bool resync_incomplete; /* when stopped */
 };
+
+/* ---- syncer_process.c ---- */
+
+/* Enters it in the list of the process, from its making to its end, and takes it off. Neither with lifecycle held. */
+void cpi_syncer_enter(struct cp_syncer *syncer);
+void cpi_syncer_leave(struct cp_syncer *syncer);
+
+/* Has exit() stop what runs then. Once libpq has initialised what it uses: whoever registers last is called first. */
+void cpi_syncer_stop_at_exit(void);
+
+/* CP_ERR_ARGUMENT in another process than the one that made it. */
+cp_code cpi_syncer_check_process(const struct cp_syncer *syncer, cp_error *err);
+
+/* What a forked child may do of cp_syncer_destroy(). */
+void cpi_syncer_abandon(struct cp_syncer *syncer);
 
 #endif

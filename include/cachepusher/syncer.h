@@ -47,7 +47,8 @@ CP_API cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error 
  * hangs. Stopped stays stopped; calling it again is harmless. */
 CP_API cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err);
 
-/* Stops without grace if still running, and frees. NULL is allowed. */
+/* Stops without grace if still running, and frees. NULL is allowed. In a forked child it closes the child's copies of
+ * the syncer's sockets, leaves its memory to the end of the process, and tells the servers nothing. */
 CP_API void cp_syncer_destroy(cp_syncer *syncer);
 
 #ifdef __cplusplus

@@ -18,6 +18,7 @@ void cpi_redis_close(struct cpi_redis *redis)
 {
     if (redis->is_counted) {
         cpi_stats_add(redis->stats, CPI_STAT_REDIS_CONNECTIONS, -1);
+        cpi_sockets_remove(&redis->stats->sockets, redis->socket);
         redis->is_counted = false;
     }
     redis->left_unanswered = redis->left_unanswered || redis->unanswered > 0;
@@ -437,6 +438,7 @@ cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
     if (redis->stats != NULL) {
         cpi_stats_add(redis->stats, CPI_STAT_REDIS_CONNECTIONS, 1);
         redis->is_counted = true;
+        redis->socket = cpi_sockets_add(&redis->stats->sockets, redis->wire.fd);
     }
     return CP_OK;
 }

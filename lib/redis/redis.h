@@ -20,6 +20,7 @@ struct cpi_redis {
     int unanswered;          /* commands appended since the last reply that was read */
     struct cpi_stats *stats; /* where it is counted while it is open; NULL: nowhere */
     bool is_counted;         /* it has been */
+    unsigned socket;         /* its note there */
 
     /* Of the connection before this one, to find out what has become of it. */
     char run_id[41];      /* of the server process; "" when unknown */

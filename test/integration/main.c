@@ -23,6 +23,7 @@ static const struct {
     {"sweep", sweep_suite},
     {"failing", failing_suite},
     {"stop", stop_suite},
+    {"fork", fork_suite},
     {"health", health_suite},
     {"documents", documents_suite},
     {"lifecycle", lifecycle_suite},

@@ -18,6 +18,7 @@ Suite *warmup_suite(void);
 Suite *sweep_suite(void);
 Suite *failing_suite(void);
 Suite *stop_suite(void);
+Suite *fork_suite(void);
 Suite *health_suite(void);
 Suite *documents_suite(void);
 Suite *lifecycle_suite(void);
