@@ -10,7 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RETRY_FIRST_MS = 200, RETRY_LONGEST_MS = 5000, START_LOOK_MS = 10, STANDBY_TURNS = 200, TURN_MS = 500, SETTLED_BYTES = 2048 };
+enum {
+    RETRY_FIRST_MS = 200,
+    RETRY_LONGEST_MS = 5000,
+    START_LOOK_MS = 10,
+    STANDBY_TURNS = 200,
+    TURN_MS = 500,
+    SETTLED_BYTES = 2048
+};
 
 static void log_settled(void *context, const cp_document *document)
 {
