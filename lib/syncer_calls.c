@@ -7,6 +7,21 @@
 
 #include <string.h>
 
+/* What is in the way: what health says, and of standing by what ends it. */
+static cp_code not_ready(struct cp_syncer *syncer, int timeout_ms, cp_error *err)
+{
+    cp_health health = {.size = sizeof health};
+    if (cpi_lease_state(&syncer->lease) == CPI_LEASE_TAKEN) {
+        return cpi_error(err, CP_ERR_TIMEOUT, true,
+                         "not ready after %d ms: standing by, since another syncer named \"%s\" writes; one that "
+                         "writes other keys, or to another Redis, needs another name",
+                         timeout_ms, cpi_config_name(syncer->config));
+    }
+    cp_syncer_health(syncer, &health, NULL);
+    return cpi_error(err, CP_ERR_TIMEOUT, true, "not ready after %d ms%s%s", timeout_ms,
+                     health.why[0] != '\0' ? ": " : "", health.why);
+}
+
 cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err)
 {
     if (cpi_syncer_check_process(syncer, err) != CP_OK) {
@@ -18,7 +33,7 @@ cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err)
     if (cpi_stop_phase(&syncer->stop) != CPI_RUNNING) {
         return cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
     }
-    return cpi_error(err, CP_ERR_TIMEOUT, true, "not ready after %d ms", timeout_ms);
+    return not_ready(syncer, timeout_ms, err);
 }
 
 static cp_code find_entity(const struct cp_syncer *syncer, const char *name, uint32_t *index, cp_error *err)

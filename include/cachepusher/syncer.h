@@ -25,9 +25,10 @@ CP_API cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callba
 CP_API cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err);
 
 /* Waits until every document that existed when the warm-up began has settled (with warmup "none": until changes are
- * listened for), timeout_ms at most; -1 waits for ever. CP_ERR_TIMEOUT: not yet. An id whose own fetch fails does not
- * hold this up: it is retried for ever and counted in cp_stats.failing. While another syncer of the name writes, and
- * this one stands by, it is not ready. */
+ * listened for), timeout_ms at most; -1 waits for ever. CP_ERR_TIMEOUT: not yet, and the message says why. An id whose
+ * own fetch fails does not hold this up: it is retried for ever and counted in cp_stats.failing. While another syncer
+ * of the name writes, and this one stands by, it is not ready, and the message says so, with the name that they share.
+ */
 CP_API cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err);
 
 /* Has a document read and stored again, as a notification would: for writes that no trigger sees. `id` is text in the
