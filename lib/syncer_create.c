@@ -193,6 +193,7 @@ static void free_syncer(struct cp_syncer *syncer)
         cpi_lane_fini(&syncer->lanes[i], syncer->config->entities);
     }
     cpi_inbox_fini(&syncer->inbox);
+    cpi_tickets_fini(&syncer->tickets);
     cpi_allowance_fini(&syncer->allowance);
     cpi_requests_fini(&syncer->requests);
     cpi_recent_fini(&syncer->recent);
@@ -247,6 +248,7 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
                                    .stop = &syncer->stop,
                                    .lease = &syncer->lease,
                                    .requests = &syncer->requests,
+                                   .tickets = &syncer->tickets,
                                    .allowance = &syncer->allowance,
                                    .announcer = config->source == CPI_SOURCE_WAL ? &cpi_announce_by_message
                                                                                  : &cpi_announce_by_notify,
@@ -258,6 +260,7 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
     init_log(syncer, wanted);
     cpi_lease_init(&syncer->lease, cpi_config_name(config), syncer->token, wake_all, syncer);
     cpi_inbox_init(&syncer->inbox, config->entities, &syncer->requests.listener_bell);
+    cpi_tickets_init(&syncer->tickets, &syncer->requests.listener_bell);
     cpi_recent_init(&syncer->recent, config->entities);
     syncer->env.recent = config->audit_per_second > 0 ? &syncer->recent : NULL;
     pthread_mutex_init(&syncer->lifecycle, NULL);

@@ -26,6 +26,7 @@ struct cp_syncer {
     struct cpi_stop stop;
     struct cpi_lease lease;
     struct cpi_requests requests;
+    struct cpi_tickets tickets;
     struct cpi_allowance allowance;
     struct cpi_inbox inbox;
     struct cpi_lane *lanes;

@@ -26,6 +26,7 @@ static const struct {
     {"health", health_suite},
     {"lifecycle", lifecycle_suite},
     {"threads", threads_suite},
+    {"ticket", ticket_suite},
     {"connections", connections_suite},
     {"redis_away", redis_away_suite},
     {"triggers", triggers_suite},

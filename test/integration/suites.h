@@ -21,6 +21,7 @@ Suite *stop_suite(void);
 Suite *health_suite(void);
 Suite *lifecycle_suite(void);
 Suite *threads_suite(void);
+Suite *ticket_suite(void);
 Suite *connections_suite(void);
 Suite *redis_away_suite(void);
 Suite *triggers_suite(void);
