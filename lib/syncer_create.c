@@ -275,6 +275,10 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
         cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: config is NULL");
         return NULL;
     }
+    if (config->is_owned) {
+        cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: another syncer owns that configuration");
+        return NULL;
+    }
     cp_callbacks wanted = {0};
     if ((callbacks != NULL && cpi_abi_read(&wanted, sizeof wanted, callbacks, "cp_callbacks", err) != CP_OK) ||
         cpi_config_finish(config, err) != CP_OK) {
@@ -293,6 +297,7 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
         free_syncer(syncer); /* config stays the caller's */
         return NULL;
     }
+    config->is_owned = true;
     return syncer;
 }
 

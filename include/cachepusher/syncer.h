@@ -15,7 +15,8 @@ extern "C" {
 typedef struct cp_syncer cp_syncer;
 
 /* Validates the configuration as a whole and wires up a syncer; connects to nothing yet. On success the syncer owns
- * config; on failure (NULL) the caller still does. callbacks may be NULL and are copied. */
+ * config; on failure (NULL) the caller still does. A configuration that a syncer owns makes no second one
+ * (CP_ERR_ARGUMENT). callbacks may be NULL and are copied. */
 CP_API cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp_error *err);
 
 /* Connects once to both servers to see that they answer and hold what the configuration names, and starts the threads.
