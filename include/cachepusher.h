@@ -78,6 +78,7 @@
 #include "cachepusher/health.h"
 #include "cachepusher/stats.h"
 #include "cachepusher/syncer.h"
+#include "cachepusher/ticket.h"
 #include "cachepusher/verify.h"
 
 #endif

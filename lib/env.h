@@ -8,6 +8,7 @@
 #include "lease/lease.h"
 #include "postgres/announce.h"
 #include "queue/requests.h"
+#include "queue/tickets.h"
 #include "redis/target.h"
 #include "base/log.h"
 #include "base/repeats.h"
@@ -32,6 +33,7 @@ struct cpi_env {
     struct cpi_recent *recent;  /* where workers tell what has settled; NULL: nobody audits */
     struct cpi_lease *lease;
     struct cpi_requests *requests;
+    struct cpi_tickets *tickets;
     struct cpi_allowance *allowance;       /* of what resyncs may delete */
     const struct cpi_announcer *announcer; /* of the configured source */
     struct cpi_stop *stop;

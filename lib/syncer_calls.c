@@ -31,7 +31,7 @@ cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err)
         return CP_OK;
     }
     if (cpi_stop_phase(&syncer->stop) != CPI_RUNNING) {
-        return cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
+        return cpi_error(err, CP_ERR_STOPPED, false, "the syncer is stopping");
     }
     return not_ready(syncer, timeout_ms, err);
 }
@@ -53,14 +53,16 @@ static cp_code refuse_when_stopping(const struct cp_syncer *syncer, cp_error *er
     }
     return cpi_stop_phase(&syncer->stop) == CPI_RUNNING
                ? CP_OK
-               : cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
+               : cpi_error(err, CP_ERR_STOPPED, false, "the syncer is stopping");
 }
 
 cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err)
 {
     uint32_t index = 0;
-    if (refuse_when_stopping(syncer, err) != CP_OK || find_entity(syncer, entity, &index, err) != CP_OK) {
-        return CP_ERR_ARGUMENT;
+    cp_code code = refuse_when_stopping(syncer, err);
+    code = code == CP_OK ? find_entity(syncer, entity, &index, err) : code;
+    if (code != CP_OK) {
+        return code;
     }
     struct cpi_event event = {.entity = (uint16_t)index, .origin = CP_ORIGIN_ENQUEUED};
     enum cpi_id_type type = syncer->config->entities[event.entity].id_type;
@@ -73,7 +75,7 @@ cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id,
     if (!cpi_inbox_put(&syncer->inbox, &event)) {
         cpi_id_fini(type, &event.id);
         return refuse_when_stopping(syncer, err) != CP_OK
-                   ? CP_ERR_ARGUMENT
+                   ? CP_ERR_STOPPED
                    : cpi_error(err, CP_ERR_SYSTEM, true, "too many ids have been enqueued at once; try again");
     }
     return CP_OK;
@@ -82,9 +84,12 @@ cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id,
 cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
 {
     uint32_t index = CPI_ALL_ENTITIES;
-    if (refuse_when_stopping(syncer, err) != CP_OK ||
-        (entity != NULL && find_entity(syncer, entity, &index, err) != CP_OK)) {
-        return CP_ERR_ARGUMENT;
+    cp_code code = refuse_when_stopping(syncer, err);
+    if (code == CP_OK && entity != NULL) {
+        code = find_entity(syncer, entity, &index, err);
+    }
+    if (code != CP_OK) {
+        return code;
     }
     cpi_requests_resync(&syncer->requests, index, CP_CAUSE_REQUEST);
     if (cpi_lease_state(&syncer->lease) == CPI_LEASE_TAKEN) {

@@ -195,6 +195,7 @@ static void free_syncer(struct cp_syncer *syncer)
         cpi_lane_fini(&syncer->lanes[i], syncer->config->entities);
     }
     cpi_inbox_fini(&syncer->inbox);
+    cpi_tickets_fini(&syncer->tickets);
     cpi_allowance_fini(&syncer->allowance);
     cpi_requests_fini(&syncer->requests);
     cpi_recent_fini(&syncer->recent);
@@ -251,6 +252,7 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
                                    .stop = &syncer->stop,
                                    .lease = &syncer->lease,
                                    .requests = &syncer->requests,
+                                   .tickets = &syncer->tickets,
                                    .allowance = &syncer->allowance,
                                    .announcer = config->source == CPI_SOURCE_WAL ? &cpi_announce_by_message
                                                                                  : &cpi_announce_by_notify,
@@ -266,6 +268,7 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
     cpi_lease_init(&syncer->lease, follows ? syncer->lease_name : cpi_config_name(config), syncer->token, wake_all,
                    syncer);
     cpi_inbox_init(&syncer->inbox, config->entities, &syncer->requests.listener_bell);
+    cpi_tickets_init(&syncer->tickets, &syncer->requests.listener_bell);
     cpi_recent_init(&syncer->recent, config->entities);
     syncer->env.recent = config->audit_per_second > 0 ? &syncer->recent : NULL;
     pthread_mutex_init(&syncer->lifecycle, NULL);
@@ -278,6 +281,10 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
 {
     if (config == NULL) {
         cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: config is NULL");
+        return NULL;
+    }
+    if (config->is_owned) {
+        cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: another syncer owns that configuration");
         return NULL;
     }
     cp_callbacks wanted = {0};
@@ -303,6 +310,7 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
         return NULL;
     }
     cpi_syncer_enter(syncer);
+    config->is_owned = true;
     return syncer;
 }
 

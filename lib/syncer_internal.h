@@ -28,6 +28,7 @@ struct cp_syncer {
     struct cpi_stop stop;
     struct cpi_lease lease;
     struct cpi_requests requests;
+    struct cpi_tickets tickets;
     struct cpi_allowance allowance;
     struct cpi_inbox inbox;
     struct cpi_lane *lanes;
@@ -75,7 +76,7 @@ void cpi_syncer_leave(struct cp_syncer *syncer);
 /* Has exit() stop what runs then. Once libpq has initialised what it uses: whoever registers last is called first. */
 void cpi_syncer_stop_at_exit(void);
 
-/* CP_ERR_ARGUMENT in another process than the one that made it. */
+/* CP_ERR_ARGUMENT in another process than the one that made it, and where there is none (NULL). */
 cp_code cpi_syncer_check_process(const struct cp_syncer *syncer, cp_error *err);
 
 /* What a forked child may do of cp_syncer_destroy(). */

@@ -111,6 +111,9 @@ void cpi_syncer_stop_at_exit(void)
 
 cp_code cpi_syncer_check_process(const struct cp_syncer *syncer, cp_error *err)
 {
+    if (syncer == NULL) {
+        return cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is NULL");
+    }
     return syncer->process == getpid()
                ? CP_OK
                : cpi_error(err, CP_ERR_ARGUMENT, false,

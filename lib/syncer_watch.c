@@ -77,6 +77,19 @@ cp_code cp_syncer_thread(const cp_syncer *syncer, size_t index, cp_thread *threa
     return CP_OK;
 }
 
+cp_code cp_syncer_last_error(const cp_syncer *syncer, cp_error *out)
+{
+    int64_t newest_ms = 0;
+    if (out == NULL || cpi_syncer_check_process(syncer, NULL) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
+    *out = (cp_error){.code = CP_OK};
+    for (size_t i = 0; i < syncer->pulse_count; i++) {
+        cpi_pulse_newer_error(syncer->pulses[i], &newest_ms, out);
+    }
+    return CP_OK;
+}
+
 cp_code cp_syncer_parked(const cp_syncer *syncer, void (*visit)(void *context, const cp_parked *parked), void *context,
                          uint64_t *more, cp_error *err)
 {

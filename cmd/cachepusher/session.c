@@ -49,7 +49,7 @@ static bool rest(const struct session *session, int wait_ms)
 static bool is_worth_a_retry(const struct session *session, const cp_error *err)
 {
     return session->options->wait && err->code != CP_ERR_CONFIG && err->code != CP_ERR_ARGUMENT &&
-           err->code != CP_ERR_SYSTEM;
+           err->code != CP_ERR_SYSTEM && err->code != CP_ERR_STOPPED;
 }
 
 static void tell_obstacle(const struct session *session, const cp_error *err)

@@ -16,6 +16,7 @@ enum cpi_source_kind { CPI_SOURCE_NOTIFY, CPI_SOURCE_WAL };
 enum cpi_announce_kind { CPI_ANNOUNCE_TABLES, CPI_ANNOUNCE_MESSAGES };
 
 struct cp_config {
+    bool is_owned;                /* a syncer frees it */
     char *postgres;               /* may hold a password: never logged */
     char *redis;                  /* as given; may hold a password: never logged */
     char *postgres_password_file; /* "": none */

@@ -45,6 +45,7 @@ include/cachepusher/error.h
 include/cachepusher/health.h
 include/cachepusher/stats.h
 include/cachepusher/syncer.h
+include/cachepusher/ticket.h
 include/cachepusher/verify.h
 $libdir/cmake/cachepusher/cachepusher-config-version.cmake
 $libdir/cmake/cachepusher/cachepusher-config.cmake

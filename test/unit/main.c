@@ -49,6 +49,7 @@ static const struct {
     {"redis_address", redis_address_suite},
     {"redis_reply", redis_reply_suite},
     {"requests", requests_suite},
+    {"tickets", tickets_suite},
     {"resolve", resolve_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
