@@ -16,18 +16,18 @@ enum cpi_source_kind { CPI_SOURCE_NOTIFY, CPI_SOURCE_WAL };
 enum cpi_announce_kind { CPI_ANNOUNCE_TABLES, CPI_ANNOUNCE_MESSAGES };
 
 struct cp_config {
-    bool is_owned;                /* a syncer frees it */
     char *postgres;               /* may hold a password: never logged */
     char *redis;                  /* as given; may hold a password: never logged */
     char *postgres_password_file; /* "": none */
     char *redis_password_file;    /* "": none */
     char *prefix;
+    bool is_owned;                          /* a syncer frees it */
     bool prefix_set;                        /* by cp_config_set() or a file, not by default */
     struct cpi_redis_address redis_address; /* of redis; made when redis is set */
     unsigned threads;
+    enum cpi_role role;
     char *name; /* "": the prefix; see cpi_config_name() */
     bool standby;
-    enum cpi_role role;
     enum cpi_warmup warmup;
     enum cpi_source_kind source;
     enum cpi_announce_kind source_announce;
