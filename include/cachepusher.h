@@ -19,6 +19,7 @@
  *         if (syncer == NULL || cp_syncer_start(syncer, &err) != CP_OK ||
  *             cp_syncer_wait_ready(syncer, 60000, &err) != CP_OK) {
  *             fprintf(stderr, "%s\n", err.message);
+ *             cp_syncer_destroy(syncer);   // which may run, but is not ready; NULL is allowed
  *             return 1;
  *         }
  *         puts("every customer is in Redis and follows Postgres; press return to stop");
@@ -35,10 +36,29 @@
  *  - Threads: a cp_config belongs to one thread at a time. A cp_syncer may be used from any number of threads at once,
  *    except for cp_syncer_destroy(), which has to be the last call.
  *  - The library starts threads of its own in cp_syncer_start(), with every signal blocked. It installs no signal
- *    handler, never exits, prints nothing, and keeps no global state: several syncers in one process work.
+ *    handler, never exits and prints nothing. Several syncers in one process work, and share nothing but a list of
+ *    them for exit() and fork(), and the count of addresses that are being looked up.
+ *  - exit(), or main() returning, with a syncer running: the first successful cp_syncer_start() of the process
+ *    registers a function with atexit() that stops every syncer without grace, before OpenSSL and the like, which
+ *    libpq uses, are cleaned up under its threads. It waits 5 s at most; a callback that does not return until then
+ *    leaves the process to end with threads that run, which may crash. So callbacks return soon, and do not call
+ *    exit(), nor is it called while another thread is in cp_syncer_verify() or in the first cp_syncer_start(). Until
+ *    then callbacks go on. What has not settled the next warm-up repairs; cp_syncer_stop() with grace before exit()
+ *    leaves nothing over. A program that unloads the library (dlclose) destroys its syncers first.
+ *  - fork(): a syncer belongs to the process that made it, whether it has been started or not. A forked child can only
+ *    destroy it: every other call is CP_ERR_ARGUMENT there, or returns 0, and the parent never notices any of them. So
+ *    whoever becomes a daemon makes its syncer after the fork. A child that lives on destroys what it has inherited, or
+ *    calls exec (every descriptor is close-on-exec): the servers do not notice the parent's death as long as it keeps
+ *    copies of the parent's sockets. A cp_config that no syncer owns is plain memory, and the child's own.
  *  - Errors: a function that can fail returns a cp_code and fills *err when err is not NULL. The message is one line of
  *    UTF-8 that names the thing concerned, without a newline and never with a password.
  *  - Strings passed in are copied. Strings handed to callbacks live until the callback returns.
+ *  - Memory: from malloc() and its kin alone, as libpq and the other libraries inside take theirs; there are no hooks.
+ *    The host frees nothing but what it destroys with cp_config_destroy() and cp_syncer_destroy(). What waits is
+ *    bounded by the settings max_pending and batch_bytes. Where memory runs out nothing aborts: a call is
+ *    CP_ERR_SYSTEM and may be repeated, the threads try again, and ids that could not be kept are read again by a
+ *    resync (CP_CAUSE_OVERFLOW).
+ *  - Standards: C99 to C23 and C++11 to C++20, without a warning of -Wall -Wextra -Wpedantic.
  *  - Times are in milliseconds.
  *  - Structs that may grow begin with their size. Set it before the call, and leave what you do not use at zero:
  *        cp_stats stats = {.size = sizeof stats};
@@ -58,6 +78,7 @@
 #include "cachepusher/health.h"
 #include "cachepusher/stats.h"
 #include "cachepusher/syncer.h"
+#include "cachepusher/ticket.h"
 #include "cachepusher/verify.h"
 
 #endif

@@ -8,6 +8,7 @@
 #include "lease/lease.h"
 #include "postgres/announce.h"
 #include "queue/requests.h"
+#include "queue/tickets.h"
 #include "redis/target.h"
 #include "base/log.h"
 #include "base/repeats.h"
@@ -28,9 +29,11 @@ struct cpi_env {
     uint64_t seed;       /* random, for backoffs */
     const char *channel; /* a Postgres channel of this syncer alone, on which it sends notifications to itself */
     struct cpi_stats *stats;
-    struct cpi_recent *recent; /* where workers tell what has settled; NULL: nobody audits */
+    struct cpi_kept_keys *kept; /* of a follower; NULL: documents go to Redis */
+    struct cpi_recent *recent;  /* where workers tell what has settled; NULL: nobody audits */
     struct cpi_lease *lease;
     struct cpi_requests *requests;
+    struct cpi_tickets *tickets;
     struct cpi_allowance *allowance;       /* of what resyncs may delete */
     const struct cpi_announcer *announcer; /* of the configured source */
     struct cpi_stop *stop;
@@ -71,7 +74,8 @@ static inline struct cpi_pg cpi_env_pg(const struct cpi_env *env, const char *ro
 /* NULL: out of memory. */
 static inline struct cpi_target *cpi_env_target(const struct cpi_env *env, const char *role, int cancel_fd)
 {
-    return cpi_target_create(&(struct cpi_target_options){.address = &env->config->redis_address,
+    return cpi_target_create(&(struct cpi_target_options){.kept = env->kept,
+                                                          .address = &env->config->redis_address,
                                                           .role = role,
                                                           .stats = env->stats,
                                                           .cancel_fd = cancel_fd,

@@ -83,7 +83,7 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
     cp_code code = cpi_pg_open(&pg, err);
     /* With `flush` another writer is an error: the flush is meant for now, not for when that writer's term ends. */
     if (code == CP_OK) {
-        code = cpi_lock_check(&pg, cpi_config_name(config), config->flush || !config->standby, err);
+        code = cpi_lock_check(&pg, env->lease->name, config->flush || !config->standby, err);
     }
     if (code == CP_OK) {
         code = check_source(env, &pg, err);

@@ -41,6 +41,7 @@ static cp_code check_servers(struct cp_syncer *syncer, cp_error *err)
 static void end_threads(struct cp_syncer *syncer)
 {
     cpi_resync_wake(syncer->resync);
+    cpi_tickets_wake(&syncer->tickets);
     cpi_bell_ring(&syncer->requests.listener_bell);
     cpi_audit_join(syncer->audit);
     cpi_catalog_join(syncer->catalog);
@@ -86,8 +87,10 @@ static void introduce(struct cp_syncer *syncer)
         snprintf(entities + length, sizeof entities - length, "%s%s", e > 0 ? ", " : "", config->entities[e].name);
     }
     if (!syncer->introduced) {
-        cpi_log(&syncer->env.log, CP_LOG_INFO, "cachepusher " CP_VERSION ": from Postgres %s to Redis %s, %s %s",
-                syncer->postgres_host, syncer->redis_host, config->entity_count == 1 ? "entity" : "entities", entities);
+        cpi_log(&syncer->env.log, CP_LOG_INFO, "cachepusher " CP_VERSION ": from Postgres %s to %s%s, %s %s",
+                syncer->postgres_host, syncer->env.kept != NULL ? "the host alone" : "Redis ",
+                syncer->env.kept != NULL ? "" : syncer->redis_host, config->entity_count == 1 ? "entity" : "entities",
+                entities);
     }
 }
 
@@ -115,23 +118,36 @@ static cp_code check_secrets(const struct cp_syncer *syncer, cp_error *err)
     return CP_OK;
 }
 
+/* Once threads have run, the syncer cannot be started a second time: another one can be made. */
+static void not_again(cp_error *err)
+{
+    if (err != NULL) {
+        err->retriable = false;
+    }
+}
+
 cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
 {
+    cp_code code = cpi_syncer_check_process(syncer, err);
+    if (code != CP_OK) {
+        return code;
+    }
     pthread_mutex_lock(&syncer->lifecycle);
-    cp_code code = CP_OK;
     if (syncer->state != CREATED) {
-        code = cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer %s already",
-                         syncer->state == RUNNING ? "runs" : "has been stopped");
+        code = syncer->state == RUNNING ? cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer runs already")
+                                        : cpi_error(err, CP_ERR_STOPPED, false, "the syncer has been stopped already");
     } else {
         introduce(syncer);
         code = check_secrets(syncer, err);
         code = code == CP_OK ? check_servers(syncer, err) : code;
         syncer->introduced = true;
         if (code == CP_OK) {
+            cpi_syncer_stop_at_exit(); /* before any thread that exit() would have to wait for */
             code = start_threads(syncer, err);
             syncer->state = RUNNING;
             atomic_store(&syncer->was_started, true);
             if (code != CP_OK) {
+                not_again(err);
                 cpi_stop_drain(&syncer->stop, 0);
                 end_threads(syncer);
                 syncer->state = STOPPED;
@@ -172,6 +188,10 @@ static void note_resync_cut_short(struct cp_syncer *syncer)
 
 cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
 {
+    cp_code code = cpi_syncer_check_process(syncer, err);
+    if (code != CP_OK) {
+        return code;
+    }
     cpi_stop_drain(&syncer->stop, grace_ms > 0 ? grace_ms : 0); /* before the lock: a start under way gives up */
     pthread_mutex_lock(&syncer->lifecycle);
     if (syncer->state == RUNNING) {
@@ -182,6 +202,7 @@ cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
     syncer->state = STOPPED;
     atomic_store(&syncer->has_ended, true);
     cpi_resync_wake(syncer->resync); /* whoever waits for ready, of a syncer that never ran */
+    cpi_tickets_wake(&syncer->tickets);
     uint64_t unsettled = syncer->unsettled;
     bool resync_incomplete = syncer->resync_incomplete;
     pthread_mutex_unlock(&syncer->lifecycle);

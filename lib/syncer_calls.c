@@ -7,15 +7,33 @@
 
 #include <string.h>
 
+/* What is in the way: what health says, and of standing by what ends it. */
+static cp_code not_ready(struct cp_syncer *syncer, int timeout_ms, cp_error *err)
+{
+    cp_health health = {.size = sizeof health};
+    if (cpi_lease_state(&syncer->lease) == CPI_LEASE_TAKEN) {
+        return cpi_error(err, CP_ERR_TIMEOUT, true,
+                         "not ready after %d ms: standing by, since another syncer named \"%s\" writes; one that "
+                         "writes other keys, or to another Redis, needs another name",
+                         timeout_ms, cpi_config_name(syncer->config));
+    }
+    cp_syncer_health(syncer, &health, NULL);
+    return cpi_error(err, CP_ERR_TIMEOUT, true, "not ready after %d ms%s%s", timeout_ms,
+                     health.why[0] != '\0' ? ": " : "", health.why);
+}
+
 cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err)
 {
+    if (cpi_syncer_check_process(syncer, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
     if (cpi_resync_wait_ready(syncer->resync, timeout_ms)) {
         return CP_OK;
     }
     if (cpi_stop_phase(&syncer->stop) != CPI_RUNNING) {
-        return cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
+        return cpi_error(err, CP_ERR_STOPPED, false, "the syncer is stopping");
     }
-    return cpi_error(err, CP_ERR_TIMEOUT, true, "not ready after %d ms", timeout_ms);
+    return not_ready(syncer, timeout_ms, err);
 }
 
 static cp_code find_entity(const struct cp_syncer *syncer, const char *name, uint32_t *index, cp_error *err)
@@ -30,18 +48,23 @@ static cp_code find_entity(const struct cp_syncer *syncer, const char *name, uin
 
 static cp_code refuse_when_stopping(const struct cp_syncer *syncer, cp_error *err)
 {
+    if (cpi_syncer_check_process(syncer, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
     return cpi_stop_phase(&syncer->stop) == CPI_RUNNING
                ? CP_OK
-               : cpi_error(err, CP_ERR_ARGUMENT, false, "the syncer is stopping");
+               : cpi_error(err, CP_ERR_STOPPED, false, "the syncer is stopping");
 }
 
 cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err)
 {
     uint32_t index = 0;
-    if (refuse_when_stopping(syncer, err) != CP_OK || find_entity(syncer, entity, &index, err) != CP_OK) {
-        return CP_ERR_ARGUMENT;
+    cp_code code = refuse_when_stopping(syncer, err);
+    code = code == CP_OK ? find_entity(syncer, entity, &index, err) : code;
+    if (code != CP_OK) {
+        return code;
     }
-    struct cpi_event event = {.entity = (uint16_t)index};
+    struct cpi_event event = {.entity = (uint16_t)index, .origin = CP_ORIGIN_ENQUEUED};
     enum cpi_id_type type = syncer->config->entities[event.entity].id_type;
     bool out_of_memory = false;
     if (id == NULL || !cpi_id_parse(type, id, strlen(id), &event.id, &out_of_memory)) {
@@ -52,7 +75,7 @@ cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id,
     if (!cpi_inbox_put(&syncer->inbox, &event)) {
         cpi_id_fini(type, &event.id);
         return refuse_when_stopping(syncer, err) != CP_OK
-                   ? CP_ERR_ARGUMENT
+                   ? CP_ERR_STOPPED
                    : cpi_error(err, CP_ERR_SYSTEM, true, "too many ids have been enqueued at once; try again");
     }
     return CP_OK;
@@ -61,9 +84,12 @@ cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id,
 cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
 {
     uint32_t index = CPI_ALL_ENTITIES;
-    if (refuse_when_stopping(syncer, err) != CP_OK ||
-        (entity != NULL && find_entity(syncer, entity, &index, err) != CP_OK)) {
-        return CP_ERR_ARGUMENT;
+    cp_code code = refuse_when_stopping(syncer, err);
+    if (code == CP_OK && entity != NULL) {
+        code = find_entity(syncer, entity, &index, err);
+    }
+    if (code != CP_OK) {
+        return code;
     }
     cpi_requests_resync(&syncer->requests, index, CP_CAUSE_REQUEST);
     if (cpi_lease_state(&syncer->lease) == CPI_LEASE_TAKEN) {
@@ -85,6 +111,9 @@ cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp
     }
     if (code == CP_OK) {
         code = refuse_when_stopping(syncer, err);
+    }
+    if (code == CP_OK && syncer->env.kept != NULL) {
+        code = cpi_error(err, CP_ERR_ARGUMENT, false, "role follow: there is no Redis to compare with");
     }
     if (code == CP_OK) {
         code = cpi_verify(&syncer->env, &wanted, &found, err);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* For one statement of the lease's session. */
 enum { LEASE_TIMEOUT_MS = 5000 };
@@ -24,6 +25,7 @@ static bool choose_token(struct cp_syncer *syncer, cp_error *err)
     snprintf(syncer->token, sizeof syncer->token, "%016llx", random[0]);
     /* The token stands in the names of our connections to Redis, which its other clients can read. Whoever knew the
      * channel could answer our barriers. */
+    snprintf(syncer->lease_name, sizeof syncer->lease_name, "follower %s", syncer->token);
     snprintf(syncer->channel, sizeof syncer->channel, "cachepusher_%016llx%016llx", random[2], random[3]);
     syncer->env.seed = random[1];
     return true;
@@ -193,10 +195,12 @@ static void free_syncer(struct cp_syncer *syncer)
         cpi_lane_fini(&syncer->lanes[i], syncer->config->entities);
     }
     cpi_inbox_fini(&syncer->inbox);
+    cpi_tickets_fini(&syncer->tickets);
     cpi_allowance_fini(&syncer->allowance);
     cpi_requests_fini(&syncer->requests);
     cpi_recent_fini(&syncer->recent);
     cpi_lease_fini(&syncer->lease);
+    cpi_kept_keys_fini(&syncer->kept);
     cpi_stop_fini(&syncer->stop);
     pthread_mutex_destroy(&syncer->lifecycle);
     cpi_stats_fini(&syncer->stats);
@@ -240,6 +244,7 @@ static void init_log(struct cp_syncer *syncer, const cp_callbacks *wanted)
 static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_callbacks *wanted)
 {
     syncer->config = config;
+    syncer->process = getpid();
     syncer->stop.drain_fd = -1;
     syncer->stop.grace_fd = -1;
     syncer->env = (struct cpi_env){.config = config,
@@ -247,6 +252,7 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
                                    .stop = &syncer->stop,
                                    .lease = &syncer->lease,
                                    .requests = &syncer->requests,
+                                   .tickets = &syncer->tickets,
                                    .allowance = &syncer->allowance,
                                    .announcer = config->source == CPI_SOURCE_WAL ? &cpi_announce_by_message
                                                                                  : &cpi_announce_by_notify,
@@ -256,8 +262,13 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
     syncer->requests.resync_bell.fd = -1;
     syncer->requests.listener_bell.fd = -1;
     init_log(syncer, wanted);
-    cpi_lease_init(&syncer->lease, cpi_config_name(config), syncer->token, wake_all, syncer);
+    bool follows = config->role == CPI_ROLE_FOLLOW;
+    cpi_kept_keys_init(&syncer->kept);
+    syncer->env.kept = follows ? &syncer->kept : NULL;
+    cpi_lease_init(&syncer->lease, follows ? syncer->lease_name : cpi_config_name(config), syncer->token, wake_all,
+                   syncer);
     cpi_inbox_init(&syncer->inbox, config->entities, &syncer->requests.listener_bell);
+    cpi_tickets_init(&syncer->tickets, &syncer->requests.listener_bell);
     cpi_recent_init(&syncer->recent, config->entities);
     syncer->env.recent = config->audit_per_second > 0 ? &syncer->recent : NULL;
     pthread_mutex_init(&syncer->lifecycle, NULL);
@@ -272,9 +283,17 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
         cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: config is NULL");
         return NULL;
     }
+    if (config->is_owned) {
+        cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: another syncer owns that configuration");
+        return NULL;
+    }
     cp_callbacks wanted = {0};
     if ((callbacks != NULL && cpi_abi_read(&wanted, sizeof wanted, callbacks, "cp_callbacks", err) != CP_OK) ||
         cpi_config_finish(config, err) != CP_OK) {
+        return NULL;
+    }
+    if (config->role == CPI_ROLE_FOLLOW && wanted.settled == NULL) {
+        cpi_error(err, CP_ERR_CONFIG, false, "role: follow is of no use to a host that sets no callback \"settled\"");
         return NULL;
     }
     struct cp_syncer *syncer = calloc(1, sizeof *syncer);
@@ -290,6 +309,8 @@ cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp
         free_syncer(syncer); /* config stays the caller's */
         return NULL;
     }
+    cpi_syncer_enter(syncer);
+    config->is_owned = true;
     return syncer;
 }
 
@@ -298,7 +319,12 @@ void cp_syncer_destroy(cp_syncer *syncer)
     if (syncer == NULL) {
         return;
     }
+    if (cpi_syncer_check_process(syncer, NULL) != CP_OK) {
+        cpi_syncer_abandon(syncer);
+        return;
+    }
     cp_syncer_stop(syncer, 0, NULL);
+    cpi_syncer_leave(syncer);
     struct cp_config *config = syncer->config;
     free_syncer(syncer);
     cp_config_destroy(config);

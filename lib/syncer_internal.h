@@ -11,6 +11,7 @@
 #include "queue/allowance.h"
 #include "queue/inbox.h"
 #include "queue/recent.h"
+#include "redis/kept_keys.h"
 #include "resync/resync.h"
 #include "source/checkpoint.h"
 #include "source/listener.h"
@@ -18,6 +19,7 @@
 #include "worker/worker.h"
 
 #include <pthread.h>
+#include <sys/types.h>
 
 struct cp_syncer {
     struct cp_config *config; /* owned */
@@ -26,6 +28,7 @@ struct cp_syncer {
     struct cpi_stop stop;
     struct cpi_lease lease;
     struct cpi_requests requests;
+    struct cpi_tickets tickets;
     struct cpi_allowance allowance;
     struct cpi_inbox inbox;
     struct cpi_lane *lanes;
@@ -37,14 +40,18 @@ struct cp_syncer {
     struct cpi_marker marker;
     struct cpi_resync *resync;
     struct cpi_catalog *catalog;
-    struct cpi_recent recent; /* of use only to the auditor */
-    struct cpi_audit *audit;  /* NULL: off */
-    char token[20];           /* random: tells this syncer from every other one */
+    struct cpi_recent recent;  /* of use only to the auditor */
+    struct cpi_audit *audit;   /* NULL: off */
+    char token[20];            /* random: tells this syncer from every other one */
+    char lease_name[48];       /* of a follower, which shares it with nobody */
+    struct cpi_kept_keys kept; /* of a follower */
     char channel[48];
     char postgres_host[128]; /* both for messages */
     char redis_host[128];
     struct cpi_repeats repeats;
+    struct cp_syncer *next; /* of this process; syncer_process.c */
     bool introduced;
+    pid_t process; /* that made it: in another one, a forked child, it can only be destroyed */
 
     /* Of all threads, the workers' first. */
     struct cpi_pulse **pulses;
@@ -59,5 +66,20 @@ struct cp_syncer {
     uint64_t unsettled;     /* when stopped */
     bool resync_incomplete; /* when stopped */
 };
+
+/* ---- syncer_process.c ---- */
+
+/* Enters it in the list of the process, from its making to its end, and takes it off. Neither with lifecycle held. */
+void cpi_syncer_enter(struct cp_syncer *syncer);
+void cpi_syncer_leave(struct cp_syncer *syncer);
+
+/* Has exit() stop what runs then. Once libpq has initialised what it uses: whoever registers last is called first. */
+void cpi_syncer_stop_at_exit(void);
+
+/* CP_ERR_ARGUMENT in another process than the one that made it, and where there is none (NULL). */
+cp_code cpi_syncer_check_process(const struct cp_syncer *syncer, cp_error *err);
+
+/* What a forked child may do of cp_syncer_destroy(). */
+void cpi_syncer_abandon(struct cp_syncer *syncer);
 
 #endif

@@ -7,16 +7,25 @@
 
 uint64_t cp_syncer_stat(const cp_syncer *syncer, size_t index)
 {
+    if (cpi_syncer_check_process(syncer, NULL) != CP_OK) {
+        return 0;
+    }
     return index < CPI_STATS ? cpi_stats_get(&syncer->stats, (enum cpi_stat)index) : 0;
 }
 
 cp_code cp_syncer_stats(const cp_syncer *syncer, cp_stats *stats, cp_error *err)
 {
+    if (cpi_syncer_check_process(syncer, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
     return cpi_stats_read(&syncer->stats, stats, err);
 }
 
 cp_code cp_syncer_histogram(const cp_syncer *syncer, size_t index, cp_histogram *histogram, cp_error *err)
 {
+    if (cpi_syncer_check_process(syncer, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
     return cpi_stats_histogram(&syncer->stats, index, histogram, err);
 }
 
@@ -27,6 +36,9 @@ static cp_code no_such(const char *what, size_t count, cp_error *err)
 
 cp_code cp_syncer_entity(const cp_syncer *syncer, size_t index, cp_entity_stats *stats, cp_error *err)
 {
+    if (cpi_syncer_check_process(syncer, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
     const struct cp_config *config = syncer->config;
     return index < config->entity_count
                ? cpi_stats_entity(&syncer->stats, (uint32_t)index, config->entities[index].name, stats, err)
@@ -35,7 +47,8 @@ cp_code cp_syncer_entity(const cp_syncer *syncer, size_t index, cp_entity_stats 
 
 cp_code cp_syncer_lane(const cp_syncer *syncer, size_t index, cp_lane *lane, cp_error *err)
 {
-    cp_code code = cpi_abi_check(lane, "cp_lane", err);
+    cp_code code = cpi_syncer_check_process(syncer, err);
+    code = code == CP_OK ? cpi_abi_check(lane, "cp_lane", err) : code;
     if (code != CP_OK) {
         return code;
     }
@@ -50,7 +63,8 @@ cp_code cp_syncer_lane(const cp_syncer *syncer, size_t index, cp_lane *lane, cp_
 
 cp_code cp_syncer_thread(const cp_syncer *syncer, size_t index, cp_thread *thread, cp_error *err)
 {
-    cp_code code = cpi_abi_check(thread, "cp_thread", err);
+    cp_code code = cpi_syncer_check_process(syncer, err);
+    code = code == CP_OK ? cpi_abi_check(thread, "cp_thread", err) : code;
     if (code != CP_OK) {
         return code;
     }
@@ -63,9 +77,25 @@ cp_code cp_syncer_thread(const cp_syncer *syncer, size_t index, cp_thread *threa
     return CP_OK;
 }
 
+cp_code cp_syncer_last_error(const cp_syncer *syncer, cp_error *out)
+{
+    int64_t newest_ms = 0;
+    if (out == NULL || cpi_syncer_check_process(syncer, NULL) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
+    *out = (cp_error){.code = CP_OK};
+    for (size_t i = 0; i < syncer->pulse_count; i++) {
+        cpi_pulse_newer_error(syncer->pulses[i], &newest_ms, out);
+    }
+    return CP_OK;
+}
+
 cp_code cp_syncer_parked(const cp_syncer *syncer, void (*visit)(void *context, const cp_parked *parked), void *context,
                          uint64_t *more, cp_error *err)
 {
+    if (cpi_syncer_check_process(syncer, err) != CP_OK) {
+        return CP_ERR_ARGUMENT;
+    }
     uint64_t visited = 0;
     uint64_t failing = cpi_stats_get(&syncer->stats, CPI_STAT_FAILING);
     if (visit == NULL) {
@@ -92,7 +122,8 @@ const char *cp_state_name(cp_state state)
 
 cp_code cp_syncer_health(const cp_syncer *syncer, cp_health *health, cp_error *err)
 {
-    cp_code code = cpi_abi_check(health, "cp_health", err);
+    cp_code code = cpi_syncer_check_process(syncer, err);
+    code = code == CP_OK ? cpi_abi_check(health, "cp_health", err) : code;
     if (code != CP_OK) {
         return code;
     }

@@ -44,6 +44,8 @@ declare -A allowed=(
     [syncer.c]="base model queue postgres redis config lease env.h mapping source worker resync verify catalog preflight.h syncer_internal.h"
     [syncer_create.c]="base model queue postgres redis config lease env.h mapping source worker resync verify catalog syncer_internal.h"
     [syncer_calls.c]="base model queue config lease env.h verify syncer_internal.h"
+    [syncer_process.c]="base model queue config env.h syncer_internal.h"
+    [syncer_ticket.c]="base model queue config lease env.h syncer_internal.h"
     [syncer_watch.c]="base model queue config env.h mapping worker syncer_internal.h health.h"
 )
 

@@ -40,6 +40,11 @@ static int execute(const struct options *options)
     return commands[options->command](options, config);
 }
 
+static void print_version(void)
+{
+    printf("cachepusher %s\n", cp_version());
+}
+
 static int run_command(enum command command, int argc, char **argv)
 {
     struct options options;
@@ -56,6 +61,10 @@ static int run_command(enum command command, int argc, char **argv)
         help_print_command(command);
         exit_code = EXIT_DONE;
         break;
+    case OPTIONS_VERSION:
+        print_version();
+        exit_code = EXIT_DONE;
+        break;
     case OPTIONS_FAILED:
         exit_code = exit_code_failed(command);
         break;
@@ -66,25 +75,39 @@ static int run_command(enum command command, int argc, char **argv)
     return exit_code;
 }
 
+/* COMMANDS if there is none of that name. */
+static enum command find_command(const char *name)
+{
+    unsigned command = 0;
+    while (command < COMMANDS && strcmp(name, command_name((enum command)command)) != 0) {
+        command++;
+    }
+    return (enum command)command;
+}
+
 static int dispatch(int argc, char **argv)
 {
     const char *first = argc > 1 ? argv[1] : "";
-    bool wants_help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0;
-    bool wants_version = strcmp(first, "--version") == 0;
-    for (unsigned command = 0; command < COMMANDS; command++) {
-        if (strcmp(first, command_name((enum command)command)) == 0) {
-            return run_command((enum command)command, argc - 1, argv + 1);
-        }
+    bool wants_help = strcmp(first, "--help") == 0 || strcmp(first, "-h") == 0 || strcmp(first, "help") == 0;
+    bool wants_version = strcmp(first, "--version") == 0 || strcmp(first, "-V") == 0;
+    enum command command = find_command(first);
+    if (command != COMMANDS) {
+        return run_command(command, argc - 1, argv + 1);
+    }
+    if (strcmp(first, "help") == 0 && argc == 3 && find_command(argv[2]) != COMMANDS) {
+        help_print_short(find_command(argv[2]));
+        return EXIT_DONE;
     }
     if (wants_help || wants_version) {
         if (argc > 2) {
-            complain("%s: expected nothing behind it; try 'cachepusher --help'", first);
+            complain("%s: expected %s behind it; try 'cachepusher --help'", first,
+                     strcmp(first, "help") == 0 ? "nothing, or a command," : "nothing");
             return EXIT_USAGE;
         }
         if (wants_help) {
             help_print();
         } else {
-            printf("cachepusher %s\n", cp_version());
+            print_version();
         }
         return EXIT_DONE;
     }

@@ -34,6 +34,7 @@ enum flag {
     FLAG_LOG_FILE,
     FLAG_HELP,
     FLAG_ALL,
+    FLAG_VERSION,
     FLAG_SETTING /* and what follows: a flag of the library's setting with the index FLAG - FLAG_SETTING */
 };
 
@@ -82,6 +83,7 @@ static const struct {
     {"log-file", required_argument, FLAG_LOG_FILE, BY_SYNCERS},
     {"help", no_argument, FLAG_HELP, BY_ALL},
     {"all", no_argument, FLAG_ALL, BY_ALL},
+    {"version", no_argument, FLAG_VERSION, BY_ALL},
 };
 
 enum { FLAG_COUNT = sizeof flags / sizeof *flags, SETTING_FLAGS = 32, FLAGS_MAX = FLAG_COUNT + SETTING_FLAGS };
@@ -267,10 +269,10 @@ static bool has_word(int argc, char **argv, const char *word)
 
 static enum options_verdict parse_all(int argc, char **argv, struct options *options)
 {
-    const char *letters = options->command == COMMAND_RUN                ? "+:dht:"
-                          : options->command == COMMAND_GENERATE         ? ":h" /* options may stand behind the table */
-                          : ((1u << options->command) & BY_SYNCERS) == 0 ? "+:h"
-                                                                         : "+:ht:";
+    const char *letters = options->command == COMMAND_RUN        ? "+:dhVt:"
+                          : options->command == COMMAND_GENERATE ? ":hV" /* options may stand behind the table */
+                          : ((1u << options->command) & BY_SYNCERS) == 0 ? "+:hV"
+                                                                         : "+:hVt:";
     struct option selected[FLAGS_MAX + 1];
     int flag;
 
@@ -279,6 +281,9 @@ static enum options_verdict parse_all(int argc, char **argv, struct options *opt
     while ((flag = getopt_long(argc, argv, letters, selected, NULL)) != -1) {
         if (flag == 'h' || flag == FLAG_HELP) {
             return has_word(argc, argv, "--all") ? OPTIONS_HELP_ALL : OPTIONS_HELP;
+        }
+        if (flag == 'V' || flag == FLAG_VERSION) {
+            return OPTIONS_VERSION;
         }
         if (flag == FLAG_ALL && !has_word(argc, argv, "--help") && !has_word(argc, argv, "-h")) {
             complain("--all: goes with --help");

@@ -22,7 +22,7 @@ enum command {
     COMMANDS
 };
 
-enum options_verdict { OPTIONS_GO, OPTIONS_HELP, OPTIONS_HELP_ALL, OPTIONS_WRONG, OPTIONS_FAILED };
+enum options_verdict { OPTIONS_GO, OPTIONS_HELP, OPTIONS_HELP_ALL, OPTIONS_VERSION, OPTIONS_WRONG, OPTIONS_FAILED };
 
 /* A setting of the configuration, as the command line gives it. */
 struct setting {
@@ -59,7 +59,7 @@ struct options {
 };
 
 /* argv[0] is the command's own name. Strings point into argv. What is wrong has been told unless it answers OPTIONS_GO
- * or a help. Call options_fini() in any case. */
+ * or a help or the version. Call options_fini() in any case. */
 enum options_verdict options_parse(enum command command, int argc, char **argv, struct options *options);
 void options_fini(struct options *options);
 

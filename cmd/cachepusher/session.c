@@ -10,7 +10,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { RETRY_FIRST_MS = 200, RETRY_LONGEST_MS = 5000, START_LOOK_MS = 10, TURN_MS = 500, SETTLED_BYTES = 2048 };
+enum {
+    RETRY_FIRST_MS = 200,
+    RETRY_LONGEST_MS = 5000,
+    START_LOOK_MS = 10,
+    STANDBY_TURNS = 200,
+    TURN_MS = 500,
+    SETTLED_BYTES = 2048
+};
 
 static void log_settled(void *context, const cp_document *document)
 {
@@ -42,7 +49,7 @@ static bool rest(const struct session *session, int wait_ms)
 static bool is_worth_a_retry(const struct session *session, const cp_error *err)
 {
     return session->options->wait && err->code != CP_ERR_CONFIG && err->code != CP_ERR_ARGUMENT &&
-           err->code != CP_ERR_SYSTEM;
+           err->code != CP_ERR_SYSTEM && err->code != CP_ERR_STOPPED;
 }
 
 static void tell_obstacle(const struct session *session, const cp_error *err)
@@ -163,9 +170,26 @@ static enum session_outcome go_on_trying(struct session *session, cp_config *con
     }
 }
 
+/* Whoever has detached it would take "started" for "writes". Who writes is known within moments of the start. */
+static void tell_standby(const struct session *session)
+{
+    cp_health health = {.size = sizeof health, .state = CP_STATE_STARTING};
+    for (int turns = STANDBY_TURNS; turns > 0 && health.state == CP_STATE_STARTING; turns--) {
+        cp_syncer_wait_ready(session->syncer, START_LOOK_MS, NULL);
+        cp_syncer_health(session->syncer, &health, NULL);
+    }
+    if (health.state == CP_STATE_STANDBY) {
+        complain("started, and standing by: another instance of its name writes; one that writes other keys, or to "
+                 "another Redis, needs another name (--set name=NAME)");
+    }
+}
+
 enum session_outcome session_begin(struct session *session)
 {
     enum session_outcome outcome = go_on_trying(session, NULL);
+    if (outcome == SESSION_STARTED && session->detach != NULL && detach_is_pending(session->detach)) {
+        tell_standby(session);
+    }
     return outcome != SESSION_STARTED || let_go(session) ? outcome : SESSION_FAILED;
 }
 

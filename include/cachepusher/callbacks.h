@@ -25,18 +25,53 @@ typedef struct cp_log_entry {
     uint64_t count;      /* how many of something the message tells of; 0: of none */
 } cp_log_entry;
 
-/* A document whose id has settled: Redis has acknowledged what a read made after the change had found. */
+/* Why a document was read. Where there was more than one reason, since the last time that its id settled, the first of
+ * these counts: an event before all, and a resync only if there was nothing else. */
+typedef enum cp_origin {
+    CP_ORIGIN_EVENT,    /* its change was announced; or what another process announces, to repair (`cachepusher verify
+                         * --repair`, cp_syncer_verify()) or since it was enqueued at a syncer that stands by; or it had
+                         * failed before a restart of the wal source */
+    CP_ORIGIN_ENQUEUED, /* cp_syncer_enqueue() of this syncer */
+    CP_ORIGIN_REPAIR,   /* this syncer's auditor has found it to be stale (audit_per_second) */
+    CP_ORIGIN_RESYNC    /* a resync has listed it, or found its key in Redis; the warm-up is one */
+} cp_origin;
+
+/* A document whose id has settled: Redis has acknowledged what a read made after the change had found; of a follower
+ * (the setting role) it has been read.
+ *
+ * The two times are microseconds since 1970, of CLOCK_REALTIME. Their difference is how long the change took from its
+ * arrival on: it is measured with a clock that nobody sets, up to twelve days, and is at most 0.25 ms too long. */
 typedef struct cp_document {
     size_t size;
     const char *entity;
-    const char *key; /* in Redis */
-    size_t bytes;    /* of the document; 0 when there is none */
-    bool exists;     /* false: no such document, and the key is deleted */
+    const char *key;      /* in Redis */
+    size_t bytes;         /* of the document; 0 when there is none */
+    bool exists;          /* false: no such document, and the key is deleted */
+    const char *id;       /* as text, in the canonical form of its type */
+    const char *document; /* `bytes` long, and not ended by a NUL; NULL unless it exists */
+    cp_origin origin;
+    int64_t event_us;   /* when the first of the events (or calls) that this settles arrived; 0: a resync alone */
+    int64_t settled_us; /* when Redis' acknowledgement had been read */
 } cp_document;
 
 /* All are called from the library's threads, several at a time, and hold up the thread that calls: return soon, and
  * call no function of the library from them except cp_syncer_stats(), cp_syncer_stat(), cp_syncer_enqueue() and
- * cp_syncer_resync(). */
+ * cp_syncer_resync().
+ *
+ * What settled() can be relied on for, say to keep documents in the process:
+ *
+ *  - What it is handed lives until it returns, the document's bytes too: they are the very bytes that were sent to
+ *    Redis, where they lie, and cost nothing (a follower has a copy made). Copy what is to be kept.
+ *  - All calls for one id come from one thread, one after the other, in the order in which its documents were read, be
+ *    it for a change or a resync. Those for different ids come from several threads at a time, in any order.
+ *  - Every id is told that has settled, whether its document has changed or not, and none that has not: nothing of what
+ *    is parked, withheld, or lost with a connection before Redis' acknowledgement was read, until it settles later.
+ *  - A change that several writes made is told once, with the last of what they left.
+ *  - It is told what this syncer settles as the writer, and nothing while another one writes. Of a document that was
+ *    deleted while nobody listened it is told where Redis still had the key. If that was lost as well, or another
+ *    writer has deleted it, nobody knows of it any more: when CP_CAUSE_REDIS or CP_CAUSE_LISTENER has been counted in
+ *    cp_stats.causes, forget everything and then call cp_syncer_resync(), which has every document told again. A
+ *    follower has none of this, since it knows what it has told: let it fill a cache in the process. */
 typedef struct cp_callbacks {
     size_t size;                                                     /* sizeof(cp_callbacks) */
     void (*log)(void *context, cp_level level, const char *message); /* NULL: messages are discarded */

@@ -41,6 +41,9 @@ CP_API cp_code cp_config_parse(cp_config *config, const char *json, const char *
  *                            another one; empty: the prefix. Default: empty
  *     standby                while another instance of the name is the writer, wait for its end; false: fail to start.
  *                            Default: true
+ *     role                   write stores documents in Redis, one writer of a name at a time; follow, for programs that
+ *                            embed the library, any number beside it, has no Redis and only tells its host of each
+ *                            document. Default: write
  *     threads                workers, each with a connection to either server; 1 to 64. Default: 4
  *     warmup                 how documents are filled in at the start: scan lists the ids and reads each document,
  *                            touch calls the warm-up procedure and follows the changes it makes, none only follows

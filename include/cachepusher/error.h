@@ -21,12 +21,15 @@ extern "C" {
 /* What kind of failure it was. */
 typedef enum cp_code {
     CP_OK = 0,
-    CP_ERR_ARGUMENT, /* the call is wrong: unknown entity, not an id, syncer stopped */
+    CP_ERR_ARGUMENT, /* the call is wrong: unknown entity, not an id, NULL */
     CP_ERR_CONFIG,   /* a configuration file or value is wrong */
     CP_ERR_SYSTEM,   /* out of memory, threads or file descriptors */
     CP_ERR_POSTGRES, /* Postgres cannot be reached, refused, or lacks a function or table */
     CP_ERR_REDIS,    /* Redis cannot be reached or refused */
-    CP_ERR_TIMEOUT   /* the time given has passed */
+    CP_ERR_TIMEOUT,  /* the time given has passed */
+    CP_ERR_STOPPED,  /* the syncer is stopping, or has been stopped */
+    CP_ERR_STANDBY,  /* another syncer of the name writes */
+    CP_ERR_PARKED    /* the document fails by itself, and is retried */
 } cp_code;
 
 /* A failure. */

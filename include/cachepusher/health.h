@@ -88,6 +88,10 @@ typedef struct cp_thread {
 /* The index-th of the syncer's own threads. CP_ERR_ARGUMENT: there are not so many. */
 CP_API cp_code cp_syncer_thread(const cp_syncer *syncer, size_t index, cp_thread *thread, cp_error *err);
 
+/* The newest failure of any of the syncer's own threads, whether or not it is over (cp_thread.failing tells); code
+ * CP_OK and an empty message: there was none yet. Fills *out, from any thread. CP_ERR_ARGUMENT: an argument is NULL. */
+CP_API cp_code cp_syncer_last_error(const cp_syncer *syncer, cp_error *out);
+
 /* An id that fails by itself: its document cannot be read, or is refused by Redis. Tried again for ever, and at once
  * after cp_syncer_enqueue(). Strings live until the visit returns. */
 typedef struct cp_parked {

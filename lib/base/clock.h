@@ -23,10 +23,15 @@ static inline int64_t cpi_now_us(void)
  * no time. */
 typedef uint32_t cpi_ticks;
 
+static inline cpi_ticks cpi_ticks_at(int64_t now_us)
+{
+    cpi_ticks ticks = (cpi_ticks)((uint64_t)now_us / 250);
+    return ticks != 0 ? ticks : 1;
+}
+
 static inline cpi_ticks cpi_now_ticks(void)
 {
-    cpi_ticks ticks = (cpi_ticks)((uint64_t)cpi_now_us() / 250);
-    return ticks != 0 ? ticks : 1;
+    return cpi_ticks_at(cpi_now_us());
 }
 
 /* How long ago a time was, in microseconds. One that lies up to a second ahead, since another thread has read the clock

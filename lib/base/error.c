@@ -135,6 +135,12 @@ const char *cp_code_name(cp_code code)
         return "redis";
     case CP_ERR_TIMEOUT:
         return "timeout";
+    case CP_ERR_STOPPED:
+        return "stopped";
+    case CP_ERR_STANDBY:
+        return "standby";
+    case CP_ERR_PARKED:
+        return "parked";
     }
     return "unknown";
 }

@@ -100,6 +100,16 @@ static uint64_t time_since(int64_t then_ms, int64_t now_ms)
     return then_ms != 0 && now_ms > then_ms ? (uint64_t)(now_ms - then_ms) : 0;
 }
 
+void cpi_pulse_newer_error(struct cpi_pulse *pulse, int64_t *newest_ms, cp_error *error)
+{
+    pthread_mutex_lock(&pulse->mutex);
+    if (pulse->error_ms > *newest_ms) {
+        *newest_ms = pulse->error_ms;
+        *error = pulse->error;
+    }
+    pthread_mutex_unlock(&pulse->mutex);
+}
+
 void cpi_pulse_look(struct cpi_pulse *pulse, cp_thread *out)
 {
     *out = (cp_thread){.size = sizeof *out};

@@ -55,6 +55,9 @@ int cpi_pulse_slice(int timeout_ms);
 void cpi_pulse_fails(const cp_error *why);
 void cpi_pulse_succeeds(void);
 
+/* The newest error since *newest_ms (cpi_now_ms()): then both are replaced. For any thread. */
+void cpi_pulse_newer_error(struct cpi_pulse *pulse, int64_t *newest_ms, cp_error *error);
+
 /* A copy, for any thread. */
 void cpi_pulse_look(struct cpi_pulse *pulse, cp_thread *out);
 

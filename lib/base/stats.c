@@ -140,6 +140,7 @@ bool cpi_stats_init(struct cpi_stats *stats, size_t entity_count)
     }
     atomic_init(&stats->heard_ms, 0);
     atomic_init(&stats->unmapped, 0);
+    cpi_sockets_init(&stats->sockets);
     stats->entities = calloc(entity_count, sizeof *stats->entities);
     for (size_t e = 0; stats->entities != NULL && e < entity_count; e++) {
         for (int i = 0; i < CPI_ENTITY_STATS; i++) {
@@ -153,6 +154,7 @@ void cpi_stats_fini(struct cpi_stats *stats)
 {
     free(stats->entities);
     stats->entities = NULL;
+    cpi_sockets_fini(&stats->sockets);
 }
 
 void cpi_stats_add(struct cpi_stats *stats, enum cpi_stat stat, int64_t n)

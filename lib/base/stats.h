@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/histogram.h"
+#include "base/sockets.h"
 
 #include <stdatomic.h>
 
@@ -78,6 +79,7 @@ struct cpi_stats {
     struct cpi_entity_stats *entities; /* one for each */
     _Atomic int64_t heard_ms;          /* when the source last heard from Postgres; 0: it does not listen */
     _Atomic cpi_ticks unmapped;        /* when the oldest event came that is yet to be mapped; 0: none is */
+    struct cpi_sockets sockets;        /* of the connections that are counted */
 };
 
 /* For so many entities. False: out of memory; it may be given to fini all the same. */

@@ -1,5 +1,6 @@
 #include "base/stop.h"
 
+#include "base/clock.h"
 #include "base/error.h"
 #include "base/pulse.h"
 
@@ -13,6 +14,7 @@
 cp_code cpi_stop_init(struct cpi_stop *stop, cp_error *err)
 {
     atomic_init(&stop->asked, false);
+    atomic_init(&stop->grace_until_ms, INT64_MAX);
     atomic_init(&stop->phase, CPI_RUNNING);
     stop->drain_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
     stop->grace_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
@@ -36,14 +38,26 @@ void cpi_stop_fini(struct cpi_stop *stop)
     }
 }
 
+/* Whoever lowers the time sets the timer, and looks whether it has been lowered further meanwhile: so the last setting
+ * is the soonest. A time in the past makes the timer ring at once. seq_cst: it costs nothing here. */
+static void set_grace(struct cpi_stop *stop, int64_t until_ms)
+{
+    int64_t soonest_ms = atomic_load(&stop->grace_until_ms);
+    while (until_ms < soonest_ms && !atomic_compare_exchange_weak(&stop->grace_until_ms, &soonest_ms, until_ms)) {
+    }
+    do {
+        soonest_ms = atomic_load(&stop->grace_until_ms);
+        struct itimerspec grace = {
+            .it_value = {.tv_sec = soonest_ms / 1000, .tv_nsec = soonest_ms % 1000 * 1000000L + 1}};
+        timerfd_settime(stop->grace_fd, TFD_TIMER_ABSTIME, &grace, NULL);
+    } while (soonest_ms != atomic_load(&stop->grace_until_ms));
+}
+
 void cpi_stop_drain(struct cpi_stop *stop, int grace_ms)
 {
-    /* The first caller sets the time. A timer of zero would be disarmed, so no grace means one nanosecond. relaxed: the
-     * flag only orders callers. */
+    set_grace(stop, cpi_now_ms() + grace_ms);
+    /* relaxed: the flag only orders callers. */
     if (!atomic_exchange_explicit(&stop->asked, true, memory_order_relaxed)) {
-        struct itimerspec grace = {.it_value = {.tv_sec = grace_ms / 1000, .tv_nsec = grace_ms % 1000 * 1000000L + 1}};
-        timerfd_settime(stop->grace_fd, 0, &grace, NULL);
-
         /* release, pairs with the acquire in cpi_stop_phase(): a thread that sees draining finds the timer set. */
         atomic_store_explicit(&stop->phase, CPI_DRAINING, memory_order_release);
         eventfd_write(stop->drain_fd, 1);

@@ -16,7 +16,8 @@
 enum cpi_phase { CPI_RUNNING, CPI_DRAINING, CPI_CLOSED };
 
 struct cpi_stop {
-    atomic_bool asked; /* draining has been requested */
+    atomic_bool asked;              /* draining has been requested */
+    _Atomic int64_t grace_until_ms; /* the soonest that anybody has asked for (cpi_now_ms()) */
     atomic_int phase;
     /* Neither is ever read from: once readable, it stays readable for every poll(2) in every thread. */
     int drain_fd; /* eventfd: readable from draining on; cancels what a producer waits for */
@@ -26,7 +27,7 @@ struct cpi_stop {
 cp_code cpi_stop_init(struct cpi_stop *stop, cp_error *err);
 void cpi_stop_fini(struct cpi_stop *stop);
 
-/* Any thread; only the first call counts. */
+/* Any thread; of several calls the one whose grace ends first counts. */
 void cpi_stop_drain(struct cpi_stop *stop, int grace_ms);
 
 /* The thread that has joined the producers. */

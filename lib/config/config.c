@@ -113,11 +113,25 @@ static cp_code check_passwords(struct cp_config *config, cp_error *err)
     return CP_OK;
 }
 
+/* A follower writes nothing, compares nothing, and reads no slot, which has one reader. */
+static cp_code check_role(const struct cp_config *config, cp_error *err)
+{
+    const char *with = config->source == CPI_SOURCE_WAL     ? "source wal: a slot has one reader"
+                       : config->warmup == CPI_WARMUP_TOUCH ? "warmup touch: it writes to Postgres"
+                       : config->flush                      ? "flush: there is no Redis"
+                       : config->audit_per_second > 0       ? "audit_per_second: there is no Redis"
+                                                            : NULL;
+    return config->role == CPI_ROLE_FOLLOW && with != NULL
+               ? cpi_error(err, CP_ERR_CONFIG, false, "role: follow does not go with %s", with)
+               : CP_OK;
+}
+
 cp_code cpi_config_finish(struct cp_config *config, cp_error *err)
 {
     cp_code code = cpi_conninfo_check(config->postgres, err);
     code = code == CP_OK ? check_passwords(config, err) : code;
     code = code == CP_OK ? check_source(config, err) : code;
+    code = code == CP_OK ? check_role(config, err) : code;
     bool prefix_used = false;
     for (size_t i = 0; i < config->entity_count && code == CP_OK; i++) {
         if (config->entities[i].document != NULL && !config->entities[i].is_resolved) {

@@ -9,6 +9,9 @@
 
 enum cpi_warmup { CPI_WARMUP_SCAN, CPI_WARMUP_TOUCH, CPI_WARMUP_NONE };
 
+/* What a syncer does with documents: stores them, or only tells its host. */
+enum cpi_role { CPI_ROLE_WRITE, CPI_ROLE_FOLLOW };
+
 enum cpi_source_kind { CPI_SOURCE_NOTIFY, CPI_SOURCE_WAL };
 enum cpi_announce_kind { CPI_ANNOUNCE_TABLES, CPI_ANNOUNCE_MESSAGES };
 
@@ -18,9 +21,11 @@ struct cp_config {
     char *postgres_password_file; /* "": none */
     char *redis_password_file;    /* "": none */
     char *prefix;
+    bool is_owned;                          /* a syncer frees it */
     bool prefix_set;                        /* by cp_config_set() or a file, not by default */
     struct cpi_redis_address redis_address; /* of redis; made when redis is set */
     unsigned threads;
+    enum cpi_role role;
     char *name; /* "": the prefix; see cpi_config_name() */
     bool standby;
     enum cpi_warmup warmup;

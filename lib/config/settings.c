@@ -48,6 +48,12 @@ static const struct cpi_setting settings[] = {
      .offset = AT(standby),
      SETTING("standby", CP_SETTING_BOOLEAN, .initial = "true", .value = "true|false",
              .help = "while another instance of the name is the writer, wait for its end; false: fail to start")},
+    {.kind = CPI_SETTING_CHOICE,
+     .offset = AT(role),
+     .words = {[CPI_ROLE_WRITE] = "write", [CPI_ROLE_FOLLOW] = "follow"},
+     SETTING("role", CP_SETTING_CHOICE, .initial = "write", .value = "write|follow",
+             .help = "write stores documents in Redis, one writer of a name at a time; follow, for programs that embed "
+                     "the library, any number beside it, has no Redis and only tells its host of each document")},
     {.kind = CPI_SETTING_COUNT,
      .offset = AT(threads),
      SETTING("threads", CP_SETTING_NUMBER, .min = 1, .max = 64, .initial = "4", .flag = "--threads", .value = "N",

@@ -88,12 +88,12 @@ static bool is_waited_for(const struct cpi_mapper *mapper, unsigned mark)
     return waits;
 }
 
-/* A position is passed once what was dropped before it is owed a resync. */
+/* A mark is passed once what was dropped before it is owed a resync. */
 static void pass_marks(struct cpi_mapper *mapper, bool owes_nothing)
 {
     int64_t *barrier = &mapper->marks[CPI_MAP_BARRIER];
     int64_t *position = &mapper->marks[CPI_MAP_POSITION];
-    if (*barrier != 0 && !is_waited_for(mapper, CPI_MAP_BARRIER) &&
+    if (*barrier != 0 && owes_nothing && !is_waited_for(mapper, CPI_MAP_BARRIER) &&
         cpi_mail_pass(&mapper->mail, CPI_BARRIER, *barrier, false)) {
         *barrier = 0;
     }

@@ -13,6 +13,7 @@ struct cpi_event {
     union cpi_id id;
     uint16_t entity;   /* index into the configuration, or one of the marks below */
     bool in_crowd;     /* one session announced it with so many others that those of other sessions go first */
+    uint8_t origin;    /* a cp_origin: how it came; an event as long as nobody says otherwise */
     cpi_ticks arrived; /* when the listener had it; 0: nobody announced it */
 };
 
@@ -22,6 +23,7 @@ struct cpi_event {
 #define CPI_POSITION (UINT16_MAX - 2)
 
 _Static_assert(sizeof(struct cpi_event) == 16, "four events to a cache line");
+_Static_assert(CP_ORIGIN_EVENT == 0, "what says nothing of its origin is an event");
 _Static_assert(CPI_ENTITIES_MAX < CPI_POSITION, "an entity is not a question");
 
 static inline bool cpi_event_is_id(const struct cpi_event *event)

@@ -24,6 +24,7 @@ void cpi_pg_close(struct cpi_pg *pg)
 {
     if (pg->connection != NULL && pg->is_counted) {
         cpi_stats_add(pg->stats, CPI_STAT_POSTGRES_CONNECTIONS, -1);
+        cpi_sockets_remove(&pg->stats->sockets, pg->socket);
     }
     pg->is_counted = false;
     PQfinish(pg->connection);

@@ -33,6 +33,7 @@ struct cpi_pg {
     const struct cpi_log *log;  /* for notices of the server */
     struct cpi_stats *stats;    /* where it is counted while it is open; NULL: nowhere */
     bool is_counted;            /* it has been */
+    unsigned socket;            /* its note there */
     bool replicates;            /* a walsender's session: it takes no statement with parameters, and is not set up */
     const char *role;           /* for application_name: "cachepusher worker" */
     bool proven;                /* has run a prepared statement since it was opened */

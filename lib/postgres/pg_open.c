@@ -130,6 +130,7 @@ cp_code cpi_pg_open(struct cpi_pg *pg, cp_error *err)
     if (code == CP_OK && pg->stats != NULL) {
         cpi_stats_add(pg->stats, CPI_STAT_POSTGRES_CONNECTIONS, 1);
         pg->is_counted = true;
+        pg->socket = cpi_sockets_add(&pg->stats->sockets, cpi_pg_fd(pg));
     }
     return code;
 }

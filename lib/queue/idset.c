@@ -126,11 +126,23 @@ static void leave_barriers(struct cpi_idset *set, struct cpi_idset_member *membe
     member->barriers = 0;
 }
 
-static enum cpi_added arrive_again(struct cpi_idset *set, uint32_t handle, cpi_ticks arrived, enum cpi_queue queue)
+/* What is listed comes from a resync, and from nowhere else. */
+static cp_origin origin_of(const struct cpi_event *event, enum cpi_queue queue)
+{
+    return queue == CPI_BULK ? CP_ORIGIN_RESYNC : (cp_origin)event->origin;
+}
+
+static enum cpi_added arrive_again(struct cpi_idset *set, uint32_t handle, const struct cpi_event *event,
+                                   enum cpi_queue queue)
 {
     enum cpi_queue now = cpi_idset_queue(set, handle);
-    set->arrived[handle] = set->arrived[handle] != 0 ? set->arrived[handle] : arrived;
-    set->members[handle].announced |= queue != CPI_BULK;
+    struct cpi_idset_member *member = &set->members[handle];
+    cp_origin origin = origin_of(event, queue);
+    set->arrived[handle] = set->arrived[handle] != 0 ? set->arrived[handle] : event->arrived;
+    member->announced |= queue != CPI_BULK;
+    if (origin < member->origin) {
+        member->origin = origin;
+    }
     bool is_back = now == CPI_PARKED && queue != CPI_BULK;
     bool is_listed = now == CPI_CROWD && queue == CPI_BULK;
     if (is_back && (set->holds_parked || cpi_idset_is_held(set, handle))) {
@@ -151,7 +163,7 @@ enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *even
     if (set->table[place] != NONE) {
         union cpi_id duplicate = event->id;
         cpi_id_fini(type_of(set, event->entity), &duplicate);
-        return arrive_again(set, set->table[place], event->arrived, queue);
+        return arrive_again(set, set->table[place], event, queue);
     }
 
     uint32_t handle = set->free;
@@ -166,8 +178,11 @@ enum cpi_added cpi_idset_add(struct cpi_idset *set, const struct cpi_event *even
         }
         handle = set->used++;
     }
-    set->members[handle] = (struct cpi_idset_member){
-        .id = event->id, .hash = hash, .entity = event->entity, .announced = queue != CPI_BULK};
+    set->members[handle] = (struct cpi_idset_member){.id = event->id,
+                                                     .hash = hash,
+                                                     .entity = event->entity,
+                                                     .announced = queue != CPI_BULK,
+                                                     .origin = origin_of(event, queue)};
     set->arrived[handle] = event->arrived;
     link_member(set, handle, queue);
     set->table[place] = handle;
@@ -220,6 +235,7 @@ struct cpi_event cpi_idset_get(const struct cpi_idset *set, uint32_t handle)
     return (struct cpi_event){.id = member->id,
                               .entity = member->entity,
                               .in_crowd = member->queue == CPI_CROWD,
+                              .origin = (uint8_t)member->origin,
                               .arrived = set->arrived[handle]};
 }
 

@@ -8,7 +8,7 @@
  * dropped, what a resync has listed may not. Parked ids that are held stay, too.
  *
  * Each also remembers whether an event has named it, whatever queue it is in, or only a resync: what nobody announced
- * may be deleted within bounds only (allowance.h).
+ * may be deleted within bounds only (allowance.h). Of several origins it keeps the one that comes first in cp_origin.
  *
  * An id stays in the set while it is worked on, and is removed when it has settled. So a failed batch needs no
  * rollback. The set belongs to one thread.

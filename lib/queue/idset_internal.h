@@ -10,6 +10,7 @@ enum {
     NONE = 0,
     ENTITY_BITS = 16,
     QUEUE_BITS = 3,
+    ORIGIN_BITS = 2,
     FIRST_CAPACITY = 1024 /* of members; the table has twice as many places */
 };
 
@@ -30,11 +31,13 @@ struct cpi_idset_member {
     unsigned announced : 1;
     unsigned granted : 1;
     unsigned failed : 1;
+    unsigned origin : ORIGIN_BITS; /* a cp_origin: the first of those that have named it */
 };
 
 _Static_assert(sizeof(struct cpi_idset_member) == 24, "memory is reckoned with 24 bytes an id");
 _Static_assert(CPI_ENTITIES_MAX <= 1 << ENTITY_BITS, "an entity's number has to come out as it went in");
 _Static_assert(FREE < 1 << QUEUE_BITS, "the queues and FREE have to differ");
+_Static_assert(CP_ORIGIN_RESYNC < 1 << ORIGIN_BITS, "an origin has to come out as it went in");
 
 struct cpi_idset_queue {
     uint32_t first;

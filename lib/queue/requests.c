@@ -37,6 +37,7 @@ void cpi_requests_resync(struct cpi_requests *requests, uint32_t entity, cp_caus
     requests->owed_ms = (requests->causes | requests->taken) == 0 ? cpi_now_ms() : requests->owed_ms;
     requests->causes |= 1u << cause;
     requests->requested += cause != CP_CAUSE_RESUME;
+    requests->repairs += cause != CP_CAUSE_RESUME && cause != CP_CAUSE_REQUEST && cause != CP_CAUSE_RETRY;
     requests->started = requests->started || cause == CP_CAUSE_START || cause == CP_CAUSE_RESUME;
     for (uint32_t e = 0; e < requests->entity_count && cause != CP_CAUSE_START; e++) {
         requests->wanted[e] = requests->wanted[e] || entity == CPI_ALL_ENTITIES || entity == e;
@@ -115,12 +116,20 @@ bool cpi_requests_has_marker(struct cpi_requests *requests)
     return has;
 }
 
-void cpi_requests_barrier(struct cpi_requests *requests, int64_t number)
+uint64_t cpi_requests_repairs(struct cpi_requests *requests)
 {
     pthread_mutex_lock(&requests->mutex);
-    requests->barrier = number;
+    uint64_t repairs = requests->repairs;
     pthread_mutex_unlock(&requests->mutex);
-    cpi_bell_ring(&requests->listener_bell);
+    return repairs;
+}
+
+uint64_t cpi_requests_repaired(struct cpi_requests *requests)
+{
+    pthread_mutex_lock(&requests->mutex);
+    uint64_t repaired = requests->repaired;
+    pthread_mutex_unlock(&requests->mutex);
+    return repaired;
 }
 
 void cpi_requests_relay(struct cpi_requests *requests)
@@ -192,6 +201,7 @@ unsigned cpi_requests_take(struct cpi_requests *requests, bool *wanted)
     requests->causes = 0;
     requests->taken |= causes;
     requests->busy = true;
+    requests->repairing = requests->repairs;
     requests->owing = (causes & ~(1u << CP_CAUSE_RESUME)) != 0;
     if ((causes & ~(1u << CP_CAUSE_START | 1u << CP_CAUSE_RESUME)) != 0) { /* at the start they are new as it is */
         renew_sessions(requests, (causes & (1u << CP_CAUSE_REQUEST)) != 0 ? 0 : CPI_RENEWAL_EVERY_MS);
@@ -228,7 +238,9 @@ void cpi_requests_end_run(struct cpi_requests *requests, bool incomplete)
     requests->owing = false;
     requests->incomplete = incomplete;
     requests->taken = incomplete ? requests->taken : 0;
+    requests->repaired = incomplete ? requests->repaired : requests->repairing;
     pthread_mutex_unlock(&requests->mutex);
+    cpi_bell_ring(&requests->listener_bell); /* tickets may wait for it */
 }
 
 /* ---- the listener ---- */
@@ -244,18 +256,9 @@ void cpi_requests_set_listening(struct cpi_requests *requests, bool listening)
 bool cpi_requests_has_for_listener(struct cpi_requests *requests)
 {
     pthread_mutex_lock(&requests->mutex);
-    bool any = requests->barrier != 0 || requests->relay;
+    bool any = requests->relay;
     pthread_mutex_unlock(&requests->mutex);
     return any;
-}
-
-int64_t cpi_requests_take_barrier(struct cpi_requests *requests)
-{
-    pthread_mutex_lock(&requests->mutex);
-    int64_t barrier = requests->barrier;
-    requests->barrier = 0;
-    pthread_mutex_unlock(&requests->mutex);
-    return barrier;
 }
 
 bool cpi_requests_take_relay(struct cpi_requests *requests)

@@ -1,6 +1,6 @@
 /*
  * Requests between threads that do not know each other. The resync thread is asked for a resync. The listener is asked
- * for a barrier behind everything announced so far, or to have the writer, another syncer, make a resync.
+ * to have the writer, another syncer, make a resync.
  *
  * A request never blocks and is never lost: one that comes while a resync runs leads to another run.
  *
@@ -43,7 +43,9 @@ struct cpi_requests {
     bool owing;            /* and it does more than resume */
     bool incomplete;       /* the last run has to be repeated */
     uint64_t fingerprint;  /* of what documents hang on; 0: unknown */
-    int64_t barrier;       /* the newest requested; 0: none */
+    uint64_t repairs;      /* how often a resync was called for because something was missed, dropped or lost */
+    uint64_t repairing;    /* how many of these the newest run serves */
+    uint64_t repaired;     /* how many have been served */
     bool has_marker;       /* it has been planted, or is done without */
     bool relay;            /* the writer, another syncer, is to make a resync */
     uint64_t generation;   /* of Postgres sessions; only grows */
@@ -86,8 +88,11 @@ uint64_t cpi_requests_fingerprint(struct cpi_requests *requests);
 void cpi_requests_note_marker(struct cpi_requests *requests);
 bool cpi_requests_has_marker(struct cpi_requests *requests);
 
-/* Requests a barrier with this number behind everything announced so far. */
-void cpi_requests_barrier(struct cpi_requests *requests, int64_t number);
+/* How often a resync was called for because something was missed, dropped or lost, the start's included: by anything
+ * but a request by hand; and how many of these have been completed. What was dropped has been read again once the
+ * second has come to what the first was then. */
+uint64_t cpi_requests_repairs(struct cpi_requests *requests);
+uint64_t cpi_requests_repaired(struct cpi_requests *requests);
 
 /* The writer, another syncer, is to read everything again. */
 void cpi_requests_relay(struct cpi_requests *requests);
@@ -127,8 +132,6 @@ void cpi_requests_set_listening(struct cpi_requests *requests, bool listening);
 
 bool cpi_requests_has_for_listener(struct cpi_requests *requests);
 
-/* 0: no barrier was requested since the last call. */
-int64_t cpi_requests_take_barrier(struct cpi_requests *requests);
 bool cpi_requests_take_relay(struct cpi_requests *requests);
 
 #endif

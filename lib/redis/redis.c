@@ -18,6 +18,7 @@ void cpi_redis_close(struct cpi_redis *redis)
 {
     if (redis->is_counted) {
         cpi_stats_add(redis->stats, CPI_STAT_REDIS_CONNECTIONS, -1);
+        cpi_sockets_remove(&redis->stats->sockets, redis->socket);
         redis->is_counted = false;
     }
     redis->left_unanswered = redis->left_unanswered || redis->unanswered > 0;
@@ -81,11 +82,14 @@ static cp_code append_head(struct cpi_redis *redis, const char *head, const stru
 }
 
 cp_code cpi_redis_append_set(struct cpi_redis *redis, const struct cpi_key *key, const char *id, const char *value,
-                             size_t length, int64_t ttl_s, cp_error *err)
+                             size_t length, int64_t ttl_s, size_t *at, cp_error *err)
 {
     if (append_head(redis, ttl_s > 0 ? "*5\r\n$3\r\nSET\r\n" : "*3\r\n$3\r\nSET\r\n", key, id, err) != CP_OK ||
         append_length(redis, "\r\n", length, err) != CP_OK || append_raw(redis, value, length, err) != CP_OK) {
         return CP_ERR_REDIS;
+    }
+    if (at != NULL) {
+        *at = redis->wire.out_length - length;
     }
     char seconds[24];
     char end[64] = "\r\n";
@@ -141,10 +145,10 @@ cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, c
 
 /* ---- sending and reading ---- */
 
-cp_code cpi_redis_flush(struct cpi_redis *redis, cp_error *err)
+cp_code cpi_redis_flush(struct cpi_redis *redis, struct cpi_output *output, cp_error *err)
 {
     cp_error why;
-    return cpi_wire_flush(&redis->wire, &why) == CP_OK ? CP_OK : wire_failed(redis, &why, err);
+    return cpi_wire_flush(&redis->wire, output, &why) == CP_OK ? CP_OK : wire_failed(redis, &why, err);
 }
 
 cp_code cpi_redis_reply(struct cpi_redis *redis, size_t limit, enum cpi_wire_reply *kind, redisReply **object,
@@ -183,7 +187,7 @@ redisReply *cpi_redis_command(struct cpi_redis *redis, int argc, const char **ar
 {
     redisReply *reply = NULL;
     enum cpi_wire_reply kind;
-    if (cpi_redis_append(redis, argc, argv, lengths, err) != CP_OK || cpi_redis_flush(redis, err) != CP_OK ||
+    if (cpi_redis_append(redis, argc, argv, lengths, err) != CP_OK || cpi_redis_flush(redis, NULL, err) != CP_OK ||
         cpi_redis_reply(redis, reply_limit(argv[0]), &kind, &reply, err) != CP_OK) {
         return NULL;
     }
@@ -434,6 +438,7 @@ cp_code cpi_redis_open(struct cpi_redis *redis, cp_error *err)
     if (redis->stats != NULL) {
         cpi_stats_add(redis->stats, CPI_STAT_REDIS_CONNECTIONS, 1);
         redis->is_counted = true;
+        redis->socket = cpi_sockets_add(&redis->stats->sockets, redis->wire.fd);
     }
     return CP_OK;
 }

@@ -20,6 +20,7 @@ struct cpi_redis {
     int unanswered;          /* commands appended since the last reply that was read */
     struct cpi_stats *stats; /* where it is counted while it is open; NULL: nowhere */
     bool is_counted;         /* it has been */
+    unsigned socket;         /* its note there */
 
     /* Of the connection before this one, to find out what has become of it. */
     char run_id[41];      /* of the server process; "" when unknown */
@@ -47,16 +48,18 @@ cp_code cpi_redis_read_info(struct cpi_redis *redis, const char *section, const 
 bool cpi_redis_is_open(const struct cpi_redis *redis);
 void cpi_redis_close(struct cpi_redis *redis);
 
-/* Appends one command to the output buffer, unsent. The value is copied there and nowhere else. */
+/* Appends one command to the output buffer, unsent. The value is copied there and nowhere else: *at tells where it
+ * begins in it (NULL: not wanted). */
 cp_code cpi_redis_append_set(struct cpi_redis *redis, const struct cpi_key *key, const char *id, const char *value,
-                             size_t length, int64_t ttl_s, cp_error *err);
+                             size_t length, int64_t ttl_s, size_t *at, cp_error *err);
 cp_code cpi_redis_append_del(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
 cp_code cpi_redis_append_get(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
 cp_code cpi_redis_append_exists(struct cpi_redis *redis, const struct cpi_key *key, const char *id, cp_error *err);
 cp_code cpi_redis_append(struct cpi_redis *redis, int argc, const char **argv, const size_t *lengths, cp_error *err);
 
-/* Sends everything appended, and reads what comes in meanwhile. From here on Redis has the wire's time to answer. */
-cp_code cpi_redis_flush(struct cpi_redis *redis, cp_error *err);
+/* Sends everything appended, and reads what comes in meanwhile. From here on Redis has the wire's time to answer.
+ * output: NULL, or what was sent is lent to the caller (wire.h). */
+cp_code cpi_redis_flush(struct cpi_redis *redis, struct cpi_output *output, cp_error *err);
 
 /* The next reply, in order, of `limit` bytes at most (see wire.h); error replies are CP_OK here. The caller frees an
  * object with freeReplyObject(). */

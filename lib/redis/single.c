@@ -152,11 +152,11 @@ static cp_code begin_command(struct single *single, enum command command, cp_err
 }
 
 static cp_code single_set(struct cpi_target *target, const struct cpi_key *key, const char *id, const char *value,
-                          size_t length, int64_t ttl_s, cp_error *err)
+                          size_t length, int64_t ttl_s, size_t *at, cp_error *err)
 {
     struct single *single = single_of(target);
     cp_code code = begin_command(single, COMMAND_SET, err);
-    return code == CP_OK ? cpi_redis_append_set(&single->redis, key, id, value, length, ttl_s, err) : code;
+    return code == CP_OK ? cpi_redis_append_set(&single->redis, key, id, value, length, ttl_s, at, err) : code;
 }
 
 static cp_code single_del(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err)
@@ -180,18 +180,23 @@ static cp_code single_exists(struct cpi_target *target, const struct cpi_key *ke
     return code == CP_OK ? cpi_redis_append_exists(&single->redis, key, id, err) : code;
 }
 
-static cp_code single_flush(struct cpi_target *target, cp_error *err)
+static cp_code single_flush(struct cpi_target *target, struct cpi_output *output, cp_error *err)
 {
     struct single *single = single_of(target);
     single->is_sent = true;
     if (check_usable(single, false, &single->lost) != CP_OK) {
         return cpi_error(err, CP_ERR_REDIS, true, "%s", single->lost.message);
     }
-    cp_code code = cpi_redis_flush(&single->redis, &single->lost);
+    cp_code code = cpi_redis_flush(&single->redis, output, &single->lost);
     if (code != CP_OK && err != NULL) {
         *err = single->lost;
     }
     return code;
+}
+
+static void single_give_back(struct cpi_target *target, struct cpi_output *output)
+{
+    cpi_wire_give_back(&single_of(target)->redis.wire, output);
 }
 
 static struct cpi_result failed(struct single *single, enum cpi_answer answer)
@@ -414,6 +419,7 @@ struct cpi_target *cpi_single_create(const struct cpi_target_options *options)
                                               .get = single_get,
                                               .exists = single_exists,
                                               .flush = single_flush,
+                                              .give_back = single_give_back,
                                               .result = single_result,
                                               .fence = single_fence,
                                               .admit = single_admit,

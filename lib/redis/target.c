@@ -1,10 +1,11 @@
 #include "redis/target.h"
 
+#include "redis/follower.h"
 #include "redis/single.h"
 
 struct cpi_target *cpi_target_create(const struct cpi_target_options *options)
 {
-    return cpi_single_create(options);
+    return options->kept != NULL ? cpi_follower_create(options->kept) : cpi_single_create(options);
 }
 
 void cpi_target_destroy(struct cpi_target *target)

@@ -1,5 +1,5 @@
 /*
- * Where documents are stored: an interface to a Redis, however it is made up of servers.
+ * Where documents are stored: an interface to a Redis, however it is made up of servers, or to none (follower.h).
  *
  * A target is used in rounds. Commands are appended; flush() sends them; result(i) gives what came of the i-th.
  * Scanning, the marker and fencing are the target's as well, since where there are several servers each has its own
@@ -17,6 +17,7 @@
 #include "base/stats.h"
 #include "model/key.h"
 #include "redis/keyspace.h"
+#include "redis/output.h"
 #include "redis/redis_address.h"
 
 enum cpi_answer {
@@ -48,7 +49,10 @@ struct cpi_target {
     const struct cpi_target_ops *ops;
 };
 
+struct cpi_kept_keys;
+
 struct cpi_target_options {
+    struct cpi_kept_keys *kept; /* of a follower, which has no Redis; NULL: none */
     const struct cpi_redis_address *address;
     const char *role;        /* names its connections on the server: letters and dashes */
     struct cpi_stats *stats; /* where open connections are counted; NULL: nowhere */
@@ -64,16 +68,20 @@ struct cpi_target_ops {
     void (*close)(struct cpi_target *target);
     void (*destroy)(struct cpi_target *target);
 
-    /* While open: append one command. The value is copied into the output buffer and nowhere else. set and del fail
-     * unless the target has been admitted. ttl_s 0: for ever. */
+    /* While open: append one command. The value is copied into the output buffer and nowhere else: *at tells where it
+     * begins in what flush() lends (NULL: not wanted). set and del fail unless the target has been admitted.
+     * ttl_s 0: for ever. */
     cp_code (*set)(struct cpi_target *target, const struct cpi_key *key, const char *id, const char *value,
-                   size_t length, int64_t ttl_s, cp_error *err);
+                   size_t length, int64_t ttl_s, size_t *at, cp_error *err);
     cp_code (*del)(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err);
     cp_code (*get)(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err);
     cp_code (*exists)(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err);
 
-    /* Sends what has been appended. From here on the server has timeout_ms to answer all of it. */
-    cp_code (*flush)(struct cpi_target *target, cp_error *err);
+    /* Sends what has been appended. From here on the server has timeout_ms to answer all of it. Unless output is NULL,
+     * what was sent is lent to the caller, on success only: it stays as it is, whatever becomes of the connection,
+     * until give_back(), which has to come before anything is appended again. */
+    cp_code (*flush)(struct cpi_target *target, struct cpi_output *output, cp_error *err);
+    void (*give_back)(struct cpi_target *target, struct cpi_output *output);
 
     /* What came of the i-th command since the round began: in order of i, each once, after flush() has succeeded or
      * failed. What it points to is valid until the next call of the target. */

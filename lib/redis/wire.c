@@ -256,10 +256,8 @@ cp_code cpi_wire_append(struct cpi_wire *wire, const char *bytes, size_t length,
     return CP_OK;
 }
 
-static void forget_sent(struct cpi_wire *wire)
+static void trim_output(struct cpi_wire *wire)
 {
-    wire->out_length = 0;
-    wire->sent = 0;
     if (wire->out_capacity > OUT_KEEP_BYTES) {
         free(wire->out);
         wire->out = NULL;
@@ -314,13 +312,32 @@ static cp_code send_all(struct cpi_wire *wire, cp_error *err)
     return CP_OK;
 }
 
-cp_code cpi_wire_flush(struct cpi_wire *wire, cp_error *err)
+cp_code cpi_wire_flush(struct cpi_wire *wire, struct cpi_output *output, cp_error *err)
 {
     begin_round(wire);
-    cp_code code = send_all(wire, &wire->broken);
-    forget_sent(wire);
-    wire->is_broken = code != CP_OK;
-    return wire->is_broken && wire->in_to == wire->in_from ? fail(wire->broken.message, err) : CP_OK;
+    wire->is_broken = send_all(wire, &wire->broken) != CP_OK;
+    wire->out_length = 0;
+    wire->sent = 0;
+    cp_code code = wire->is_broken && wire->in_to == wire->in_from ? fail(wire->broken.message, err) : CP_OK;
+    if (output != NULL && code == CP_OK) {
+        *output = (struct cpi_output){.bytes = wire->out, .capacity = wire->out_capacity};
+        wire->out = NULL;
+        wire->out_capacity = 0;
+    }
+    trim_output(wire);
+    return code;
+}
+
+void cpi_wire_give_back(struct cpi_wire *wire, struct cpi_output *output)
+{
+    if (cpi_wire_is_open(wire) && wire->out == NULL) {
+        wire->out = output->bytes;
+        wire->out_capacity = output->capacity;
+        trim_output(wire);
+    } else {
+        free(output->bytes);
+    }
+    *output = (struct cpi_output){0};
 }
 
 /* ---- replies ---- */

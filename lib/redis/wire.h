@@ -10,6 +10,7 @@
 #ifndef CPI_WIRE_H
 #define CPI_WIRE_H
 
+#include "redis/output.h"
 #include "redis/redis_address.h"
 
 #include <hiredis/hiredis.h>
@@ -68,8 +69,11 @@ void cpi_wire_close(struct cpi_wire *wire);
 cp_code cpi_wire_append(struct cpi_wire *wire, const char *bytes, size_t length, cp_error *err);
 
 /* Begins the round's time, and sends everything appended. Reads what comes in meanwhile. If it fails with replies at
- * hand, what they acknowledge was executed: it is CP_OK then, and reply() fails behind the last of them. */
-cp_code cpi_wire_flush(struct cpi_wire *wire, cp_error *err);
+ * hand, what they acknowledge was executed: it is CP_OK then, and reply() fails behind the last of them. Unless output
+ * is NULL, what was sent is lent to the caller, on success only: it stays as it is, whatever becomes of the wire, until
+ * it is given back. */
+cp_code cpi_wire_flush(struct cpi_wire *wire, struct cpi_output *output, cp_error *err);
+void cpi_wire_give_back(struct cpi_wire *wire, struct cpi_output *output);
 
 /* The next reply, of `limit` bytes at most. Plain ones are told as such ("+OK", 0 and 1); any other is an object,
  * for the caller to free. */

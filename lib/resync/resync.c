@@ -125,9 +125,9 @@ static bool note_step(struct cpi_resync *resync, uint32_t entity, enum cpi_step 
  * barrier with them. False: stopping. */
 static bool catch_up(struct cpi_resync *resync)
 {
-    int64_t barrier = cpi_steps_announce_barrier(&resync->steps);
+    uint64_t ticket = cpi_tickets_take(resync->env->tickets);
     for (int look_ms = CPI_LOOK_FIRST_MS;
-         !cpi_steps_announced_settled(&resync->steps, barrier) && !cpi_requests_has_any(resync->env->requests);) {
+         !cpi_tickets_is_through(resync->env->tickets, ticket) && !cpi_requests_has_any(resync->env->requests);) {
         if (!cpi_steps_wait(&resync->steps, &look_ms)) {
             return false;
         }

@@ -392,18 +392,6 @@ enum cpi_step cpi_steps_touch(struct cpi_steps *steps, uint32_t index)
     return CPI_STEP_DONE;
 }
 
-int64_t cpi_steps_announce_barrier(struct cpi_steps *steps)
-{
-    int64_t number = ++steps->bulk_feed.barrier;
-    cpi_requests_barrier(steps->env->requests, number);
-    return number;
-}
-
-bool cpi_steps_announced_settled(const struct cpi_steps *steps, int64_t barrier)
-{
-    return cpi_bulk_feed_passed(&steps->bulk_feed, CPI_RING_LIVE, barrier);
-}
-
 uint64_t cpi_steps_estimate(struct cpi_steps *steps, uint32_t index)
 {
     uint64_t estimate = 0;

@@ -59,11 +59,6 @@ enum cpi_step cpi_steps_list(struct cpi_steps *steps, uint32_t index);
 /* Calls the entity's warm-up procedure, whose triggers announce the documents. */
 enum cpi_step cpi_steps_touch(struct cpi_steps *steps, uint32_t index);
 
-/* Requests a barrier behind every announcement committed so far; announced_settled() says whether all lanes have passed
- * it. It may never come back: announcements can be lost with the listener's connection. */
-int64_t cpi_steps_announce_barrier(struct cpi_steps *steps);
-bool cpi_steps_announced_settled(const struct cpi_steps *steps, int64_t barrier);
-
 /* Waits until every id put through the lanes so far has settled. */
 enum cpi_step cpi_steps_settle(struct cpi_steps *steps);
 

@@ -20,7 +20,7 @@ void cpi_checkpoint_key_make(struct cpi_checkpoint_key *key, const struct cpi_en
 
 static cp_code run_round(struct cpi_target *target, cp_code appended, struct cpi_result *result, cp_error *err)
 {
-    cp_code code = appended == CP_OK ? target->ops->flush(target, err) : appended;
+    cp_code code = appended == CP_OK ? target->ops->flush(target, NULL, err) : appended;
     if (appended != CP_OK) {
         return code;
     }
@@ -52,7 +52,7 @@ cp_code cpi_checkpoint_key_write(const struct cpi_checkpoint_key *key, struct cp
                                  cp_error *err)
 {
     struct cpi_result result;
-    cp_code appended = text != NULL ? target->ops->set(target, &key->key, no_id, text, strlen(text), 0, err)
+    cp_code appended = text != NULL ? target->ops->set(target, &key->key, no_id, text, strlen(text), 0, NULL, err)
                                     : target->ops->del(target, &key->key, no_id, err);
     return run_round(target, appended, &result, err);
 }

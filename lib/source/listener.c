@@ -12,6 +12,7 @@
 #include "source/flush.h"
 #include "source/relay.h"
 #include "source/routing.h"
+#include "source/ticketing.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -135,6 +136,7 @@ static void stop_listening(struct cpi_listener *listener)
     set_listening(listener, false);
     listener->source->ops->close(listener->source);
     cpi_confirming_forget(&listener->confirming);
+    cpi_tickets_lose(listener->env->tickets);
 }
 
 static void listener_note_failure(struct cpi_listener *listener, const cp_error *why)
@@ -223,7 +225,9 @@ static void listener_stand_by(struct cpi_listener *listener)
 static void follow_lease(struct cpi_listener *listener)
 {
     struct cpi_lease *lease = listener->env->lease;
-    if (cpi_lease_state(lease) == CPI_LEASE_TAKEN) {
+    bool is_standby = cpi_lease_state(lease) == CPI_LEASE_TAKEN;
+    cpi_tickets_stand_by(listener->env->tickets, is_standby);
+    if (is_standby) {
         listener_stand_by(listener);
         return;
     }
@@ -246,15 +250,6 @@ static void read_source(struct cpi_listener *listener)
     take_arrivals(listener);
     if (code != CP_OK) {
         listener_note_failure(listener, &err);
-    }
-}
-
-/* A barrier that cannot be sent is not missed: to listen again means a resync, which takes its place. */
-static void pass_on_barrier(struct cpi_listener *listener)
-{
-    int64_t barrier = cpi_requests_take_barrier(listener->env->requests);
-    if (barrier != 0 && listener->is_listening) {
-        listener->source->ops->barrier(listener->source, barrier);
     }
 }
 
@@ -293,6 +288,7 @@ static bool has_work(struct cpi_listener *listener)
     bool must_not = listener->is_listening && cpi_lease_state(env->lease) == CPI_LEASE_TAKEN;
     return new_term || may_listen || must_not || cpi_requests_has_for_listener(env->requests) ||
            (may_take_inbox(listener) && !cpi_inbox_is_empty(listener->inbox)) ||
+           cpi_ticketing_has_work(env, &listener->asking, listener->is_listening) ||
            cpi_detour_has_come(&listener->detour) || cpi_stop_phase(env->stop) != CPI_RUNNING;
 }
 
@@ -355,7 +351,7 @@ static void *run_listener(void *context)
     cpi_pulse_adopt(&listener->pulse);
     while (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
         follow_lease(listener);
-        pass_on_barrier(listener);
+        cpi_ticketing_send(listener->env, listener->is_listening ? listener->source : NULL);
         read_source(listener);
         if (may_take_inbox(listener)) {
             cpi_inbox_take(listener->inbox, &listener->enqueued);
@@ -364,6 +360,7 @@ static void *run_listener(void *context)
         take_mapped(listener);
         put_position(listener);
         listener->has_backlog = listener->has_backlog && !cpi_live_feed_flush(listener->live_feed);
+        cpi_ticketing_look(listener->env, &listener->asking);
         if (listener->is_listening) {
             cpi_confirming_look(&listener->confirming, listener->env->requests, &listener->env->lanes,
                                 listener->source);

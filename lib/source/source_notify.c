@@ -152,7 +152,7 @@ static cp_code claim_listening(struct notify *notify, cp_error *err)
 {
     const struct cpi_env *env = notify->env;
     struct cpi_lock_holder stranger;
-    cp_code code = cpi_lock_claim_listening(&notify->pg, cpi_config_name(env->config), &stranger, err);
+    cp_code code = cpi_lock_claim_listening(&notify->pg, env->lease->name, &stranger, err);
     if (code == CP_OK && stranger.exists) {
         cpi_stats_add(env->stats, CPI_STAT_STRANGERS, 1);
         cpi_log(&env->log, CP_LOG_ERROR,

@@ -163,6 +163,7 @@ static bool audit_send(struct cpi_audit *audit, const struct cpi_suspect *suspec
         [CPI_MISSING] = "missing", [CPI_DIFFERENT] = "different", [CPI_ORPHAN] = "an orphan"};
     const struct cpi_entity *entity = audit_entity_of(audit, suspect->event.entity);
     struct cpi_event event = suspect->event;
+    event.origin = CP_ORIGIN_REPAIR;
     if (!cpi_id_copy(entity->id_type, &suspect->event.id, &event.id)) {
         return false;
     }

@@ -148,7 +148,7 @@ static cp_code append_gets(const struct comparison *comparison, const uint32_t *
         const char *id = cpi_id_text(entity->id_type, &comparison->ids[positions[i]], digits);
         code = target->ops->get(target, &entity->key, id, err);
     }
-    return code == CP_OK ? target->ops->flush(target, err) : code;
+    return code == CP_OK ? target->ops->flush(target, NULL, err) : code;
 }
 
 /* Values are taken one at a time, and one alone is held. */

@@ -46,7 +46,7 @@ bool cpi_verify_has_failed(struct cpi_verify *verify)
 static void fail_stopping(struct cpi_verify *verify)
 {
     cp_error why;
-    cpi_error(&why, CP_ERR_ARGUMENT, false, "the syncer is stopping");
+    cpi_error(&why, CP_ERR_STOPPED, false, "the syncer is stopping");
     cpi_verify_fail(verify, &why);
 }
 

@@ -213,21 +213,27 @@ uint32_t cpi_intake_waiting(const struct cpi_intake *intake)
     return cpi_idset_total(intake->set) - count(intake, CPI_PARKED);
 }
 
+/* What was dropped and is owed a resync has not settled; once it is requested, others know of it. */
+static bool owes_nothing(const struct cpi_intake *intake)
+{
+    return !intake->owes && intake->crowded_out == 0;
+}
+
 static void acknowledge_barriers(struct cpi_intake *intake)
 {
     for (int kind = 0; kind < CPI_RINGS; kind++) {
-        if (intake->barriers[kind] != 0 && cpi_idset_barrier_left(intake->set, (unsigned)kind) == 0) {
+        bool may_pass = kind != CPI_RING_LIVE || owes_nothing(intake);
+        if (intake->barriers[kind] != 0 && may_pass && cpi_idset_barrier_left(intake->set, (unsigned)kind) == 0) {
             cpi_lane_acknowledge(intake->lane, (enum cpi_ring_kind)kind, intake->barriers[kind]);
             intake->barriers[kind] = 0;
+            cpi_bell_ring(&intake->env->requests->listener_bell); /* tickets wait for those of the live ring */
         }
     }
 }
 
-/* What was dropped and is owed a resync has not settled. */
 static void pass_position(struct cpi_intake *intake)
 {
-    bool owes = intake->owes || intake->crowded_out > 0;
-    if (intake->position != 0 && !owes && cpi_idset_barrier_left(intake->set, POSITION_BARRIER) == 0) {
+    if (intake->position != 0 && owes_nothing(intake) && cpi_idset_barrier_left(intake->set, POSITION_BARRIER) == 0) {
         cpi_events_truncate(&intake->failing, 0, intake->env->config->entities);
         bool is_all = cpi_idset_copy_failing(intake->set, FAILING_TOLD, &intake->failing);
         cpi_lane_pass_position(intake->lane, intake->position, &intake->failing, is_all);

@@ -11,6 +11,7 @@ struct cpi_sent {
     uint32_t handle;
     enum { STORE, DELETE, ASK } command; /* SET, DEL, EXISTS */
     size_t bytes;
+    size_t at; /* of a STORE: where in the round's output the document begins */
     enum { UNANSWERED, ACKNOWLEDGED, PUT_OFF, REFUSED } answer;
     bool has_key; /* an ASK that is ACKNOWLEDGED: there is a key */
 };
@@ -23,7 +24,7 @@ struct tally {
     uint32_t granted;
     uint32_t refused;
     size_t bytes;
-    cpi_ticks now;
+    struct cpi_settling when;
     struct cpi_observations latencies; /* of what events have named */
 
     /* Of these, those of one entity, as long as that does not change: those of a batch are read entity by entity. */
@@ -65,7 +66,7 @@ void cpi_round_fini(struct cpi_round *round)
 
 /* ---- appending ---- */
 
-static bool append_command(struct cpi_round *round, const struct cpi_sent *sent, const char *document, cp_error *err)
+static bool append_command(struct cpi_round *round, struct cpi_sent *sent, const char *document, cp_error *err)
 {
     const struct cpi_entity *entity = round_entity_of(round, sent->handle);
     struct cpi_event event = cpi_idset_get(round->set, sent->handle);
@@ -75,7 +76,7 @@ static bool append_command(struct cpi_round *round, const struct cpi_sent *sent,
     cp_code code = CP_OK;
     switch (sent->command) {
     case STORE:
-        code = ops->set(round->target, &entity->key, id, document, sent->bytes, entity->ttl_s, err);
+        code = ops->set(round->target, &entity->key, id, document, sent->bytes, entity->ttl_s, &sent->at, err);
         break;
     case DELETE:
         code = ops->del(round->target, &entity->key, id, err);
@@ -175,20 +176,24 @@ static void end_entity(struct cpi_round *round, struct tally *tally, uint32_t ne
     tally->entity = next;
 }
 
-static void settle_one(struct cpi_round *round, const struct cpi_sent *sent, struct tally *tally)
+/* document: of a STORE, if somebody is to be told. False: there was no memory for telling; it has not settled. */
+static bool settle_one(struct cpi_round *round, const struct cpi_sent *sent, const char *document, struct tally *tally)
 {
     if (sent->command == ASK && sent->has_key && may_delete(round, sent->handle)) {
         round->granted[round->granted_count++] = sent->handle;
         tally->granted++;
-        return;
+        return true;
     }
-    round->settled[round->settled_count++] = sent->handle;
     if (sent->command == ASK && sent->has_key) {
+        round->settled[round->settled_count++] = sent->handle;
         tally->withheld++;
-        return;
+        return true;
     }
     struct cpi_event event = cpi_idset_get(round->set, sent->handle);
-    cpi_tell_settled(round->env, &event, sent->command == STORE, sent->bytes);
+    if (!cpi_tell_settled(round->env, &event, document, sent->bytes, &tally->when)) {
+        return false;
+    }
+    round->settled[round->settled_count++] = sent->handle;
     if (event.entity != tally->entity) {
         end_entity(round, tally, event.entity);
     }
@@ -196,22 +201,26 @@ static void settle_one(struct cpi_round *round, const struct cpi_sent *sent, str
     tally->entity_deleted += sent->command != STORE;
     tally->entity_bytes += sent->bytes;
     if (event.arrived != 0) {
-        cpi_observe(&tally->latencies, cpi_ticks_since_us(event.arrived, tally->now));
+        cpi_observe(&tally->latencies, cpi_ticks_since_us(event.arrived, tally->when.ticks));
     }
+    return true;
 }
 
 /* Settles what was acknowledged and parks what was refused; everything else stays where it is. True: there is nothing
  * else, but what has been granted. */
-static bool settle(struct cpi_round *round)
+static bool settle(struct cpi_round *round, const struct cpi_output *output, cp_error *err)
 {
-    struct tally tally = {.now = cpi_now_ticks()};
+    struct tally tally = {.when = cpi_settling_now()};
     if (round->env->settled != NULL) {
         cpi_pulse_does("telling the host what has settled");
     }
     for (uint32_t i = 0; i < round->sent_count; i++) {
         const struct cpi_sent *sent = &round->sent[i];
         if (sent->answer == ACKNOWLEDGED) {
-            settle_one(round, sent, &tally);
+            bool is_stored = sent->command == STORE && output->bytes != NULL;
+            if (!settle_one(round, sent, is_stored ? output->bytes + sent->at : NULL, &tally)) {
+                cpi_error_memory(err);
+            }
         } else if (sent->answer == REFUSED) {
             cpi_round_park(round, sent->handle, round->refusal.message);
             tally.refused++;
@@ -238,13 +247,19 @@ static bool exchange(struct cpi_round *round, cp_error *err)
     const struct cpi_target_ops *ops = round->target->ops;
     int64_t began_us = cpi_now_us();
     cpi_pulse_does("storing documents");
-    if (ops->is_open(round->target) && ops->flush(round->target, err) == CP_OK) {
+    struct cpi_output output = {0}; /* outlives the connection, which may be lost behind what was acknowledged */
+    struct cpi_output *wanted = round->env->settled != NULL ? &output : NULL;
+    if (ops->is_open(round->target) && ops->flush(round->target, wanted, err) == CP_OK) {
         for (uint32_t i = 0; i < round->sent_count; i++) {
             take_result(round, i, err);
         }
     }
     cpi_histogram_add(&round->env->stats->histograms[CPI_HISTOGRAM_PUSH], cpi_now_us() - began_us);
-    return settle(round);
+    bool is_all = settle(round, &output, err);
+    if (output.bytes != NULL) {
+        ops->give_back(round->target, &output);
+    }
+    return is_all;
 }
 
 /* False: some have not been appended, and stay in the set. A connection that is closed has said why already. */

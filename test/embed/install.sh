@@ -45,6 +45,7 @@ include/cachepusher/error.h
 include/cachepusher/health.h
 include/cachepusher/stats.h
 include/cachepusher/syncer.h
+include/cachepusher/ticket.h
 include/cachepusher/verify.h
 $libdir/cmake/cachepusher/cachepusher-config-version.cmake
 $libdir/cmake/cachepusher/cachepusher-config.cmake
@@ -64,6 +65,8 @@ share/cachepusher/grafana/cachepusher.json
 share/cachepusher/prometheus/cachepusher.rules.yml
 share/cachepusher/prometheus/runbook.md
 share/cachepusher/schema.sql
+share/doc/cachepusher/examples/cache.c
+share/doc/cachepusher/examples/cachepusher.py
 share/doc/cachepusher/examples/config.example.json
 share/doc/cachepusher/examples/example.c
 share/man/man1/cachepusher.1${bench:+

@@ -197,8 +197,8 @@ static void append(struct run *run, char step)
     bool was_open = run->ops->is_open(run->target);
     bool was_admitted = run->ops->is_admitted(run->target);
     cp_error err;
-    cp_code code = step == 's'   ? run->ops->set(run->target, key, "7", value, sizeof value - 1, 0, &err)
-                   : step == 'e' ? run->ops->set(run->target, key, "8", value, sizeof value - 1, 60, &err)
+    cp_code code = step == 's'   ? run->ops->set(run->target, key, "7", value, sizeof value - 1, 0, NULL, &err)
+                   : step == 'e' ? run->ops->set(run->target, key, "8", value, sizeof value - 1, 60, NULL, &err)
                    : step == 'd' ? run->ops->del(run->target, key, "9", &err)
                    : step == 'k' ? run->ops->exists(run->target, key, "11", &err)
                                  : run->ops->get(run->target, key, "10", &err);
@@ -211,7 +211,7 @@ static void append(struct run *run, char step)
 static void finish_round(struct run *run)
 {
     cp_error err;
-    check(run->ops->flush(run->target, &err), &err);
+    check(run->ops->flush(run->target, NULL, &err), &err);
     for (uint32_t i = 0; i < run->appended; i++) {
         struct cpi_result result = run->ops->result(run->target, i);
         check_result(run, &result);

@@ -33,6 +33,7 @@ static const struct {
     {"intake", intake_suite},
     {"key", key_suite},
     {"keyspace", keyspace_suite},
+    {"kept_keys", kept_keys_suite},
     {"lane", lane_suite},
     {"lease", lease_suite},
     {"listener", listener_suite},
@@ -48,6 +49,7 @@ static const struct {
     {"redis_address", redis_address_suite},
     {"redis_reply", redis_reply_suite},
     {"requests", requests_suite},
+    {"tickets", tickets_suite},
     {"resolve", resolve_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
@@ -62,6 +64,7 @@ static const struct {
     {"wal_reads", wal_reads_suite},
     {"wal_rows", wal_rows_suite},
     {"checkpoint_text", checkpoint_text_suite},
+    {"settled", settled_suite},
     {"worker", worker_suite},
 };
 

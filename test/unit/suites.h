@@ -28,6 +28,7 @@ Suite *inbox_suite(void);
 Suite *intake_suite(void);
 Suite *key_suite(void);
 Suite *keyspace_suite(void);
+Suite *kept_keys_suite(void);
 Suite *lane_suite(void);
 Suite *lease_suite(void);
 Suite *listener_suite(void);
@@ -43,6 +44,7 @@ Suite *secret_suite(void);
 Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *requests_suite(void);
+Suite *tickets_suite(void);
 Suite *resolve_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
@@ -57,6 +59,7 @@ Suite *wal_changes_suite(void);
 Suite *wal_reads_suite(void);
 Suite *wal_rows_suite(void);
 Suite *checkpoint_text_suite(void);
+Suite *settled_suite(void);
 Suite *worker_suite(void);
 
 /* How much of a stress test is done where ThreadSanitizer makes each step cost twenty times as much. */

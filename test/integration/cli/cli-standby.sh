@@ -54,6 +54,12 @@ mv log first.log
 start --config held.json
 second=$daemon
 check "a second daemon stands by" wait_for logged 'standing by: another cachepusher named "'
+says_so_detached() { # and to the terminal
+    exits 0 '^cachepusher: started, and standing by: another instance of its name writes' "$command" run -d \
+        --prefix "$prefix" --config held.json --pidfile third.pid --log-file third.log &&
+        detached=$(cat third.pid) && kill "$detached" && wait_for is_gone "$detached"
+}
+check "run -d tells the terminal of it, too" says_so_detached
 takes_over() { # SECONDS SINCE: ready again at most so long after
     wait_for logged ' taking over' && (($(date +%s) - $2 <= $1)) && wait_for logged ' ready: '
 }

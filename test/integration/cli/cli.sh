@@ -90,6 +90,13 @@ help_fits() { # and says nothing that the long form does not know
 check "each --help fits a terminal of 24 lines and 80 columns" help_fits
 check "run --help tells of --pidfile" prints '--pidfile' "$command" run --help
 check "--version" prints '^cachepusher [0-9]+\.[0-9]+\.[0-9]+$' "$command" --version
+for each in -V 'run --version' 'verify -V'; do
+    # shellcheck disable=SC2086 # a command and an option
+    check "$each" prints '^cachepusher [0-9]+\.[0-9]+\.[0-9]+$' "$command" $each
+done
+check "help" prints '^  warmup ' "$command" help
+check "help run" prints '^usage: cachepusher run ' "$command" help run
+check "help of what is no command" exits 2 '^cachepusher: help: expected nothing, or a command' "$command" help fly
 check "no command" exits 2 "try 'cachepusher --help'" "$command"
 check "an unknown command" exits 2 "^cachepusher: fly: .*try 'cachepusher --help'" "$command" fly
 check "an option before the command" exits 2 '^cachepusher: -t: ' "$command" -t 2 run

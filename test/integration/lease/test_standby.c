@@ -28,6 +28,14 @@ static void start_both(struct fixture *f, cp_syncer **first, cp_syncer **second)
     REQUIRE(!stats_of(*second).writer);
 }
 
+/* A program that waits would otherwise not know for what. */
+static void require_reason(cp_syncer *standby)
+{
+    cp_error err = {0};
+    REQUIRE_INT(cp_syncer_wait_ready(standby, 1, &err), ==, CP_ERR_TIMEOUT);
+    REQUIRE(strstr(err.message, "standing by, since another syncer named \"") != NULL);
+}
+
 static void require_takeover(cp_syncer *syncer, int64_t since_ms)
 {
     wait_ready(syncer);
@@ -44,6 +52,7 @@ START_TEST(takes_over_when_the_first_stops)
     cp_syncer *second;
     insert_customers(f);
     start_both(f, &first, &second);
+    require_reason(second);
     sql(f, "update customer set name = 'followed' where id_customer % 2 = 0");
     expect_customers(f);
     REQUIRE_INT(stats_of(second).stored, ==, 0);

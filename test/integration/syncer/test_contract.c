@@ -156,13 +156,13 @@ START_TEST(stopped_before_it_was_started)
         WAIT_UNTIL(atomic_load(&waiter.done));
         REQUIRE_INT(now_ms() - began_ms, <, STOP_MS * slowness());
         fixture_join(f);
-        REQUIRE_INT(waiter.code, ==, CP_ERR_ARGUMENT);
+        REQUIRE_INT(waiter.code, ==, CP_ERR_STOPPED);
         REQUIRE_CONTAINS(waiter.err.message, "stopping");
-        REQUIRE_INT(cp_syncer_enqueue(syncer, "customer", "1", &err), ==, CP_ERR_ARGUMENT);
-        REQUIRE_INT(cp_syncer_resync(syncer, NULL, &err), ==, CP_ERR_ARGUMENT);
-        REQUIRE_INT(cp_syncer_start(syncer, &err), ==, CP_ERR_ARGUMENT);
+        REQUIRE_INT(cp_syncer_enqueue(syncer, "customer", "1", &err), ==, CP_ERR_STOPPED);
+        REQUIRE_INT(cp_syncer_resync(syncer, NULL, &err), ==, CP_ERR_STOPPED);
+        REQUIRE_INT(cp_syncer_start(syncer, &err), ==, CP_ERR_STOPPED);
         REQUIRE_CONTAINS(err.message, "stopped");
-        REQUIRE_INT(cp_syncer_wait_ready(syncer, -1, &err), ==, CP_ERR_ARGUMENT);
+        REQUIRE_INT(cp_syncer_wait_ready(syncer, -1, &err), ==, CP_ERR_STOPPED);
         REQUIRE_OK(cp_syncer_stop(syncer, 0, &err), err);
         REQUIRE(!stats_of(syncer).ready);
         destroy_syncer(f, syncer);
@@ -203,7 +203,7 @@ static void stop_while_starting(struct fixture *f, const char *const *settings, 
     fixture_join(f);
     close(client);
     REQUIRE_INT(starter.code, !=, CP_OK);
-    REQUIRE_INT(cp_syncer_start(starter.syncer, &err), ==, CP_ERR_ARGUMENT);
+    REQUIRE_INT(cp_syncer_start(starter.syncer, &err), ==, CP_ERR_STOPPED);
     REQUIRE_CONTAINS(err.message, "stopped");
     destroy_syncer(f, starter.syncer);
 }

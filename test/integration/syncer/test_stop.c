@@ -179,7 +179,7 @@ START_TEST(stopped_before_it_is_ready)
     REQUIRE_INT(cp_syncer_stop(syncer, 0, &err), ==, CP_ERR_TIMEOUT);
     fixture_join(f);
     for (size_t i = 0; i < 3; i++) {
-        REQUIRE_INT(waiters[i].code, ==, CP_ERR_ARGUMENT);
+        REQUIRE_INT(waiters[i].code, ==, CP_ERR_STOPPED);
     }
     destroy_syncer(f, syncer);
     fixture_close(f);
@@ -235,9 +235,9 @@ START_TEST(stopped_twice_or_not_at_all)
     REQUIRE_OK(cp_syncer_stop(syncer, 1000, &err), err);
     REQUIRE_OK(cp_syncer_stop(syncer, 1000, &err), err);
     REQUIRE_OK(cp_syncer_stop(syncer, -1, NULL), err);
-    REQUIRE_INT(cp_syncer_enqueue(syncer, "customer", "1", &err), ==, CP_ERR_ARGUMENT);
-    REQUIRE_INT(cp_syncer_resync(syncer, NULL, &err), ==, CP_ERR_ARGUMENT);
-    REQUIRE_INT(cp_syncer_start(syncer, &err), ==, CP_ERR_ARGUMENT);
+    REQUIRE_INT(cp_syncer_enqueue(syncer, "customer", "1", &err), ==, CP_ERR_STOPPED);
+    REQUIRE_INT(cp_syncer_resync(syncer, NULL, &err), ==, CP_ERR_STOPPED);
+    REQUIRE_INT(cp_syncer_start(syncer, &err), ==, CP_ERR_STOPPED);
     destroy_syncer(f, syncer);
 
     insert_customers(f);
@@ -280,6 +280,23 @@ START_TEST(stopped_from_several_threads)
 }
 END_TEST
 
+/* The grace that ends first counts, whoever gave it. */
+START_TEST(a_shorter_grace_hurries)
+{
+    struct fixture *f = fixture_open();
+    PGconn *holder = connect_again(f);
+    cp_syncer *syncer = queue_everything(f, holder, "2");
+    struct stopping stopping = {f, syncer, 600000, CP_OK};
+    fixture_thread(f, stop_in_thread, &stopping);
+    WAIT_UNTIL(is_stopping(syncer));
+    REQUIRE_INT(cp_syncer_stop(syncer, 0, NULL), ==, CP_ERR_TIMEOUT);
+    fixture_join(f);
+    REQUIRE_INT(stopping.code, ==, CP_ERR_TIMEOUT);
+    destroy_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *stop_suite(void)
 {
     Suite *suite = suite_create("stop");
@@ -294,6 +311,7 @@ Suite *stop_suite(void)
     add_test(tcase, stopped_before_a_requested_resync_has_ended);
     add_test(tcase, stopped_twice_or_not_at_all);
     add_test(tcase, stopped_from_several_threads);
+    add_test(tcase, a_shorter_grace_hurries);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -32,7 +32,7 @@ static bool call_everything(struct caller *caller, uint64_t *state)
     char id[16];
     snprintf(id, sizeof id, "%u", 1 + roll(state, CUSTOMERS));
     cp_code code = cp_syncer_enqueue(caller->syncer, "customer", id, &err);
-    if (code == CP_ERR_ARGUMENT) {
+    if (code == CP_ERR_STOPPED) {
         return false;
     }
     accepted += code == CP_OK;
@@ -50,7 +50,7 @@ static bool call_everything(struct caller *caller, uint64_t *state)
         code = cp_syncer_wait_ready(caller->syncer, (int)roll(state, 3), &err);
         code = code == CP_ERR_TIMEOUT ? CP_OK : code;
     }
-    return code == CP_OK || (code != CP_ERR_ARGUMENT && err.retriable);
+    return code == CP_OK || (code != CP_ERR_STOPPED && err.retriable);
 }
 
 static void *call(void *context)

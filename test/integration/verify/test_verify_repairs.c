@@ -342,7 +342,7 @@ static void stop_meanwhile(struct fixture *f, const char *moment)
     WAIT_UNTIL(atomic_load(&stopped.over));
     REQUIRE_INT(now_ms() - began_ms, <, 2000 * slowness());
     fixture_join(f);
-    REQUIRE_INT(stopped.code, ==, CP_ERR_ARGUMENT);
+    REQUIRE_INT(stopped.code, ==, CP_ERR_STOPPED);
     REQUIRE_CONTAINS(stopped.err.message, "stopping");
     destroy_syncer(f, stopped.syncer);
 }

@@ -144,6 +144,19 @@ START_TEST(what_the_library_does_not_know_may_not_be_asked_for)
 }
 END_TEST
 
+/* Or both would free it. */
+START_TEST(a_configuration_makes_one_syncer)
+{
+    cp_error err;
+    cp_config *config = cp_config_create(&err);
+    cp_syncer *syncer = cp_syncer_create(config, NULL, &err);
+    ck_assert_ptr_nonnull(syncer);
+    ck_assert_ptr_null(cp_syncer_create(config, NULL, &err));
+    ck_assert_int_eq(err.code, CP_ERR_ARGUMENT);
+    cp_syncer_destroy(syncer);
+}
+END_TEST
+
 Suite *abi_suite(void)
 {
     Suite *suite = suite_create("abi");
@@ -153,6 +166,7 @@ Suite *abi_suite(void)
     tcase_add_test(tcase, a_size_that_cannot_be_true_is_refused);
     tcase_add_test(tcase, only_what_the_size_covers_is_read);
     tcase_add_test(tcase, what_the_library_does_not_know_may_not_be_asked_for);
+    tcase_add_test(tcase, a_configuration_makes_one_syncer);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -137,7 +137,10 @@ START_TEST(codes_have_names)
         {CP_ERR_POSTGRES, "postgres"},
         {CP_ERR_REDIS, "redis"},
         {CP_ERR_TIMEOUT, "timeout"},
-        {(cp_code)(CP_ERR_TIMEOUT + 1), "unknown"},
+        {CP_ERR_STOPPED, "stopped"},
+        {CP_ERR_STANDBY, "standby"},
+        {CP_ERR_PARKED, "parked"},
+        {(cp_code)(CP_ERR_PARKED + 1), "unknown"},
     };
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         ck_assert_str_eq(cp_code_name(codes[i].code), codes[i].name);

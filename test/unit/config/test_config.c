@@ -172,7 +172,7 @@ static const struct {
     {"redis", "", "redis: the host is missing"},
     {"thread", "4",
      "unknown setting \"thread\"; expected one of: postgres, redis, postgres_password_file, "
-     "redis_password_file, prefix, name, standby, threads, warmup, source, "
+     "redis_password_file, prefix, name, standby, role, threads, warmup, source, "
      "source_announce, source_slot, source_publication, source_retained_mb, "
      "flush, batch, batch_bytes, "
      "max_pending, max_delete_percent, max_lag_ms, catalog_check_ms, connect_timeout_ms, fetch_timeout_ms, "

@@ -153,21 +153,35 @@ START_TEST(the_fingerprint_is_the_last_one_set)
 }
 END_TEST
 
-START_TEST(the_listeners_requests_are_taken_once)
+START_TEST(the_listeners_request_is_taken_once)
 {
     ck_assert(!cpi_requests_has_for_listener(&requests));
-    ck_assert_int_eq(cpi_requests_take_barrier(&requests), 0);
-    cpi_requests_barrier(&requests, 7);
-    cpi_requests_barrier(&requests, 8);
     cpi_requests_relay(&requests);
-    ck_assert(cpi_requests_has_for_listener(&requests));
-    ck_assert_int_eq(cpi_requests_take_barrier(&requests), 8);
     ck_assert(cpi_requests_has_for_listener(&requests));
     ck_assert(cpi_requests_take_relay(&requests));
     ck_assert(!cpi_requests_has_for_listener(&requests));
-    ck_assert_int_eq(cpi_requests_take_barrier(&requests), 0);
     ck_assert(!cpi_requests_take_relay(&requests));
     ck_assert(!cpi_requests_has_any(&requests));
+}
+END_TEST
+
+/* A run serves what was called for before it was taken, once it is complete; requests by hand are no repairs. */
+START_TEST(repairs_are_counted_until_a_run_has_made_them)
+{
+    bool wanted[3] = {false};
+    cpi_requests_resync(&requests, CPI_ALL_ENTITIES, CP_CAUSE_REQUEST);
+    cpi_requests_resync(&requests, CPI_NO_ENTITY, CP_CAUSE_RESUME);
+    ck_assert_uint_eq(cpi_requests_repairs(&requests), 0);
+    cpi_requests_resync(&requests, 1, CP_CAUSE_OVERFLOW);
+    cpi_requests_take(&requests, wanted);
+    cpi_requests_resync(&requests, 2, CP_CAUSE_OVERFLOW);
+    ck_assert_uint_eq(cpi_requests_repairs(&requests), 2);
+    cpi_requests_end_run(&requests, true);
+    ck_assert_uint_eq(cpi_requests_repaired(&requests), 0);
+    cpi_requests_take(&requests, wanted);
+    ck_assert_uint_eq(cpi_requests_repaired(&requests), 0);
+    cpi_requests_end_run(&requests, false);
+    ck_assert_uint_eq(cpi_requests_repaired(&requests), 2);
 }
 END_TEST
 
@@ -202,7 +216,8 @@ Suite *requests_suite(void)
     tcase_add_test(tcase, a_run_to_be_repeated_is_owed);
     tcase_add_test(tcase, resuming_is_a_start_that_wants_no_entity);
     tcase_add_test(tcase, the_fingerprint_is_the_last_one_set);
-    tcase_add_test(tcase, the_listeners_requests_are_taken_once);
+    tcase_add_test(tcase, the_listeners_request_is_taken_once);
+    tcase_add_test(tcase, repairs_are_counted_until_a_run_has_made_them);
     tcase_add_test(tcase, what_is_owed_is_so_until_a_run_was_completed);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -9,7 +9,7 @@
 
 static void set(const char *id, const char *value)
 {
-    ck_assert_int_eq(target->ops->set(target, &key, id, value, strlen(value), 0, &err), CP_OK);
+    ck_assert_int_eq(target->ops->set(target, &key, id, value, strlen(value), 0, NULL, &err), CP_OK);
 }
 
 /* S: SET, D: DEL, E: EXISTS, G: GET. */
@@ -28,7 +28,7 @@ static void append(char command)
 
 static void flush(void)
 {
-    ck_assert_msg(target->ops->flush(target, &err) == CP_OK, "%s", err.message);
+    ck_assert_msg(target->ops->flush(target, NULL, &err) == CP_OK, "%s", err.message);
 }
 
 /* ---- replies ---- */
@@ -165,7 +165,7 @@ START_TEST(behind_a_lost_connection_nothing_is_answered)
         ck_assert_int_eq(result.answer, CPI_ANSWER_NONE);
         ck_assert_str_eq(result.message, "Redis: SET: READONLY replica");
     }
-    ck_assert_int_eq(target->ops->flush(target, &err), CP_ERR_REDIS);
+    ck_assert_int_eq(target->ops->flush(target, NULL, &err), CP_ERR_REDIS);
     fake_redis_stop(&fake);
 }
 END_TEST
@@ -179,7 +179,7 @@ START_TEST(results_that_nobody_took_are_not_the_next_rounds)
     append('S');
     flush();
     ck_assert_int_eq(target->ops->result(target, 0).answer, CPI_ANSWER_DONE);
-    ck_assert_int_eq(target->ops->set(target, &key, "2", "{}", 2, 0, &err), CP_ERR_REDIS);
+    ck_assert_int_eq(target->ops->set(target, &key, "2", "{}", 2, 0, NULL, &err), CP_ERR_REDIS);
     ck_assert(!is_open());
     fake_redis_stop(&fake);
 }
@@ -232,8 +232,8 @@ START_TEST(commands_are_sent_byte_for_byte)
     static const char *const script[] = {"+OK\r\n", "+OK\r\n", ":0\r\n", "$-1\r\n", ":0\r\n", NULL};
     start(script);
     open_target();
-    ck_assert_int_eq(target->ops->set(target, &key, "17", "\0\r\n\xFF", 4, 0, &err), CP_OK);
-    ck_assert_int_eq(target->ops->set(target, &key, "a", "", 0, 86400, &err), CP_OK);
+    ck_assert_int_eq(target->ops->set(target, &key, "17", "\0\r\n\xFF", 4, 0, NULL, &err), CP_OK);
+    ck_assert_int_eq(target->ops->set(target, &key, "a", "", 0, 86400, NULL, &err), CP_OK);
     ck_assert_int_eq(target->ops->del(target, &key, "-1", &err), CP_OK);
     ck_assert_int_eq(target->ops->get(target, &key, "", &err), CP_OK);
     ck_assert_int_eq(target->ops->exists(target, &key, "9", &err), CP_OK);
@@ -256,7 +256,7 @@ START_TEST(nothing_is_written_before_it_is_admitted)
     start(script);
     ck_assert_int_eq(target->ops->open(target, &err), CP_OK);
     ck_assert(!target->ops->is_admitted(target));
-    ck_assert_int_eq(target->ops->set(target, &key, "1", "{}", 2, 0, &err), CP_ERR_REDIS);
+    ck_assert_int_eq(target->ops->set(target, &key, "1", "{}", 2, 0, NULL, &err), CP_ERR_REDIS);
     ck_assert_int_eq(target->ops->del(target, &key, "1", &err), CP_ERR_REDIS);
     ck_assert_int_eq(target->ops->unlink(target, &key, &keys, &count, &err), CP_ERR_REDIS);
     ck_assert_int_eq(target->ops->write_marker(target, "marker", 1, &err), CP_ERR_REDIS);
@@ -312,6 +312,38 @@ START_TEST(a_connection_that_owes_nothing_is_not)
 }
 END_TEST
 
+/* What was sent stays as it is while the replies are read, even where the connection is lost in between. */
+START_TEST(what_was_sent_is_lent)
+{
+    static const char *const script[] = {"+OK\r\n", "+OK\r\n", ":1\r\n",  "nonsense\r\n",
+                                         "+OK\r\n", "+OK\r\n", "+OK\r\n", NULL};
+    struct cpi_output output = {0};
+    size_t at[2] = {0};
+    start(script);
+    for (int round = 0; round < 2; round++) {
+        open_target();
+        ck_assert_int_eq(target->ops->set(target, &key, "1", "{\"a\":1}", 7, 0, &at[0], &err), CP_OK);
+        ck_assert_int_eq(target->ops->set(target, &key, "2", "{}", 2, 60, &at[1], &err), CP_OK);
+        append('D');
+        ck_assert_int_eq(target->ops->flush(target, &output, &err), CP_OK);
+        ck_assert_int_eq(target->ops->result(target, 0).answer, round == 0 ? CPI_ANSWER_DONE : CPI_ANSWER_NONE);
+        ck_assert_int_eq(is_open(), round == 0);
+        ck_assert_mem_eq(output.bytes + at[0], "{\"a\":1}\r\n", 9);
+        ck_assert_mem_eq(output.bytes + at[1], "{}\r\n", 4);
+        for (uint32_t i = 1; i < 3; i++) {
+            ck_assert_int_eq(target->ops->result(target, i).answer, round == 0 ? CPI_ANSWER_DONE : CPI_ANSWER_NONE);
+        }
+        target->ops->give_back(target, &output);
+        ck_assert_ptr_null(output.bytes);
+    }
+    open_target();
+    append('S');
+    flush();
+    ck_assert_int_eq(target->ops->result(target, 0).answer, CPI_ANSWER_DONE);
+    fake_redis_stop(&fake);
+}
+END_TEST
+
 START_TEST(stopping_ends_a_wait)
 {
     start(NULL);
@@ -331,7 +363,7 @@ START_TEST(a_server_that_is_gone_answers_nothing)
     open_target();
     fake_redis_stop(&fake);
     append('S');
-    if (target->ops->flush(target, &err) == CP_OK) { /* as far as the socket's buffer */
+    if (target->ops->flush(target, NULL, &err) == CP_OK) { /* as far as the socket's buffer */
         ck_assert_int_eq(target->ops->result(target, 0).answer, CPI_ANSWER_NONE);
     }
     ck_assert(!is_open());
@@ -413,6 +445,7 @@ Suite *single_suite(void)
     tcase_add_test(tcase, nothing_is_written_before_it_is_admitted);
     tcase_add_test(tcase, a_command_that_may_still_run_is_ended_on_the_server);
     tcase_add_test(tcase, a_connection_that_owes_nothing_is_not);
+    tcase_add_test(tcase, what_was_sent_is_lent);
     tcase_add_test(tcase, stopping_ends_a_wait);
     tcase_add_test(tcase, a_server_that_is_gone_answers_nothing);
     tcase_add_test(tcase, a_replica_is_refused);

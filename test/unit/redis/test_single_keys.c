@@ -248,9 +248,9 @@ static cp_code run_operation(int operation)
         return target->ops->advance_marker(target, "marker", &number, &err);
     default:
         target->ops->get(target, &key, "1", &err);
-        target->ops->set(target, &key, "1", "{}", 2, 0, &err);
+        target->ops->set(target, &key, "1", "{}", 2, 0, NULL, &err);
         target->ops->del(target, &key, "1", &err);
-        return target->ops->flush(target, &err);
+        return target->ops->flush(target, NULL, &err);
     }
 }
 

@@ -10,6 +10,7 @@ static struct cpi_entity entity;
 static struct cpi_stats stats;
 static struct cpi_lease lease;
 static struct cpi_requests requests;
+static struct cpi_tickets tickets;
 static struct cpi_stop stop;
 static struct cpi_lane lane;
 static struct cpi_env env;
@@ -39,11 +40,13 @@ static void setup(void)
     ck_assert_int_eq(cpi_stop_init(&stop, &err), CP_OK);
     ck_assert_int_eq(cpi_lane_init(&lane, &err), CP_OK);
     cpi_inbox_init(&inbox, &entity, &requests.listener_bell);
+    cpi_tickets_init(&tickets, &requests.listener_bell);
     env = (struct cpi_env){
         .config = &config,
         .stats = &stats,
         .lease = &lease,
         .requests = &requests,
+        .tickets = &tickets,
         .stop = &stop,
         .lanes = {.items = &lane, .count = 1, .capacity = CAPACITY, .entities = &entity, .stats = &stats}};
     listener = cpi_listener_create(&env, &inbox, &source, NULL, &err);
@@ -54,6 +57,7 @@ static void teardown(void)
 {
     cpi_listener_destroy(listener);
     cpi_inbox_fini(&inbox);
+    cpi_tickets_fini(&tickets);
     cpi_lane_fini(&lane, &entity);
     cpi_stop_fini(&stop);
     cpi_requests_fini(&requests);

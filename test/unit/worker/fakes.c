@@ -4,6 +4,7 @@
 
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 /* ---- Redis ---- */
 
@@ -19,6 +20,7 @@ static cp_code fake_open(struct cpi_target *target, cp_error *err)
     fake->open = !fake->away;
     fake->admitted = false;
     fake->appended = 0;
+    fake->output_length = 0;
     return fake->open ? CP_OK : cpi_error(err, CP_ERR_REDIS, true, "Redis: connection refused");
 }
 
@@ -41,8 +43,9 @@ static bool fake_is_admitted(const struct cpi_target *target)
 static cp_code append(struct cpi_target *target, const char *id, enum fake_kind kind, size_t length, cp_error *err)
 {
     struct fake_target *fake = fake_of(target);
-    ck_assert(fake_is_admitted(target));
+    ck_assert(fake_is_admitted(target) && !fake->lent);
     fake->appended = fake->sent ? 0 : fake->appended;
+    fake->output_length = fake->sent ? 0 : fake->output_length;
     fake->sent = false;
     ck_assert_uint_lt(fake->appended, FAKE_BATCH);
     if (fake->full) {
@@ -55,12 +58,21 @@ static cp_code append(struct cpi_target *target, const char *id, enum fake_kind 
 }
 
 static cp_code fake_set(struct cpi_target *target, const struct cpi_key *key, const char *id, const char *value,
-                        size_t length, int64_t ttl_s, cp_error *err)
+                        size_t length, int64_t ttl_s, size_t *at, cp_error *err)
 {
+    struct fake_target *fake = fake_of(target);
     (void)key;
     (void)ttl_s;
     ck_assert_ptr_nonnull(value);
-    return append(target, id, FAKE_SET, length, err);
+    cp_code code = append(target, id, FAKE_SET, length, err);
+    if (code != CP_OK) {
+        return code;
+    }
+    *at = fake->output_length;
+    size_t kept = length < FAKE_TEXT ? length : FAKE_TEXT; /* those that are longer have no more text than this */
+    memcpy(fake->output + fake->output_length, value, kept);
+    fake->output_length += kept;
+    return code;
 }
 
 static cp_code fake_del(struct cpi_target *target, const struct cpi_key *key, const char *id, cp_error *err)
@@ -109,10 +121,15 @@ static enum cpi_answer execute(struct fake_target *fake, const struct fake_comma
     return answer;
 }
 
-static cp_code fake_flush(struct cpi_target *target, cp_error *err)
+static cp_code fake_flush(struct cpi_target *target, struct cpi_output *output, cp_error *err)
 {
     struct fake_target *fake = fake_of(target);
     (void)err;
+    if (output != NULL) {
+        fake->lent = true;
+        fake->lendings++;
+        output->bytes = fake->output;
+    }
     ck_assert(fake->open);
     fake->flushed++;
     fake->sent = true;
@@ -120,6 +137,13 @@ static cp_code fake_flush(struct cpi_target *target, cp_error *err)
         fake->answers[i] = execute(fake, &fake->commands[i]);
     }
     return CP_OK;
+}
+
+static void fake_give_back(struct cpi_target *target, struct cpi_output *output)
+{
+    ck_assert(fake_of(target)->lent && output->bytes == fake_of(target)->output);
+    memset(output->bytes, '#', FAKE_OUTPUT);
+    fake_of(target)->lent = false;
 }
 
 static struct cpi_result fake_result(struct cpi_target *target, uint32_t i)
@@ -139,6 +163,7 @@ static const struct cpi_target_ops fake_target_ops = {.open = fake_open,
                                                       .del = fake_del,
                                                       .exists = fake_exists,
                                                       .flush = fake_flush,
+                                                      .give_back = fake_give_back,
                                                       .result = fake_result,
                                                       .is_admitted = fake_is_admitted};
 

@@ -8,7 +8,14 @@
 #include "postgres/fake_postgres.h"
 #include "worker/servers.h"
 
-enum { FAKE_BATCH = 8, FAKE_BATCH_BYTES = 1000000, FAKE_DOCUMENTS = 2048, FAKE_PERCENT = 50 };
+enum {
+    FAKE_BATCH = 8,
+    FAKE_BATCH_BYTES = 1000000,
+    FAKE_DOCUMENTS = 2048,
+    FAKE_PERCENT = 50,
+    FAKE_TEXT = 32,
+    FAKE_OUTPUT = FAKE_BATCH * FAKE_TEXT
+};
 
 struct fake_command {
     int64_t id;
@@ -41,6 +48,10 @@ struct fake_target {
     enum cpi_answer answers[FAKE_BATCH];
     uint32_t appended;
     bool sent; /* the next command begins another round */
+    char output[FAKE_OUTPUT];
+    size_t output_length;
+    bool lent; /* nothing may be appended meanwhile */
+    unsigned lendings;
 };
 
 struct fakes {
