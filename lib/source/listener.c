@@ -351,12 +351,13 @@ static void *run_listener(void *context)
     cpi_pulse_adopt(&listener->pulse);
     while (cpi_stop_phase(listener->env->stop) == CPI_RUNNING) {
         follow_lease(listener);
+        /* What was enqueued before a ticket is routed before the ticket's barrier can be read. */
         cpi_ticketing_send(listener->env, listener->is_listening ? listener->source : NULL);
-        read_source(listener);
         if (may_take_inbox(listener)) {
             cpi_inbox_take(listener->inbox, &listener->enqueued);
         }
         deal_with_enqueued(listener);
+        read_source(listener);
         take_mapped(listener);
         put_position(listener);
         listener->has_backlog = listener->has_backlog && !cpi_live_feed_flush(listener->live_feed);
