@@ -192,8 +192,21 @@ redisContext *connect_redis(const char *address)
     return NULL;
 }
 
+/* What all clients of a server feel, other tests' too. */
+static void refuse_for_the_shared_one(const struct fixture *f, const char *format)
+{
+    static const char *const felt_by_all[] = {"CLIENT KILL", "CLIENT PAUSE", "CONFIG SET", "ACL SETUSER",
+                                              "FLUSHALL",    "REPLICAOF",    "SWAPDB",     "DEBUG"};
+    for (size_t i = 0; f->own_redis == 0 && i < sizeof felt_by_all / sizeof *felt_by_all; i++) {
+        if (strncmp(format, felt_by_all[i], strlen(felt_by_all[i])) == 0) {
+            fail_at(__FILE__, __LINE__, "%s: other tests' syncers would feel it; own_redis_start() first", format);
+        }
+    }
+}
+
 static redisReply *command(struct fixture *f, const char *format, va_list arguments)
 {
+    refuse_for_the_shared_one(f, format);
     redisReply *reply = redisvCommand(f->redis, format, arguments);
     if (reply == NULL) {
         fail_at(__FILE__, __LINE__, "Redis: %s: %s", format, f->redis->errstr);

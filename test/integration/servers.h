@@ -78,7 +78,8 @@ void own_pooler_start(struct fixture *f, char *dsn, size_t size);
 
 /* ---- connections ---- */
 
-/* Kills the syncers' connections whose name in CLIENT LIST begins like this. Returns how many. */
+/* Kills the syncers' connections whose name in CLIENT LIST begins like this: of all syncers at this Redis, so it has to
+   be the test's own. Returns how many. */
 int kill_redis_clients(struct fixture *f, const char *name);
 
 /* Terminates the syncers' sessions in the fixture's database whose application_name matches. */

@@ -76,6 +76,7 @@ END_TEST
 START_TEST(stopped_while_the_lease_is_lost)
 {
     struct fixture *f = fixture_open();
+    own_redis_start(f);
     PGconn *holder = connect_again(f);
     PGconn *leases = connect_again(f);
     cp_syncer *syncer = queue_everything(f, holder, "2");

@@ -183,6 +183,7 @@ END_TEST
 START_TEST(after_redis_was_away)
 {
     struct fixture *f = fixture_open();
+    own_redis_start(f);
     insert_customers(f);
     cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
     for (int i = 0; i < 5; i++) {
