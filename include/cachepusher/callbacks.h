@@ -70,8 +70,9 @@ typedef struct cp_document {
  *  - It is told what this syncer settles as the writer, and nothing while another one writes. Of a document that was
  *    deleted while nobody listened it is told where Redis still had the key. If that was lost as well, or another
  *    writer has deleted it, nobody knows of it any more: when CP_CAUSE_REDIS or CP_CAUSE_LISTENER has been counted in
- *    cp_stats.causes, forget everything and then call cp_syncer_resync(), which has every document told again. A
- *    follower has none of this, since it knows what it has told: let it fill a cache in the process. */
+ *    cp_stats.causes, forget everything and then call cp_syncer_resync(), which has every document told again; with
+ *    the wal source also for CP_CAUSE_RESUME: what is in Redis already, of this syncer or another, is not told again.
+ *    A follower has none of this, since it knows what it has told: let it fill a cache in the process. */
 typedef struct cp_callbacks {
     size_t size;                                                     /* sizeof(cp_callbacks) */
     void (*log)(void *context, cp_level level, const char *message); /* NULL: messages are discarded */

@@ -26,6 +26,7 @@ struct cpi_applier {
     struct cpi_target *target; /* the servers' */
     uint64_t term;             /* of the lease when the reader was opened */
     uint64_t generation;       /* of Postgres sessions, the same */
+    uint64_t session;          /* how often it has been opened */
     int64_t opened_ms;         /* when */
     int64_t began_ms;          /* the last statement */
     bool is_doubted;           /* a statement has failed by itself, and the session is not new */
@@ -210,6 +211,7 @@ static bool open_postgres(struct cpi_applier *applier, cp_error *err)
     }
     applier_count(applier, CPI_STAT_RECONNECTS, was_lost);
     applier->pg_connected = true;
+    applier->session++;
     return true;
 }
 
@@ -280,6 +282,11 @@ bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint
 uint32_t cpi_applier_batch(const struct cpi_applier *applier)
 {
     return cpi_reader_limit(applier->reader, applier->limit);
+}
+
+uint64_t cpi_applier_session(const struct cpi_applier *applier)
+{
+    return applier->session;
 }
 
 struct cpi_parked *cpi_applier_parked(struct cpi_applier *applier)

@@ -28,6 +28,9 @@ bool cpi_applier_work(struct cpi_applier *applier, const uint32_t *handles, uint
  * twice. */
 uint32_t cpi_applier_batch(const struct cpi_applier *applier);
 
+/* How often a session of Postgres has been opened: which one the last batch was read in. */
+uint64_t cpi_applier_session(const struct cpi_applier *applier);
+
 /* Why those fail that do. Any thread may visit it, between create and destroy. */
 struct cpi_parked *cpi_applier_parked(struct cpi_applier *applier);
 

@@ -57,8 +57,9 @@ struct cpi_worker {
     struct cpi_backoff parked_backoff; /* ids that fail by themselves */
     int64_t parked_at_ms;
     int parked_timeout_ms;
-    uint32_t parked_left; /* of the turn under way, to be tried yet */
-    bool away;            /* a server was, at the last try */
+    uint64_t tried_session; /* of Postgres: the last in which the parked ids had a turn, or others were read */
+    uint32_t parked_left;   /* of the turn under way, to be tried yet */
+    bool away;              /* a server was, at the last try */
     uint64_t
         forgotten; /* parked ids dropped, because there were too many, since a resync was last requested for them */
     int64_t forgotten_ms; /* since when */
@@ -103,6 +104,17 @@ static void note_success(struct cpi_worker *worker)
 
 /* ---- the cycle ---- */
 
+/* The session may have been what was wrong: where others have been read in a new one, a turn of what is parked begins.
+ */
+static void note_session(struct cpi_worker *worker, bool has_settled)
+{
+    uint64_t session = cpi_applier_session(worker->applier);
+    if (has_settled && session != worker->tried_session) {
+        worker->tried_session = session;
+        worker->intake.recalled = worker->intake.recalled || cpi_idset_count(worker->set, CPI_PARKED) > 0;
+    }
+}
+
 static void work_on(struct cpi_worker *worker, uint32_t n, int timeout_ms)
 {
     cp_error err = {0};
@@ -110,6 +122,7 @@ static void work_on(struct cpi_worker *worker, uint32_t n, int timeout_ms)
     uint32_t parked = cpi_idset_count(worker->set, CPI_PARKED);
     int64_t began_ms = cpi_now_ms();
     bool worked = cpi_applier_work(worker->applier, worker->batch, n, timeout_ms, &err);
+    note_session(worker, cpi_idset_total(worker->set) < before);
     if (cpi_idset_count(worker->set, CPI_PARKED) > parked) { /* what fails is not to take this time all the time */
         worker->intake.rested_ms = cpi_now_ms() + PARKED_REST * (cpi_now_ms() - began_ms);
     }
@@ -200,6 +213,7 @@ static void retry_parked(struct cpi_worker *worker, int for_ms)
     worker->parked_left = worker->parked_left == 0 ? cpi_idset_count(worker->set, CPI_PARKED) : worker->parked_left;
     worker->parked_left = least(worker->parked_left, cpi_idset_count(worker->set, CPI_PARKED));
     worker->parked_left -= try_parked(worker, began_ms + for_ms);
+    worker->tried_session = cpi_applier_session(worker->applier);
     if (cpi_idset_total(worker->set) < before) {
         cpi_backoff_reset(&worker->parked_backoff);
         worker->parked_at_ms = 0;

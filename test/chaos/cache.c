@@ -20,6 +20,12 @@ void cache_create(struct cache *cache, const char *dir, struct proxy *proxy)
     }
 }
 
+void cache_create_host(struct cache *cache, const char *socket)
+{
+    *cache = (struct cache){0};
+    FORMAT(cache->nodes[0].socket, "%s", socket);
+}
+
 struct node *cache_primary(struct cache *cache)
 {
     return &cache->nodes[atomic_load(&cache->primary)];

@@ -34,6 +34,10 @@ struct start {
 };
 
 void cache_create(struct cache *cache, const char *dir, struct proxy *proxy);
+
+/* The cache in a host's process instead (answers.h): it is only connected to. */
+void cache_create_host(struct cache *cache, const char *socket);
+
 void cache_start(struct cache *cache, int node, struct start how);
 void cache_kill(struct cache *cache, int node);
 

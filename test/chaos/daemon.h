@@ -1,19 +1,28 @@
-/* The daemon under test, and a supervisor that restarts it at once. */
+/* The daemon under test, and a supervisor that restarts it at once. A host that embeds the library (host.c) is run and
+ * watched likewise: its log is the library's. */
 #ifndef DAEMON_H
 #define DAEMON_H
 
 #include "process.h"
 
+enum daemon_kind {
+    DAEMON_COMMAND,  /* cachepusher run */
+    DAEMON_FOLLOWER, /* a host without Redis */
+    DAEMON_WRITER    /* a host that fills Redis, and its cache of what has settled */
+};
+
 struct daemon {
-    const char *program;
+    const char *program; /* the command; everything else is next to it */
+    enum daemon_kind kind;
     char dir[PATH_BYTES];
     char postgres[2 * PATH_BYTES];
     char redis[PATH_BYTES];
     const char *log_level;
-    const char *source; /* notify or wal */
-    const char *config; /* its file; "": none */
-    int slot;           /* of several daemons on the same servers */
-    int incarnation;    /* how often it has been started */
+    const char *source;      /* notify or wal */
+    const char *config;      /* its file; "": none */
+    int slot;                /* of several daemons on the same servers */
+    char socket[PATH_BYTES]; /* where a host shows its cache */
+    int incarnation;         /* how often it has been started */
     struct process process;
     struct process log_reader; /* what the daemon writes its log to, through a pipe */
 };
@@ -22,6 +31,9 @@ struct daemon {
 #define DAEMON_DNS_HANGS "dns-hangs"
 
 void daemon_start(struct daemon *daemon);
+
+/* Whether its process is there. */
+bool daemon_is_there(const struct daemon *daemon);
 
 /* Whether its threads run; before that it waits for the servers. */
 bool daemon_has_started(const struct daemon *daemon);

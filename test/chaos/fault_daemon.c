@@ -1,5 +1,6 @@
 /* What happens to the daemon's own process. */
 #include "fault.h"
+#include "lineup.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -29,8 +30,10 @@ static void inject_kill(struct world *world, struct strike *strike)
 static void inject_restart(struct world *world, struct strike *strike)
 {
     struct daemon *daemon = choose(world, strike);
+    lineup_ends(world, daemon);
     daemon_stop(daemon, true);
     daemon_start(daemon);
+    lineup_begins(world, daemon);
 }
 
 static void inject_resync(struct world *world, struct strike *strike)

@@ -48,10 +48,10 @@ static void promote(struct world *world)
 static void heal_by_death(struct world *world, struct strike *strike)
 {
     (void)strike;
-    history_suspend(world->history);
+    history_suspend(world->history, VIEW_REDIS);
     cache_kill(&world->cache, atomic_load(&world->cache.primary));
     promote(world);
-    history_resume(world->history, LOSS_RECENT);
+    history_resume(world->history, VIEW_REDIS, LOSS_RECENT);
 }
 
 /* The old primary lives on as a replica of the new one, with the connections that it has; what is written through them
@@ -60,10 +60,10 @@ static void heal_by_demotion(struct world *world, struct strike *strike)
 {
     (void)strike;
     struct node *old = cache_primary(&world->cache);
-    history_suspend(world->history);
+    history_suspend(world->history, VIEW_REDIS);
     promote(world);
     replicate(old, cache_primary(&world->cache));
-    history_resume(world->history, LOSS_RECENT);
+    history_resume(world->history, VIEW_REDIS, LOSS_RECENT);
 }
 
 const struct fault failover_faults[] = {

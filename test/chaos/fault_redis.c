@@ -59,9 +59,9 @@ static void heal_stop(struct world *world, struct strike *strike)
 static void inject_kill_empty(struct world *world, struct strike *strike)
 {
     (void)strike;
-    history_suspend(world->history);
+    history_suspend(world->history, VIEW_REDIS);
     kill_primary(world);
-    history_resume(world->history, LOSS_ALL);
+    history_resume(world->history, VIEW_REDIS, LOSS_ALL);
 }
 
 static void heal_kill_empty(struct world *world, struct strike *strike)
@@ -80,9 +80,9 @@ static void inject_snapshot(struct world *world, struct strike *strike)
 static void heal_snapshot(struct world *world, struct strike *strike)
 {
     (void)strike;
-    history_suspend(world->history);
+    history_suspend(world->history, VIEW_REDIS);
     kill_primary(world);
-    history_resume(world->history, LOSS_RECENT);
+    history_resume(world->history, VIEW_REDIS, LOSS_RECENT);
     start_primary(world, (struct start){0});
 }
 
@@ -107,9 +107,9 @@ static void heal_kill_kept(struct world *world, struct strike *strike)
 static void inject_flushall(struct world *world, struct strike *strike)
 {
     (void)strike;
-    history_suspend(world->history);
+    history_suspend(world->history, VIEW_REDIS);
     cache_do(primary(world), "FLUSHALL");
-    history_resume(world->history, LOSS_ALL);
+    history_resume(world->history, VIEW_REDIS, LOSS_ALL);
 }
 
 /* Started with a data set that takes long to load; in another database, so that its keys are nobody's documents. */
@@ -119,9 +119,9 @@ static void inject_loading(struct world *world, struct strike *strike)
     struct node *node = primary(world);
     cache_do(node, "EVAL %s 0 %d", fill, LARGE);
     cache_do(node, "SAVE");
-    history_suspend(world->history);
+    history_suspend(world->history, VIEW_REDIS);
     kill_primary(world);
-    history_resume(world->history, LOSS_RECENT);
+    history_resume(world->history, VIEW_REDIS, LOSS_RECENT);
     int sleep_us = strike->lasts_ms * 1000 / LARGE - 55; /* a sleep takes that much longer than asked for */
     start_primary(world, (struct start){.slowly_us = sleep_us > 1 ? sleep_us : 1, .loads = true});
 }
@@ -270,9 +270,9 @@ static void inject_swap(struct world *world, struct strike *strike)
 static void heal_swap(struct world *world, struct strike *strike)
 {
     (void)strike;
-    history_suspend(world->history);
+    history_suspend(world->history, VIEW_REDIS);
     cache_do(primary(world), "SWAPDB 0 9");
-    history_resume(world->history, LOSS_RECENT);
+    history_resume(world->history, VIEW_REDIS, LOSS_RECENT);
     cache_do(primary(world), "EVAL %s 0", "redis.call('select', 9) redis.call('flushdb')");
 }
 

@@ -6,6 +6,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum outcome { POSSIBLE, COMMITTED, ROLLED_BACK };
 
@@ -16,23 +17,28 @@ struct record {
     enum outcome outcome;
 };
 
+/* What a reader has seen last of a customer. */
+struct sight {
+    uint64_t version; /* of a document, or of the deletion that has to be why there is none */
+    int64_t at_ms;
+    bool deleted;
+    bool any;
+    bool may_be_missing; /* its loss has been declared and it has not been seen since */
+};
+
 struct customer {
     struct record *records; /* versions grow: each is added under the customer's lock in Postgres */
     size_t count;
     size_t capacity;
-
-    /* What the reader has seen last. */
-    uint64_t seen; /* a version of a document, or of the deletion that has to be why there is none */
-    int64_t seen_at_ms;
-    bool seen_deleted;
-    bool seen_any;
-    bool may_be_missing; /* its loss has been declared and it has not been seen since */
+    struct sight sights[VIEWS];
 };
 
 struct history {
     pthread_mutex_t mutex;
     atomic_uint_fast64_t last_version;
-    unsigned epoch; /* odd: suspended */
+    const char *names[VIEWS];
+    bool may_forget[VIEWS];
+    unsigned epochs[VIEWS]; /* odd: suspended */
     struct customer customers[CUSTOMERS + 1];
 };
 
@@ -49,17 +55,23 @@ static void add(struct customer *customer, uint64_t version, bool stays, enum ou
         (struct record){.version = version, .at_ms = now_ms(), .stays = stays, .outcome = outcome};
 }
 
-struct history *history_create(void)
+struct history *history_create(const char *const names[VIEWS])
 {
     struct history *history = calloc(1, sizeof *history);
     if (history == NULL) {
         die("out of memory");
     }
     pthread_mutex_init(&history->mutex, NULL);
+    memcpy(history->names, names, sizeof history->names);
     for (int id = 1; id <= CUSTOMERS; id++) {
         add(&history->customers[id], 0, true, COMMITTED);
     }
     return history;
+}
+
+void history_may_forget(struct history *history, int view)
+{
+    history->may_forget[view] = true;
 }
 
 void history_destroy(struct history *history)
@@ -139,93 +151,99 @@ uint64_t history_last(struct history *history, int id)
 
 /* ---- reading ---- */
 
-void history_suspend(struct history *history)
+void history_suspend(struct history *history, int view)
 {
     pthread_mutex_lock(&history->mutex);
-    history->epoch++;
+    history->epochs[view]++;
     pthread_mutex_unlock(&history->mutex);
 }
 
-void history_resume(struct history *history, enum loss loss)
+void history_resume(struct history *history, int view, enum loss loss)
 {
     pthread_mutex_lock(&history->mutex);
-    history->epoch++;
+    history->epochs[view]++;
     for (int id = 1; id <= CUSTOMERS; id++) {
-        struct customer *customer = &history->customers[id];
-        customer->may_be_missing = customer->may_be_missing || loss == LOSS_ALL;
-        customer->seen_any = customer->seen_any && loss != LOSS_RECENT;
+        struct sight *sight = &history->customers[id].sights[view];
+        sight->may_be_missing = sight->may_be_missing || loss == LOSS_ALL;
+        sight->any = sight->any && loss != LOSS_RECENT;
     }
     pthread_mutex_unlock(&history->mutex);
 }
 
-unsigned history_epoch(struct history *history)
+unsigned history_epoch(struct history *history, int view)
 {
     pthread_mutex_lock(&history->mutex);
-    unsigned epoch = history->epoch;
+    unsigned epoch = history->epochs[view];
     pthread_mutex_unlock(&history->mutex);
     return epoch;
 }
 
-static void take_note(struct customer *customer, uint64_t version, bool deleted)
+static void take_note(struct sight *sight, uint64_t version, bool deleted)
 {
-    customer->seen = version;
-    customer->seen_deleted = deleted;
-    customer->seen_any = true;
-    customer->seen_at_ms = now_ms();
-    customer->may_be_missing = false;
+    *sight = (struct sight){.version = version, .deleted = deleted, .any = true, .at_ms = now_ms()};
 }
 
-static void judge(struct customer *customer, int id, uint64_t version)
+static void judge(struct history *history, int view, int id, uint64_t version)
 {
+    const struct customer *customer = &history->customers[id];
+    struct sight *sight = &history->customers[id].sights[view];
     size_t at = find(customer, version);
     const struct record *record = at < customer->count ? &customer->records[at] : NULL;
     if (record == NULL || record->version != version || !record->stays || record->outcome == ROLLED_BACK) {
-        blame("customer %d: Redis has version %" PRIu64 ", which %s", id, version,
+        blame("customer %d: %s has version %" PRIu64 ", which %s", id, history->names[view], version,
               record == NULL || record->version != version ? "nobody wrote"
               : record->stays                              ? "was rolled back"
                                                            : "deleted it");
         return;
     }
-    if (customer->seen_any && (version < customer->seen || (version == customer->seen && customer->seen_deleted))) {
-        blame("customer %d went back to version %" PRIu64 " (written at %.3f): %s %" PRIu64 " had been seen at %.3f",
-              id, version, elapsed_s(record->at_ms), customer->seen_deleted ? "the deletion" : "version",
-              customer->seen, elapsed_s(customer->seen_at_ms));
+    if (sight->any && (version < sight->version || (version == sight->version && sight->deleted))) {
+        blame("customer %d of %s went back to version %" PRIu64 " (written at %.3f): %s %" PRIu64
+              " had been seen at %.3f",
+              id, history->names[view], version, elapsed_s(record->at_ms), sight->deleted ? "the deletion" : "version",
+              sight->version, elapsed_s(sight->at_ms));
     }
-    take_note(customer, version, false);
+    take_note(sight, version, false);
 }
 
-void history_saw(struct history *history, int id, uint64_t version, unsigned epoch)
+static bool counts(const struct history *history, int view, unsigned epoch)
+{
+    return epoch == history->epochs[view] && epoch % 2 == 0;
+}
+
+void history_saw(struct history *history, int view, int id, uint64_t version, unsigned epoch)
 {
     pthread_mutex_lock(&history->mutex);
-    if (epoch == history->epoch && epoch % 2 == 0) {
-        judge(&history->customers[id], id, version);
+    if (counts(history, view, epoch)) {
+        judge(history, view, id, version);
     }
     pthread_mutex_unlock(&history->mutex);
 }
 
 /* Some deletion later than what was seen has to be the reason: the first one is assumed. After a loss that is the
  * reason, until the document has been seen again: it may yet appear in any version since. */
-static void judge_none(struct customer *customer, int id)
+static void judge_none(struct history *history, int view, int id)
 {
-    if (!customer->seen_any || customer->seen_deleted || customer->may_be_missing) {
+    const struct customer *customer = &history->customers[id];
+    struct sight *sight = &history->customers[id].sights[view];
+    if (!sight->any || sight->deleted || sight->may_be_missing || history->may_forget[view]) {
         return;
     }
-    for (size_t i = find(customer, customer->seen + 1); i < customer->count; i++) {
+    for (size_t i = find(customer, sight->version + 1); i < customer->count; i++) {
         if (!customer->records[i].stays && customer->records[i].outcome != ROLLED_BACK) {
-            take_note(customer, customer->records[i].version, true);
+            take_note(sight, customer->records[i].version, true);
             return;
         }
     }
-    blame("customer %d is missing from Redis: nobody has deleted it after version %" PRIu64 ", seen at %.3f", id,
-          customer->seen, elapsed_s(customer->seen_at_ms));
-    customer->may_be_missing = true; /* once is enough */
+    blame("customer %d is missing from %s: nobody has deleted it after version %" PRIu64 ", seen at %.3f", id,
+          history->names[view], sight->version, elapsed_s(sight->at_ms));
+    sight->may_be_missing = true; /* once is enough */
 }
 
-void history_saw_none(struct history *history, int id, unsigned epoch)
+void history_saw_none(struct history *history, int view, int id, unsigned epoch)
 {
     pthread_mutex_lock(&history->mutex);
-    if (epoch == history->epoch && epoch % 2 == 0) {
-        judge_none(&history->customers[id], id);
+    if (counts(history, view, epoch)) {
+        judge_none(history, view, id);
     }
     pthread_mutex_unlock(&history->mutex);
 }

@@ -1,6 +1,6 @@
 /*
  * What the writers have done: for each customer every version that may have been committed, in order, with its effect.
- * And what a reader of Redis may therefore see.
+ * And what readers may therefore see, each of its own view: of Redis, or of the cache in a process.
  */
 #ifndef HISTORY_H
 #define HISTORY_H
@@ -10,11 +10,16 @@
 
 enum { CUSTOMERS = 1000 }; /* ids 1 to this; see chaos.sql */
 
+enum { VIEWS = 2, VIEW_REDIS = 0 }; /* where there is a Redis, it is the first */
+
 struct history;
 
-/* Initially every customer exists, in version 0. */
-struct history *history_create(void);
+/* Initially every customer exists, in version 0. names: of the views, for messages; they have to outlive it. */
+struct history *history_create(const char *const names[VIEWS]);
 void history_destroy(struct history *history);
+
+/* Whoever keeps what is seen there may forget everything at any time, and read it again. */
+void history_may_forget(struct history *history, int view);
 
 /* ---- the writers' side ---- */
 
@@ -35,21 +40,21 @@ uint64_t history_last(struct history *history, int id);
 
 enum loss {
     LOSS_NONE,
-    LOSS_ALL,   /* Redis has lost everything; documents may be missing until they are written again */
-    LOSS_RECENT /* Redis holds older data than before; what was seen so far no longer counts */
+    LOSS_ALL,   /* everything is lost; documents may be missing until they are written again */
+    LOSS_RECENT /* there is older data than before; what was seen so far no longer counts */
 };
 
 /* Call before and after data is lost. Readings made in between, or begun before and answered only now, do not count.
  * Main thread. */
-void history_suspend(struct history *history);
-void history_resume(struct history *history, enum loss loss);
+void history_suspend(struct history *history, int view);
+void history_resume(struct history *history, int view, enum loss loss);
 
 /* The number of a reading. Take it before choosing the server to ask. */
-unsigned history_epoch(struct history *history);
+unsigned history_epoch(struct history *history, int view);
 
-/* The reader has found a document, or none. Blames the daemon if it must not be so. Only one thread may read, since
- * readings have to be reported in order. */
-void history_saw(struct history *history, int id, uint64_t version, unsigned epoch);
-void history_saw_none(struct history *history, int id, unsigned epoch);
+/* The reader has found a document, or none. Blames the daemon if it must not be so. Only one thread may read a view,
+ * since readings have to be reported in order. */
+void history_saw(struct history *history, int view, int id, uint64_t version, unsigned epoch);
+void history_saw_none(struct history *history, int view, int id, unsigned epoch);
 
 #endif

@@ -1,4 +1,5 @@
 /* One run: a load, a schedule of faults, and a verdict. See test/chaos/run. */
+#include "lineup.h"
 #include "probe.h"
 #include "reader.h"
 #include "schedule.h"
@@ -17,19 +18,25 @@
 
 enum { WRITERS = 3, WARM_MS = 30000 };
 
-static const char usage[] = "usage: chaos --daemon PROGRAM [OPTION...]\n"
-                            "  --seed N           of the schedule and the load (default 1)\n"
-                            "  --seconds S        how long faults strike (default 30)\n"
-                            "  --faults A,B       draw from these alone\n"
-                            "  --each [PART/OF]   instead of drawing: every fault once, each after the one before has "
-                            "healed; or a part of them\n"
-                            "  --source S         notify or wal (default notify)\n"
-                            "  --schema NAME      of test/schemas, with declared documents: beside the customers\n"
-                            "  --daemons N        on the same servers (default 1 or 2, by the seed)\n"
-                            "  --log-level L      of the daemon (default info)\n"
-                            "  --template DIR     of Postgres: copy it instead of making a new one\n"
-                            "  --prepare DIR      only make such a template, in DIR\n"
-                            "  --list             only print the names of the faults\n";
+static const char usage[] =
+    "usage: chaos --daemon PROGRAM [OPTION...]\n"
+    "  --seed N           of the schedule and the load (default 1)\n"
+    "  --seconds S        how long faults strike (default 30)\n"
+    "  --faults A,B       draw from these alone\n"
+    "  --each [PART/OF]   instead of drawing: every fault once, each after the one before has "
+    "healed; or a part of them\n"
+    "  --source S         notify or wal (default notify)\n"
+    "  --target T         redis: daemons fill it; cache: hosts without Redis fill one each in their "
+    "process;\n"
+    "                     both: a daemon, and a host beside it; writer: a host that fills Redis, "
+    "and a cache with\n"
+    "                     what has settled (default redis)\n"
+    "  --schema NAME      of test/schemas, with declared documents: beside the customers\n"
+    "  --daemons N        on the same servers (default 1 or 2, by the seed)\n"
+    "  --log-level L      of the daemon (default info)\n"
+    "  --template DIR     of Postgres: copy it instead of making a new one\n"
+    "  --prepare DIR      only make such a template, in DIR\n"
+    "  --list             only print the names of the faults\n";
 
 struct options {
     const char *program;
@@ -40,6 +47,7 @@ struct options {
     int parts;
     int daemons;
     const char *source;
+    const struct lineup *lineup;
     const char *schema;
     const char *log_level;
     const char *template;
@@ -61,22 +69,46 @@ static void list(void)
     exit(0);
 }
 
+static const struct lineup *parse_target(const char *name)
+{
+    const struct lineup *lineup = lineup_find(name);
+    if (lineup == NULL) {
+        fprintf(stderr, "chaos: --target %s: expected redis, cache, both or writer\n", name);
+        exit(2);
+    }
+    return lineup;
+}
+
+static void check_target(const struct options *options)
+{
+    const struct lineup *lineup = options->lineup;
+    if (strcmp(options->source, "wal") == 0 && !lineup->has_wal) {
+        fprintf(stderr, "chaos: --target %s: expected --source notify, as a slot has one reader\n", lineup->name);
+        exit(2);
+    }
+    if (options->schema != NULL && strcmp(lineup->name, "redis") != 0) {
+        fprintf(stderr, "chaos: --schema: expected --target redis, as a cache has customers alone\n");
+        exit(2);
+    }
+    if (options->daemons < lineup->least || options->daemons > lineup->most) {
+        fprintf(stderr, "chaos: --daemons: expected %d to %d with --target %s\n", lineup->least, lineup->most,
+                lineup->name);
+        exit(2);
+    }
+}
+
 static bool parse(int argc, char **argv, struct options *options)
 {
-    static const struct option names[] = {{"daemon", required_argument, NULL, 'd'},
-                                          {"seed", required_argument, NULL, 's'},
-                                          {"seconds", required_argument, NULL, 'S'},
-                                          {"faults", required_argument, NULL, 'f'},
-                                          {"each", optional_argument, NULL, 'e'},
-                                          {"log-level", required_argument, NULL, 'l'},
-                                          {"template", required_argument, NULL, 't'},
-                                          {"prepare", required_argument, NULL, 'p'},
-                                          {"list", no_argument, NULL, 'L'},
-                                          {"daemons", required_argument, NULL, 'n'},
-                                          {"source", required_argument, NULL, 'o'},
-                                          {"schema", required_argument, NULL, 'c'},
-                                          {0}};
-    *options = (struct options){.seed = 1, .seconds = 30, .log_level = "info", .source = "notify"};
+    static const struct option names[] = {
+        {"daemon", required_argument, NULL, 'd'},   {"seed", required_argument, NULL, 's'},
+        {"seconds", required_argument, NULL, 'S'},  {"faults", required_argument, NULL, 'f'},
+        {"each", optional_argument, NULL, 'e'},     {"log-level", required_argument, NULL, 'l'},
+        {"template", required_argument, NULL, 't'}, {"prepare", required_argument, NULL, 'p'},
+        {"list", no_argument, NULL, 'L'},           {"daemons", required_argument, NULL, 'n'},
+        {"source", required_argument, NULL, 'o'},   {"schema", required_argument, NULL, 'c'},
+        {"target", required_argument, NULL, 'T'},   {0}};
+    *options = (struct options){
+        .seed = 1, .seconds = 30, .log_level = "info", .source = "notify", .lineup = lineup_find("redis")};
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;) {
         switch (c) {
         case 'd':
@@ -102,6 +134,9 @@ static bool parse(int argc, char **argv, struct options *options)
         case 'c':
             options->schema = optarg;
             break;
+        case 'T':
+            options->lineup = parse_target(optarg);
+            break;
         case 'n':
             options->daemons = atoi(optarg);
             break;
@@ -122,10 +157,11 @@ static bool parse(int argc, char **argv, struct options *options)
         }
     }
     if (options->daemons == 0) {
-        options->daemons = 1 + (int)(options->seed % 2);
+        int most = options->lineup->most - options->lineup->least + 1;
+        options->daemons = options->lineup->least + (int)(options->seed % (unsigned)most);
     }
-    return optind == argc && (options->program != NULL || options->prepare != NULL) && options->seconds > 0 &&
-           options->daemons >= 1 && options->daemons <= DAEMONS_MAX;
+    check_target(options);
+    return optind == argc && (options->program != NULL || options->prepare != NULL) && options->seconds > 0;
 }
 
 /* ---- the world ---- */
@@ -142,7 +178,7 @@ static void make_directory_for_run(char *path, size_t size)
 
 static void make_world(struct world *world, const struct options *options)
 {
-    *world = (struct world){.daemon_count = options->daemons, .schema = options->schema};
+    *world = (struct world){.daemon_count = options->daemons, .schema = options->schema, .lineup = options->lineup};
     make_directory_for_run(world->dir, sizeof world->dir);
     world->proxy = proxy_create();
     cluster_create(&world->cluster, world->dir, options->template);
@@ -159,8 +195,9 @@ static void make_world(struct world *world, const struct options *options)
     if (world->schema != NULL) {
         shape_install(world, options->program, options->source);
     }
-    cache_start(&world->cache, 0, (struct start){.empty = true});
-    world->history = history_create();
+    if (world->lineup->has_redis) {
+        cache_start(&world->cache, 0, (struct start){.empty = true});
+    }
 
     int postgres_port;
     int redis_port;
@@ -169,6 +206,7 @@ static void make_world(struct world *world, const struct options *options)
     for (int i = 0; i < world->daemon_count; i++) {
         struct daemon *daemon = &world->daemons[i];
         *daemon = (struct daemon){.program = options->program,
+                                  .kind = world->lineup->kinds[i],
                                   .log_level = options->log_level,
                                   .source = options->source,
                                   .config = world->config,
@@ -177,8 +215,10 @@ static void make_world(struct world *world, const struct options *options)
         FORMAT(daemon->postgres, "host=localhost port=%d user=cachepusher dbname=postgres sslmode=disable",
                postgres_port);
         FORMAT(daemon->redis, "localhost:%d", redis_port);
+        FORMAT(daemon->socket, "%s/host%d.sock", world->dir, i);
         daemon_start(daemon);
     }
+    lineup_make_views(world);
 }
 
 static void unmake_world(struct world *world)
@@ -232,6 +272,7 @@ static void stop_daemons(struct world *world)
         blame("a daemon is not connected and through with its resync within %d s", heal_timeout_ms() / 1000);
     }
     resuming_finish(world);
+    expect_equal(world, heal_timeout_ms(), "before the daemons are stopped"); /* caches in processes end with them */
     for (int i = 0; i < world->daemon_count && !is_blamed(); i++) {
         daemon_stop(&world->daemons[i], false);
     }
@@ -254,8 +295,9 @@ static int conclude(struct world *world, const struct options *options, const ch
         printf("seed %" PRIu64 ": ok, %s\n", options->seed, figures);
         return 0;
     }
-    printf("all logs are in %s; to repeat it: test/chaos/run --seed %" PRIu64 " --seconds %d -- --daemons %d",
-           world->dir, options->seed, options->seconds, options->daemons);
+    printf("all logs are in %s; to repeat it: test/chaos/run --seed %" PRIu64
+           " --seconds %d -- --target %s --source %s --daemons %d",
+           world->dir, options->seed, options->seconds, options->lineup->name, options->source, options->daemons);
     if (options->part > 0) {
         printf(" --each=%d/%d", options->part, options->parts);
     }
@@ -268,15 +310,27 @@ static int conclude(struct world *world, const struct options *options, const ch
     _exit(1); /* threads may hang; what was started dies with us */
 }
 
+static uint64_t count_samples(const struct world *world, struct reader *const readers[VIEWS])
+{
+    uint64_t count = 0;
+    for (int i = 0; i < world->view_count; i++) {
+        count += reader_samples(readers[i]);
+    }
+    return count;
+}
+
 static int run(struct world *world, const struct options *options, struct schedule *schedule)
 {
     make_world(world, options);
     say("everything is in %s", world->dir);
     expect_equal(world, WARM_MS * slowness(), "after the start");
-    struct reader *reader = reader_start(&world->cache, world->history, options->seed + 1000);
+    struct reader *readers[VIEWS];
+    for (int i = 0; i < world->view_count; i++) {
+        readers[i] = reader_start(world->views[i].cache, world->history, i, options->seed + 1000 + (unsigned)i);
+    }
     struct writers *writers = writers_start(&world->cluster, world->history, WRITERS, options->seed + 2000);
     struct shape_writers *others = shape_writers_start(world, options->seed + 3000);
-    struct probes *probes = probes_start(&world->cluster, &world->cache);
+    struct probes *probes = probes_start(world);
 
     if (options->part > 0) {
         schedule_run_each(schedule, world, probes);
@@ -294,7 +348,7 @@ static int run(struct world *world, const struct options *options, struct schedu
     double equal_s = (double)(now_ms() - healed_ms) / 1000.0;
     char figures[256];
     FORMAT(figures, "%" PRIu64 " commits, %" PRIu64 " samples, %zu faults, equal after %.3f s", commits,
-           reader_samples(reader), schedule->count, equal_s);
+           count_samples(world, readers), schedule->count, equal_s);
     if (!is_blamed()) {
         probes_stop(probes);
         say("equal after %.3f s", equal_s);
@@ -302,8 +356,8 @@ static int run(struct world *world, const struct options *options, struct schedu
     resuming_watch(world);
     stop_daemons(world);
     describe(world, options, figures, sizeof figures);
-    if (!is_blamed()) {
-        reader_stop(reader);
+    for (int i = 0; i < world->view_count && !is_blamed(); i++) {
+        reader_stop(readers[i]);
     }
     for (int i = 0; i < world->daemon_count; i++) {
         daemon_read_logs(&world->daemons[i]);
@@ -325,11 +379,11 @@ int main(int argc, char **argv)
         cluster_create(&cluster, options.prepare, NULL);
         return 0;
     }
+    const struct scope scope = {.wal = strcmp(options.source, "wal") == 0, .redis = options.lineup->has_redis};
     struct schedule schedule;
     if (options.part > 0) {
-        schedule_each(&schedule, options.seed, options.part, options.parts, strcmp(options.source, "wal") == 0);
-    } else if (!schedule_draw(&schedule, options.seed, options.seconds, options.names,
-                              strcmp(options.source, "wal") == 0)) {
+        schedule_each(&schedule, options.seed, options.part, options.parts, scope);
+    } else if (!schedule_draw(&schedule, options.seed, options.seconds, options.names, scope)) {
         return 2;
     }
     schedule_print(&schedule);

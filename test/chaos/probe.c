@@ -24,8 +24,7 @@ struct probe {
 };
 
 struct probes {
-    const struct cluster *cluster;
-    struct cache *cache;
+    const struct world *world;
     pthread_t thread;
     pthread_mutex_t mutex; /* for what follows */
     bool stopping;
@@ -36,14 +35,16 @@ struct probes {
 
     /* Of the thread. */
     PGconn *postgres;
-    redisContext *redis;
-    const struct node *node;
+    struct connection {
+        redisContext *redis;
+        const struct node *node;
+    } to[VIEWS];
 };
 
 /* Again when it is not known whether it succeeded. */
 static bool write_rows(struct probes *probes, int id)
 {
-    if (probes->postgres == NULL && (probes->postgres = cluster_connect(probes->cluster)) == NULL) {
+    if (probes->postgres == NULL && (probes->postgres = cluster_connect(&probes->world->cluster)) == NULL) {
         return false;
     }
     char statement[192];
@@ -61,22 +62,22 @@ static bool write_rows(struct probes *probes, int id)
     return done;
 }
 
-static void disconnect_redis(struct probes *probes)
+static void disconnect(struct connection *connection)
 {
-    if (probes->redis != NULL) {
-        redisFree(probes->redis);
-        probes->redis = NULL;
+    if (connection->redis != NULL) {
+        redisFree(connection->redis);
+        connection->redis = NULL;
     }
 }
 
-static bool have_arrived(struct probes *probes, const struct probe *probe)
+static bool have_arrived_in(struct connection *connection, struct cache *cache, const struct probe *probe)
 {
-    if (probes->node != cache_primary(probes->cache)) {
-        disconnect_redis(probes);
+    if (connection->node != cache_primary(cache)) {
+        disconnect(connection);
     }
-    if (probes->redis == NULL) {
-        probes->node = cache_primary(probes->cache);
-        probes->redis = cache_connect(probes->node, ANSWER_MS);
+    if (connection->redis == NULL) {
+        connection->node = cache_primary(cache);
+        connection->redis = cache_connect(connection->node, ANSWER_MS);
     }
     char command[24 * (3 * ROWS + 1)] = "EXISTS";
     const int firsts[] = {FIRST_ID, probe->mark, probe->id};
@@ -84,13 +85,22 @@ static bool have_arrived(struct probes *probes, const struct probe *probe)
         size_t length = strlen(command);
         snprintf(command + length, sizeof command - length, " customer:%d", firsts[i / ROWS] + i % ROWS);
     }
-    redisReply *reply = probes->redis != NULL ? redisCommand(probes->redis, command) : NULL;
+    redisReply *reply = connection->redis != NULL ? redisCommand(connection->redis, command) : NULL;
     if (reply == NULL) {
-        disconnect_redis(probes);
+        disconnect(connection);
         return false;
     }
     bool arrived = reply->type == REDIS_REPLY_INTEGER && reply->integer == 3 * ROWS;
     freeReplyObject(reply);
+    return arrived;
+}
+
+static bool have_arrived(struct probes *probes, const struct probe *probe)
+{
+    bool arrived = true;
+    for (int i = 0; i < probes->world->view_count; i++) {
+        arrived = arrived && have_arrived_in(&probes->to[i], probes->world->views[i].cache, probe);
+    }
     return arrived;
 }
 
@@ -129,18 +139,19 @@ static void *work(void *context)
         poll(NULL, 0, LOOK_MS);
     }
     PQfinish(probes->postgres);
-    disconnect_redis(probes);
+    for (int i = 0; i < VIEWS; i++) {
+        disconnect(&probes->to[i]);
+    }
     return NULL;
 }
 
-struct probes *probes_start(const struct cluster *cluster, struct cache *cache)
+struct probes *probes_start(const struct world *world)
 {
     struct probes *probes = calloc(1, sizeof *probes);
     if (probes == NULL) {
         die("out of memory");
     }
-    probes->cluster = cluster;
-    probes->cache = cache;
+    probes->world = world;
     probes->next_id = probes->mark = FIRST_ID;
     pthread_mutex_init(&probes->mutex, NULL);
     if (pthread_create(&probes->thread, NULL, work, probes) != 0) {

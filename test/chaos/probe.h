@@ -1,14 +1,13 @@
-/* Measures recovery times. A few rows are committed, and a thread waits until they can be read in Redis, together with
- * rows from before: those of the start, and those committed during the fault. */
+/* Measures recovery times. A few rows are committed, and a thread waits until they can be read in every view, together
+ * with rows from before: those of the start, and those committed during the fault. */
 #ifndef PROBE_H
 #define PROBE_H
 
-#include "cache.h"
-#include "cluster.h"
+#include "world.h"
 
 struct probes;
 
-struct probes *probes_start(const struct cluster *cluster, struct cache *cache);
+struct probes *probes_start(const struct world *world);
 
 /* Writes rows now that later probes look for. */
 void probes_mark(struct probes *probes);

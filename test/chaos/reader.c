@@ -11,6 +11,7 @@ enum { AT_ONCE = 40, REST_MS = 3, ANSWER_MS = 1000, HOT = 40 };
 struct reader {
     struct cache *cache;
     struct history *history;
+    int view;
     pthread_t thread;
     uint64_t random;
     atomic_bool stopping;
@@ -34,9 +35,9 @@ static void judge(struct reader *reader, int id, const redisReply *document, uns
 {
     uint64_t version;
     if (document->type == REDIS_REPLY_NIL) {
-        history_saw_none(reader->history, id, epoch);
+        history_saw_none(reader->history, reader->view, id, epoch);
     } else if (document->type == REDIS_REPLY_STRING && read_version(document->str, document->len, &version)) {
-        history_saw(reader->history, id, version, epoch);
+        history_saw(reader->history, reader->view, id, version, epoch);
     } else if (document->type == REDIS_REPLY_STRING) {
         blame("customer %d: not a whole document: %.100s", id, document->str);
     }
@@ -72,7 +73,7 @@ static void *work(void *context)
     redisContext *redis = NULL;
     const struct node *node = NULL;
     while (!atomic_load(&reader->stopping)) {
-        unsigned epoch = history_epoch(reader->history);
+        unsigned epoch = history_epoch(reader->history, reader->view);
         if (redis != NULL && node != cache_primary(reader->cache)) {
             redisFree(redis);
             redis = NULL;
@@ -93,7 +94,7 @@ static void *work(void *context)
     return NULL;
 }
 
-struct reader *reader_start(struct cache *cache, struct history *history, uint64_t seed)
+struct reader *reader_start(struct cache *cache, struct history *history, int view, uint64_t seed)
 {
     struct reader *reader = calloc(1, sizeof *reader);
     if (reader == NULL) {
@@ -101,6 +102,7 @@ struct reader *reader_start(struct cache *cache, struct history *history, uint64
     }
     reader->cache = cache;
     reader->history = history;
+    reader->view = view;
     reader->random = seed;
     if (pthread_create(&reader->thread, NULL, work, reader) != 0) {
         die("cannot start the reader");

@@ -1,6 +1,7 @@
 #include "resuming.h"
 
 #include "fault.h"
+#include "lineup.h"
 #include "schedule.h"
 
 #include <inttypes.h>
@@ -198,7 +199,7 @@ static void read_log(struct world *world, int index)
 void resuming_watch(struct world *world)
 {
     struct resuming *resuming = &world->resuming;
-    if (history_epoch(world->history) != resuming->epoch) {
+    if (history_epoch(world->history, VIEW_REDIS) != resuming->epoch) {
         let_off(resuming, "Redis has lost data");
     }
     for (int i = 0; i < world->daemon_count && resuming->is_due; i++) {
@@ -247,7 +248,8 @@ void resuming_kill(struct world *world, int index, int own)
     if (is_writer && nothing_else(resuming, own)) {
         expect_agreement(world);
     }
-    unsigned epoch = history_epoch(world->history);
+    unsigned epoch = history_epoch(world->history, VIEW_REDIS);
+    lineup_ends(world, daemon);
     daemon_kill(daemon);
     resuming_watch(world); /* what it has still said */
     read_from_here(world);
@@ -261,6 +263,7 @@ void resuming_kill(struct world *world, int index, int own)
         say("a daemon is killed: %s", why != NULL ? why : "the next writer has to resume");
     }
     daemon_start(daemon);
+    lineup_begins(world, daemon);
 }
 
 void resuming_finish(struct world *world)

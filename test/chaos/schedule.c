@@ -42,13 +42,24 @@ static struct strike *add(struct schedule *schedule, const struct fault *fault, 
     return strike;
 }
 
-static bool parse_names(const char *names, const struct fault **known, size_t *count)
+static bool is_in(struct scope scope, const struct fault *fault)
+{
+    bool needs_redis = fault->target == TARGET_REDIS || fault->target == TARGET_REDIS_LINK;
+    return (scope.wal || !fault->of_wal) && (scope.redis || !needs_redis);
+}
+
+/* Those of the wal source do nothing without it; those of Redis would look for one. */
+static bool parse_names(const char *names, struct scope scope, const struct fault **known, size_t *count)
 {
     for (const char *at = names; *at != '\0';) {
         size_t length = strcspn(at, ",");
         known[*count] = fault_find(at, length);
         if (known[(*count)++] == NULL) {
             fprintf(stderr, "chaos: no such fault: %.*s\n", (int)length, at);
+            return false;
+        }
+        if (!is_in(scope, known[*count - 1]) && !known[*count - 1]->of_wal) {
+            fprintf(stderr, "chaos: %.*s: expected a fault of something else, as there is no Redis\n", (int)length, at);
             return false;
         }
         at += length + (at[length] == ',');
@@ -88,23 +99,23 @@ static void add_quiet_kills(struct schedule *schedule, uint64_t seed, int second
     qsort(schedule->strikes, schedule->count, sizeof *schedule->strikes, by_time);
 }
 
-bool schedule_draw(struct schedule *schedule, uint64_t seed, int seconds, const char *names, bool wal)
+bool schedule_draw(struct schedule *schedule, uint64_t seed, int seconds, const char *names, struct scope scope)
 {
     *schedule = (struct schedule){0};
     const struct fault *known[256];
     size_t count = 0;
-    if (names != NULL && !parse_names(names, known, &count)) {
+    if (names != NULL && !parse_names(names, scope, known, &count)) {
         return false;
     }
     for (size_t i = 0; names == NULL && i < fault_count(); i++) {
-        if (wal || !fault_at(i)->of_wal) {
+        if (is_in(scope, fault_at(i))) {
             known[count++] = fault_at(i);
         }
     }
-    for (size_t i = 0; names == NULL && wal && i < KILLS; i++) {
+    for (size_t i = 0; names == NULL && scope.wal && i < KILLS; i++) {
         known[count++] = fault_find("daemon-kill", strlen("daemon-kill"));
     }
-    bool has_quiet_kills = names == NULL && wal;
+    bool has_quiet_kills = names == NULL && scope.wal;
     uint64_t random = seed;
     int64_t free_at_ms[TARGETS] = {0};
     for (int64_t at_ms = FIRST_MS; at_ms < seconds * 1000; at_ms += 1 + roll(&random, GAP_MS)) {
@@ -126,12 +137,12 @@ bool schedule_draw(struct schedule *schedule, uint64_t seed, int seconds, const 
     return true;
 }
 
-void schedule_each(struct schedule *schedule, uint64_t seed, int part, int of, bool wal)
+void schedule_each(struct schedule *schedule, uint64_t seed, int part, int of, struct scope scope)
 {
     *schedule = (struct schedule){0};
     for (size_t i = (size_t)part - 1; i < fault_count(); i += (size_t)of) {
         const struct fault *fault = fault_at(i);
-        if (fault->of_wal && !wal) {
+        if (!is_in(scope, fault)) {
             continue;
         }
         add(schedule, fault, 0, fault->min_ms + (fault->max_ms - fault->min_ms) / 4, seed + i);

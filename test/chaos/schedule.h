@@ -10,13 +10,19 @@ struct schedule {
     size_t count;
 };
 
-/* Random faults, all healed after that many seconds. names: a comma-separated list to draw from; NULL: all, those
- * of the wal source if the daemons have it. False: a name is unknown. */
-bool schedule_draw(struct schedule *schedule, uint64_t seed, int seconds, const char *names, bool wal);
+/* Which faults there can be. */
+struct scope {
+    bool wal;   /* the daemons have the wal source */
+    bool redis; /* there is one */
+};
+
+/* Random faults, all healed after that many seconds. names: a comma-separated list to draw from; NULL: all that there
+ * can be. False: a name is unknown, or of a fault that there cannot be. */
+bool schedule_draw(struct schedule *schedule, uint64_t seed, int seconds, const char *names, struct scope scope);
 
 /* Each fault once, or every of-th, starting with the part-th (1 to of). Times do not matter: each waits until the one
  * before has healed. */
-void schedule_each(struct schedule *schedule, uint64_t seed, int part, int of, bool wal);
+void schedule_each(struct schedule *schedule, uint64_t seed, int part, int of, struct scope scope);
 
 void schedule_print(const struct schedule *schedule);
 void schedule_fini(struct schedule *schedule);

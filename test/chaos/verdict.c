@@ -44,7 +44,7 @@ static int find_row(const PGresult *rows, const char *id)
     return low < PQntuples(rows) && strcmp(PQgetvalue(rows, low, 0), id) == 0 ? low : -1;
 }
 
-/* What Redis is to hold: rows with an id and a document, and rows with a key and a document. */
+/* What a view is to hold: rows with an id and a document, and rows with a key and a document. */
 struct expected {
     PGresult *customers;
     PGresult *declared; /* NULL: none */
@@ -73,7 +73,8 @@ static bool is_expected(const struct expected *expected, const char *key)
            is_declared(expected->declared, key);
 }
 
-static bool has_no_other_key(redisContext *redis, const struct expected *expected, char *why, size_t size)
+static bool has_no_other_key(redisContext *redis, const struct expected *expected, const char *name, char *why,
+                             size_t size)
 {
     char cursor[32] = "0";
     bool fine = true;
@@ -89,7 +90,7 @@ static bool has_no_other_key(redisContext *redis, const struct expected *expecte
             const char *key = reply->element[1]->element[i]->str;
             fine = is_expected(expected, key);
             if (!fine) {
-                snprintf(why, size, "%s is left in Redis", key);
+                snprintf(why, size, "%s is left in %s", key, name);
             }
         }
         freeReplyObject(reply);
@@ -98,8 +99,8 @@ static bool has_no_other_key(redisContext *redis, const struct expected *expecte
 }
 
 /* Of the rows from one to another, the first column of which is a key once `before` stands in front of it. */
-static bool has_some(redisContext *redis, const PGresult *rows, const char *before, int from, int to, char *why,
-                     size_t size)
+static bool has_some(redisContext *redis, const PGresult *rows, const char *before, int from, int to, const char *name,
+                     char *why, size_t size)
 {
     bool fine = true;
     for (int row = from; row < to; row++) {
@@ -117,7 +118,7 @@ static bool has_some(redisContext *redis, const PGresult *rows, const char *befo
             const char *stored = reply->str != NULL ? reply->str : "(nothing)";
             size_t length = strlen(stored);
             const char *end = strrchr(PQgetvalue(rows, row, 1), ',');
-            snprintf(why, size, "%s%s: Redis has …%.60s, Postgres %.100s …%s", before, PQgetvalue(rows, row, 0),
+            snprintf(why, size, "%s%s: %s has …%.60s, Postgres %.100s …%s", before, PQgetvalue(rows, row, 0), name,
                      stored + (length > 60 ? length - 60 : 0), PQgetvalue(rows, row, 1), end != NULL ? end : "");
             fine = false;
         }
@@ -126,29 +127,40 @@ static bool has_some(redisContext *redis, const PGresult *rows, const char *befo
     return fine;
 }
 
-static bool has_documents(redisContext *redis, const PGresult *rows, const char *before, char *why, size_t size)
+static bool has_documents(redisContext *redis, const PGresult *rows, const char *before, const char *name, char *why,
+                          size_t size)
 {
     bool equal = true;
     for (int from = 0; from < PQntuples(rows) && equal; from += AT_ONCE) {
         int to = from + AT_ONCE < PQntuples(rows) ? from + AT_ONCE : PQntuples(rows);
-        equal = has_some(redis, rows, before, from, to, why, size);
+        equal = has_some(redis, rows, before, from, to, name, why, size);
     }
+    return equal;
+}
+
+static bool view_is_equal(const struct view *view, const struct expected *expected, char *why, size_t size)
+{
+    redisContext *redis = cache_connect(cache_primary(view->cache), ANSWER_MS);
+    if (redis == NULL) {
+        snprintf(why, size, "cannot connect to %s", view->name);
+        return false;
+    }
+    bool equal = has_no_other_key(redis, expected, view->name, why, size) &&
+                 has_documents(redis, expected->customers, prefix, view->name, why, size) &&
+                 has_documents(redis, expected->declared, "", view->name, why, size);
+    redisFree(redis);
     return equal;
 }
 
 bool verdict_is_equal(struct world *world, char *why, size_t size)
 {
-    redisContext *redis = cache_connect(cache_primary(&world->cache), ANSWER_MS);
-    if (redis == NULL) {
-        snprintf(why, size, "cannot connect to Redis");
-        return false;
-    }
     struct expected expected = {.customers = read_postgres(world), .declared = shape_read(world)};
-    bool equal = has_no_other_key(redis, &expected, why, size) &&
-                 has_documents(redis, expected.customers, prefix, why, size) &&
-                 has_documents(redis, expected.declared, "", why, size);
+    bool equal = true;
+    for (int i = 0; i < world->view_count && equal; i++) {
+        const struct view *view = &world->views[i];
+        equal = (view->host != NULL && !daemon_is_there(view->host)) || view_is_equal(view, &expected, why, size);
+    }
     PQclear(expected.customers);
     PQclear(expected.declared);
-    redisFree(redis);
     return equal;
 }

@@ -199,6 +199,50 @@ START_TEST(resumes)
 }
 END_TEST
 
+struct told {
+    pthread_mutex_t mutex;
+    long count;
+};
+
+static void count_told(void *context, const cp_document *document)
+{
+    struct told *told = ((struct fixture *)context)->settled_context;
+    pthread_mutex_lock(&told->mutex);
+    told->count += document->exists;
+    pthread_mutex_unlock(&told->mutex);
+}
+
+static long told_so_far(struct told *told)
+{
+    pthread_mutex_lock(&told->mutex);
+    long count = told->count;
+    pthread_mutex_unlock(&told->mutex);
+    return count;
+}
+
+/* The cause by which a host that keeps documents knows that it has to ask for them. */
+START_TEST(what_has_settled_before_is_told_when_asked_for)
+{
+    struct fixture *f = open_wal();
+    struct told told = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+    cp_syncer *first = run_wal(f);
+    wait_confirmed(f);
+    stop_syncer(f, first);
+    f->settled = count_told;
+    f->settled_context = &told;
+    cp_syncer *second = run_wal(f);
+    require_resumed(second);
+    REQUIRE_INT(stats_of(second).causes[CP_CAUSE_RESUME], ==, 1);
+    long all = (long)sql_number(f, "select count(*) from customer");
+    REQUIRE_INT(told_so_far(&told), <, all / 4);
+    cp_error err;
+    REQUIRE_OK(cp_syncer_resync(second, NULL, &err), err);
+    WAIT_UNTIL(told_so_far(&told) >= all);
+    stop_syncer(f, second);
+    fixture_close(f);
+}
+END_TEST
+
 START_TEST(resumes_after_the_stream_is_cut)
 {
     struct fixture *f = open_wal();
@@ -820,6 +864,7 @@ Suite *wal_suite(void)
     tcase_add_test(tcase, tables_that_change);
     tcase_add_test(tcase, commits_that_hang);
     tcase_add_test(tcase, resumes);
+    tcase_add_test(tcase, what_has_settled_before_is_told_when_asked_for);
     tcase_add_test(tcase, resumes_with_what_failed);
     tcase_add_test(tcase, resumes_after_the_stream_is_cut);
     tcase_add_test(tcase, the_slot_outlives_a_failover);

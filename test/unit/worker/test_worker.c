@@ -205,6 +205,28 @@ START_TEST(a_parked_id_that_changes_is_tried_at_once)
 }
 END_TEST
 
+/* A resync, say, reads others in a new session. */
+START_TEST(what_failed_is_tried_soon_where_others_work)
+{
+    fakes.postgres.broken = (struct fake_ids){.numbers = {1}, .count = 1};
+    put(1, CPI_RING_LIVE);
+    unsigned runs = 0;
+    CYCLE_UNTIL((runs = fakes.postgres.runs) >= 5); /* the next retry is some time away */
+    fakes.postgres.broken.count = 0;
+    put(2, CPI_RING_BULK);
+    poll(NULL, 0, 5); /* the rest after a try that took no time */
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(fakes.postgres.runs, runs + 1); /* the session is the one in which it has failed */
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 1);
+
+    fakes_begin_term(&fakes);
+    put(3, CPI_RING_BULK);
+    cpi_worker_cycle(worker);
+    ck_assert_uint_eq(fakes.postgres.runs, runs + 3);
+    ck_assert_uint_eq(cpi_worker_unsettled(worker), 0);
+}
+END_TEST
+
 START_TEST(an_id_that_fails_holds_no_other_up)
 {
     fakes.postgres.broken = (struct fake_ids){.numbers = {1}, .count = 1};
@@ -321,6 +343,7 @@ Suite *worker_suite(void)
     tcase_add_loop_test(tcase, a_server_that_is_away_is_waited_for, 0, 2);
     tcase_add_test(tcase, parked_ids_are_retried_until_they_work);
     tcase_add_test(tcase, a_parked_id_that_changes_is_tried_at_once);
+    tcase_add_test(tcase, what_failed_is_tried_soon_where_others_work);
     tcase_add_test(tcase, an_id_that_fails_holds_no_other_up);
     tcase_add_test(tcase, one_that_hangs_is_only_tried_alone);
     tcase_add_test(tcase, one_that_works_again_is_found_behind_many_that_do_not);
