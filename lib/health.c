@@ -188,8 +188,8 @@ static bool fails_too_much(const struct cpi_health_view *view, cp_health *out)
     bool is_much = failing > 0 && (2 * failing > expected ? expected > 0 || failing >= 100
                                                           : failing >= 100 && 10 * failing > expected);
     if (is_much) {
-        say(out, "%llu documents fail by themselves, of about %llu", (unsigned long long)failing,
-            (unsigned long long)expected);
+        say(out, "%llu document%s, of about %llu", (unsigned long long)failing,
+            failing == 1 ? " fails by itself" : "s fail by themselves", (unsigned long long)expected);
     }
     return is_much;
 }
@@ -210,8 +210,9 @@ static cp_state state_of_running(const struct cpi_health_view *view, cp_health *
         return CP_STATE_STARTING;
     }
     if (cpi_stats_get(stats, CPI_STAT_READY) == 0) {
-        say(out, "filling Redis: %llu of about %llu documents", (unsigned long long)settled,
-            (unsigned long long)cpi_stats_get(stats, CPI_STAT_RESYNC_ESTIMATE));
+        uint64_t expected = cpi_stats_get(stats, CPI_STAT_RESYNC_ESTIMATE);
+        say(out, "filling Redis: %llu of about %llu document%s", (unsigned long long)settled,
+            (unsigned long long)expected, cpi_plural(expected));
         return CP_STATE_WARMING;
     }
     if (is_owed_too_much(view, out)) {

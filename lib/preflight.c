@@ -7,6 +7,7 @@
 #include "postgres/mapping.h"
 #include "postgres/hearing.h"
 #include "postgres/pg.h"
+#include "postgres/widths.h"
 #include "source/idle_slots.h"
 #include "source/wal_slot.h"
 #include "source/wal_tables.h"
@@ -65,6 +66,19 @@ static cp_code check_source(const struct cpi_env *env, struct cpi_pg *pg, cp_err
     return code == CP_OK ? cpi_hearing_prove(pg, &other, env->channel, is_wal ? slot_cure : listen_cure, err) : code;
 }
 
+static cp_code check_entity(const struct cpi_env *env, struct cpi_pg *pg, uint32_t index, cp_error *err)
+{
+    const struct cpi_entity *entity = &env->config->entities[index];
+    char warning[CPI_WIDTHS_BYTES] = "";
+    cp_code code = cpi_fetch_check(pg, entity, index, err);
+    code = code == CP_OK ? cpi_listing_check(pg, entity, err) : code;
+    code = code == CP_OK ? cpi_widths_check(pg, entity, warning, err) : code;
+    if (warning[0] != '\0') {
+        cpi_log_about(&env->log, CP_LOG_WARN, &(struct cpi_log_about){.entity = entity->name}, "start: %s", warning);
+    }
+    return code == CP_OK && env->config->warmup == CPI_WARMUP_TOUCH ? check_procedure(pg, entity, err) : code;
+}
+
 static cp_code check_mappings(const struct cp_config *config, struct cpi_pg *pg, cp_error *err)
 {
     cp_code code = CP_OK;
@@ -89,14 +103,7 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
         code = check_source(env, &pg, err);
     }
     for (uint32_t e = 0; e < config->entity_count && code == CP_OK; e++) {
-        const struct cpi_entity *entity = &config->entities[e];
-        code = cpi_fetch_check(&pg, entity, e, err);
-        if (code == CP_OK) {
-            code = cpi_listing_check(&pg, entity, err);
-        }
-        if (code == CP_OK && config->warmup == CPI_WARMUP_TOUCH) {
-            code = check_procedure(&pg, entity, err);
-        }
+        code = check_entity(env, &pg, e, err);
     }
     code = code == CP_OK ? check_mappings(config, &pg, err) : code;
     if (code == CP_OK) {

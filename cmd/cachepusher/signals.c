@@ -9,12 +9,17 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
-/* The handlers only read what follows; it is all set before they are installed. */
+/* The handlers only read these; they are all set before they are installed. */
 static int pipe_fds[2];
 static const char *pidfile_path;
 static struct logger *log_to_open; /* of signals_wait() alone */
+
+/* Of the handlers, which exclude each other. */
+static int first_signal;
+static struct timespec first_at;
 
 static void handle(int signal_number, void (*handler)(int))
 {
@@ -34,9 +39,20 @@ static bool is_ignored(int signal_number)
     return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
 }
 
+static bool is_same_again(int signal_number)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    long long since_ms = (now.tv_sec - first_at.tv_sec) * 1000LL + (now.tv_nsec - first_at.tv_nsec) / 1000000;
+    return signal_number == first_signal && since_ms < SIGNALS_SAME_MS;
+}
+
 static void exit_at_once(int signal_number)
 {
     sigset_t set;
+    if (is_same_again(signal_number)) {
+        return;
+    }
     if (pidfile_path != NULL) {
         unlink(pidfile_path);
     }
@@ -61,6 +77,8 @@ static void pass_on(int signal_number)
 
 static void ask_to_stop(int signal_number)
 {
+    first_signal = signal_number;
+    clock_gettime(CLOCK_MONOTONIC, &first_at);
     if (!is_ignored(SIGINT)) {
         handle(SIGINT, exit_at_once);
     }
@@ -87,6 +105,19 @@ bool signals_init(const char *pidfile, struct logger *logger)
         handle(SIGHUP, pass_on);
     }
     return true;
+}
+
+void signals_tell_ignored(struct logger *logger)
+{
+    if (is_ignored(SIGINT)) {
+        logger_printf(logger, CP_LOG_INFO,
+                      "SIGINT is ignored, as by whoever started this (a script's &, for instance); SIGTERM stops");
+    }
+    if (is_ignored(SIGHUP)) {
+        logger_printf(logger, CP_LOG_INFO,
+                      "SIGHUP is ignored, as by whoever started this (nohup, for instance); SIGUSR2 has the "
+                      "configuration read again");
+    }
 }
 
 void signals_fini(void)

@@ -122,12 +122,10 @@ static void take_learned(struct cpi_catalog *catalog, uint32_t e, struct cpi_thi
     if (!watched->failing && (watched->things.count == 0 || watched->learn)) {
         cpi_things_fini(&watched->things);
         watched->things = *learned;
-        return;
-    }
-    if (cpi_things_take(&watched->things, learned)) {
+        *learned = (struct cpi_things){0};
+    } else if (cpi_things_take(&watched->things, learned)) {
         cpi_changes_note(&watched->changes, catalog->env->config->entities[e].fetch, "reads more than was known");
     }
-    cpi_things_fini(learned);
 }
 
 /* One document among many may fail: what fails twice in a row is told of, once. */
@@ -149,20 +147,19 @@ static void note_failure(struct cpi_catalog *catalog, uint32_t e, const cp_error
 static void learn_entity(struct cpi_catalog *catalog, uint32_t e)
 {
     struct watched *watched = &catalog->entities[e];
-    const struct cpi_entity *entity = &catalog->env->config->entities[e];
-    struct cpi_things learned = {0};
-    bool complete = false;
+    struct cpi_learned learned = {0};
     cp_error err = {0};
-    bool asked = cpi_learn(&catalog->pg, entity, e, &catalog->things, &learned, &complete, &err) == CP_OK;
-    if (asked && complete) {
-        take_learned(catalog, e, &learned);
+    bool asked = cpi_learn(&catalog->pg, catalog->env->config, e, &catalog->things, &learned, &err) == CP_OK;
+    cpi_unannounced_tell(&watched->unannounced, catalog->env, &catalog->env->config->entities[e], learned.unannounced);
+    if (asked && learned.complete) {
+        take_learned(catalog, e, &learned.things);
         watched->failing = false;
         watched->pause = 0;
     } else {
-        cpi_things_take(&watched->things, &learned);
-        cpi_things_fini(&learned);
+        cpi_things_take(&watched->things, &learned.things);
         note_failure(catalog, e, &err);
     }
+    cpi_learned_fini(&learned);
     watched->learn = false;
 }
 
@@ -343,6 +340,7 @@ void cpi_catalog_destroy(struct cpi_catalog *catalog)
     cpi_pulse_fini(&catalog->pulse);
     for (size_t e = 0; e < catalog->env->config->entity_count; e++) {
         cpi_things_fini(&catalog->entities[e].things);
+        cpi_unannounced_fini(&catalog->entities[e].unannounced);
     }
     cpi_pg_close(&catalog->pg);
     cpi_rows_free(catalog->rows);

@@ -7,10 +7,12 @@
 #include "base/thread.h"
 #include "catalog/changes.h"
 #include "catalog/learn.h"
+#include "catalog/unannounced.h"
 #include "catalog/watched_tables.h"
 
 struct watched {
     struct cpi_things things;
+    struct cpi_unannounced unannounced;
     bool failing;      /* its documents could not be read when last tried */
     bool warned;       /* of that */
     unsigned pause;    /* how many looks from one such try to the next */

@@ -2,6 +2,7 @@
 
 #include "base/error.h"
 #include "catalog/catalog_sql.h"
+#include "catalog/unannounced.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -175,12 +176,12 @@ static bool add_channels(struct cpi_id_array *ids, const struct cpi_entity *enti
     return added;
 }
 
+/* With the entity's channels in `ids`. */
 static bool ask_catalog(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
                         struct cpi_things *things, cp_error *err)
 {
     char *sources = sources_of(entity);
-    if (sources == NULL || !add_channels(ids, entity)) {
-        free(sources);
+    if (sources == NULL) {
         return cpi_pg_no_memory(pg, err) == CP_OK;
     }
     struct cpi_pg_parameter parameters[] = {{.value = sources}, cpi_id_array_parameter(ids)};
@@ -191,6 +192,16 @@ static bool ask_catalog(struct cpi_pg *pg, const struct cpi_entity *entity, stru
     cpi_rows_free(rows);
     free(sources);
     return taken;
+}
+
+static bool ask(struct cpi_pg *pg, const struct cp_config *config, const struct cpi_entity *entity,
+                struct cpi_id_array *ids, struct cpi_learned *learned, cp_error *err)
+{
+    if (!add_channels(ids, entity)) {
+        return cpi_pg_no_memory(pg, err) == CP_OK;
+    }
+    learned->unannounced = cpi_unannounced_ask(pg, config, entity, ids, err);
+    return learned->unannounced != NULL && ask_catalog(pg, entity, ids, &learned->things, err);
 }
 
 /* A fetch function that writes fails with 25006 here. That is no sign of a server that has been demoted, which a
@@ -204,21 +215,29 @@ static bool try_documents(struct cpi_pg *pg, const struct cpi_entity *entity, st
     return read;
 }
 
-cp_code cpi_learn(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, struct cpi_id_array *ids,
-                  struct cpi_things *things, bool *complete, cp_error *err)
+cp_code cpi_learn(struct cpi_pg *pg, const struct cp_config *config, uint32_t index, struct cpi_id_array *ids,
+                  struct cpi_learned *learned, cp_error *err)
 {
     static const char begin[] = "begin isolation level read committed read only";
-    *complete = false;
+    const struct cpi_entity *entity = &config->entities[index];
     if (!run_fixed(pg, begin, err)) {
         return CP_ERR_POSTGRES;
     }
-    *complete = try_documents(pg, entity, ids, err);
+    learned->complete = try_documents(pg, entity, ids, err);
     cp_error unread = *err;
-    bool asked = cpi_pg_is_open(pg) && (*complete || (run_fixed(pg, "rollback", err) && run_fixed(pg, begin, err))) &&
-                 ask_catalog(pg, entity, ids, things, err);
+    bool asked = cpi_pg_is_open(pg) &&
+                 (learned->complete || (run_fixed(pg, "rollback", err) && run_fixed(pg, begin, err))) &&
+                 ask(pg, config, entity, ids, learned, err);
     if (asked) {
-        add_own(things, index);
+        add_own(&learned->things, index);
         *err = unread;
     }
     return cpi_pg_is_open(pg) && run_fixed(pg, "rollback", err) && asked ? CP_OK : CP_ERR_POSTGRES;
+}
+
+void cpi_learned_fini(struct cpi_learned *learned)
+{
+    cpi_things_fini(&learned->things);
+    cpi_rows_free(learned->unannounced);
+    *learned = (struct cpi_learned){0};
 }

@@ -23,9 +23,18 @@ bool cpi_things_has(const struct cpi_things *things, int64_t thing);
 bool cpi_things_take(struct cpi_things *things, const struct cpi_things *more);
 void cpi_things_fini(struct cpi_things *things);
 
-/* Replaces *things, on success only. *complete: documents and the listing could be read; else it is only what the
- * catalogue knows, and err says why. `ids` is the caller's, for its memory. Belongs to one thread. */
-cp_code cpi_learn(struct cpi_pg *pg, const struct cpi_entity *entity, uint32_t index, struct cpi_id_array *ids,
-                  struct cpi_things *things, bool *complete, cp_error *err);
+/* What has been learned. Zero is a valid empty one. */
+struct cpi_learned {
+    struct cpi_things things;
+    struct cpi_rows *unannounced; /* what nothing announces (unannounced.h) */
+    bool complete; /* documents and the listing could be read; else it is only what the catalogue knows */
+};
+
+/* Fills in an empty one, on success; where it is not complete, err says why. `ids` is the caller's, for its memory.
+ * Belongs to one thread. */
+cp_code cpi_learn(struct cpi_pg *pg, const struct cp_config *config, uint32_t index, struct cpi_id_array *ids,
+                  struct cpi_learned *learned, cp_error *err);
+
+void cpi_learned_fini(struct cpi_learned *learned);
 
 #endif

@@ -38,8 +38,11 @@ struct cpi_verify {
 
     pthread_mutex_t mutex; /* protects what follows; never held while waiting for a server or for scan_mutex */
     pthread_cond_t ended;
-    unsigned running; /* checkers of this stage */
-    cp_code code;     /* the first failure */
+    unsigned running;       /* checkers of this stage */
+    bool has_read_postgres; /* at least once: until then a refused connection is no outage, but a mistake */
+    bool has_read_redis;
+    bool has_told; /* that something is tried again */
+    cp_code code;  /* the first failure */
     cp_error err;
     cp_verify_result so_far;
     struct cpi_suspects suspects; /* during a stage each item belongs to the checker that took it */

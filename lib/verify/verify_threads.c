@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     /* If a server is away for longer than these take, the verification fails. */
@@ -50,6 +51,38 @@ static void fail_stopping(struct cpi_verify *verify)
     cpi_verify_fail(verify, &why);
 }
 
+/* ---- trying again ---- */
+
+static void note_read(struct cpi_verify *verify, bool postgres, bool redis)
+{
+    pthread_mutex_lock(&verify->mutex);
+    verify->has_read_postgres = verify->has_read_postgres || postgres;
+    verify->has_read_redis = verify->has_read_redis || redis;
+    pthread_mutex_unlock(&verify->mutex);
+}
+
+/* Nobody listens at an address that has never answered: to wait would be to keep the caller from correcting it. */
+static bool is_wrong_address(struct cpi_verify *verify, const cp_error *why)
+{
+    pthread_mutex_lock(&verify->mutex);
+    bool has_read = why->code == CP_ERR_POSTGRES ? verify->has_read_postgres : verify->has_read_redis;
+    pthread_mutex_unlock(&verify->mutex);
+    return !has_read &&
+           (strstr(why->message, strerror(ECONNREFUSED)) != NULL || strstr(why->message, strerror(ENOENT)) != NULL);
+}
+
+/* The first time is said: somebody waits for the result. */
+static void tell_retry(struct cpi_verify *verify, const cp_error *why)
+{
+    pthread_mutex_lock(&verify->mutex);
+    bool has_told = verify->has_told;
+    verify->has_told = true;
+    pthread_mutex_unlock(&verify->mutex);
+    cpi_log_about(&verify->env->log, has_told ? CP_LOG_DEBUG : CP_LOG_WARN,
+                  &(struct cpi_log_about){.host = cpi_env_host(verify->env, why->code)},
+                  "verify: %s; trying again, for some seconds", why->message);
+}
+
 bool cpi_checker_retry(struct cpi_checker *checker, unsigned *tries, const cp_error *why)
 {
     struct cpi_verify *verify = checker->verify;
@@ -58,14 +91,14 @@ bool cpi_checker_retry(struct cpi_checker *checker, unsigned *tries, const cp_er
         fail_stopping(verify);
         return false;
     }
-    if (!why->retriable || ++*tries == TRIES) {
+    if (!why->retriable || ++*tries == TRIES || is_wrong_address(verify, why)) {
         cpi_verify_fail(verify, why);
         return false;
     }
     if (*tries == 1) {
         cpi_backoff_reset(&checker->backoff);
     }
-    cpi_log(&env->log, CP_LOG_DEBUG, "verify: %s; trying again", why->message);
+    tell_retry(verify, why);
     cpi_stop_sleep(env->stop, cpi_backoff_next(&checker->backoff));
     return !cpi_verify_has_failed(verify);
 }
@@ -80,6 +113,7 @@ bool cpi_checker_compare(struct cpi_checker *checker, uint32_t entity, const uni
             return false;
         }
     }
+    note_read(checker->verify, true, true);
     return true;
 }
 
@@ -102,6 +136,7 @@ bool cpi_checker_take(struct cpi_checker *checker)
     while (checker->slice.count == 0 && !cpi_scan_is_done(&verify->scan) && is_wanted(verify)) {
         if (cpi_scan_next(&verify->scan, limit, &checker->slice, &err) == CP_OK) {
             tries = 0;
+            note_read(verify, verify->scan.kind == CPI_FROM_POSTGRES, verify->scan.kind == CPI_FROM_REDIS);
         } else {
             cpi_slice_clear(&checker->slice, verify->env->config->entities);
             cpi_checker_retry(checker, &tries, &err);

@@ -49,6 +49,7 @@ static const struct {
     {"verify", verify_suite},
     {"audit", audit_suite},
     {"catalog", catalog_suite},
+    {"unannounced", unannounced_suite},
     {"verify_repairs", verify_repairs_suite},
     {"sessions", sessions_suite},
     {"large", large_suite},

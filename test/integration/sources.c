@@ -35,6 +35,7 @@ static const char *const only_notify[] = {
 
     /* The catalogue's look at triggers, of which wal needs none. */
     "triggers_are_amiss", "a_trigger_is_missing", "a_watched_table_is_made_again", "tables_are_swapped",
+    "a_misspelt_channel", "nothing_is_watched", "a_table_that_nobody_watches", "what_is_announced_in_other_ways",
 
     /* Rows that change while no trigger sees it. The log has them. */
     "enqueued_by_hand", "equal_but_not_the_same", "one_entity_cannot_be_listed", "finds_and_repairs",

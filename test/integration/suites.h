@@ -43,6 +43,7 @@ Suite *verify_suite(void);
 Suite *verify_repairs_suite(void);
 Suite *standby_suite(void);
 Suite *catalog_suite(void);
+Suite *unannounced_suite(void);
 Suite *sessions_suite(void);
 Suite *large_suite(void);
 

@@ -2,6 +2,7 @@
 #include "doctor/doctor.h"
 #include "postgres/listing.h"
 #include "postgres/rows.h"
+#include "postgres/widths.h"
 #include "embedded.h"
 
 #include <stdio.h>
@@ -62,8 +63,16 @@ static bool check_function(struct doctor *doctor, const struct cpi_entity *entit
 static bool check_list(struct doctor *doctor, const struct cpi_entity *entity)
 {
     cp_error err;
-    if (cpi_listing_check(&doctor->pg, entity, &err) == CP_OK) {
-        findings_add(&doctor->findings, VERDICT_OK, "list", NULL, "%s: %s", entity->name, entity->list);
+    char warning[CPI_WIDTHS_BYTES];
+    if (cpi_listing_check(&doctor->pg, entity, &err) == CP_OK &&
+        cpi_widths_check(&doctor->pg, entity, warning, &err) == CP_OK) {
+        if (warning[0] != '\0') {
+            findings_add(&doctor->findings, VERDICT_WARNING, "list",
+                         "make \"id_type\", or what the function takes, as wide as the listing's column", "%s",
+                         warning);
+        } else {
+            findings_add(&doctor->findings, VERDICT_OK, "list", NULL, "%s: %s", entity->name, entity->list);
+        }
         return true;
     }
     if (cpi_pg_is_open(&doctor->pg) && strstr(err.message, "permission denied") == NULL) {

@@ -45,13 +45,15 @@ static void tell_comparison(struct doctor *doctor, const cp_verify_result *resul
     struct findings *findings = &doctor->findings;
     if (result->unreadable > 0) {
         findings_add(findings, VERDICT_WRONG, "readable", "cachepusher verify, whose log names them and says why",
-                     "%" PRIu64 " documents cannot be read: their fetch function fails", result->unreadable);
+                     "%" PRIu64 " document%s cannot be read: the fetch function fails", result->unreadable,
+                     result->unreadable == 1 ? "" : "s");
     }
     if (result->compared == 0) {
         findings_add(findings, VERDICT_OK, "equal", NULL, "there are no documents, and no keys of them");
     } else if (result->missing == result->compared && !doctor->has_been_filled) {
         findings_add(findings, VERDICT_WARNING, "equal", "cachepusher run, or cachepusher warmup",
-                     "Redis has none of %" PRIu64 " documents: nothing has filled it yet", result->compared);
+                     "Redis has none of %" PRIu64 " document%s: nothing has filled it yet", result->compared,
+                     result->compared == 1 ? "" : "s");
     } else if (result->missing + result->different + result->orphans > 0) {
         tell_difference(doctor, result);
     } else {

@@ -268,7 +268,7 @@ static bool refuse_list(struct proposal *proposal, size_t index, const struct ca
     if (proposal->nodes[index].level >= proposal->depth) {
         return add_note(proposal, index, target, "deeper than --depth %zu goes", proposal->depth);
     }
-    if (rows > PROPOSAL_ROWS_MAX) {
+    if (rows > (double)PROPOSAL_ROWS_MAX) {
         return add_note(proposal, index, target, "about %.0f rows in each document", rows);
     }
     *is_refused = false;

@@ -188,6 +188,7 @@ int run(const struct options *options, cp_config *config)
         return exit_code;
     }
     if (logger_start(&logger) && pidfile_open(&pidfile, options->pidfile) && signals_init(pidfile.path, &logger)) {
+        signals_tell_ignored(&logger);
         exit_code = serve(options, config, &logger, &detach, &reload);
     } else {
         cp_config_destroy(config);

@@ -121,10 +121,11 @@ is_held() { # a worker waits
 # ---- the daemon ----
 
 daemon=
+launcher=() # what runs the command
 start() { # [OPTION...]: with the log in ./log
     : >log
     # Bash has what it puts into the background ignore SIGINT.
-    env --default-signal=INT,HUP "$command" run --prefix "$prefix" "$@" </dev/null 2>log &
+    env --default-signal=INT,HUP "${launcher[@]}" "$command" run --prefix "$prefix" "$@" </dev/null 2>log &
     daemon=$!
     pids+=("$daemon")
 }

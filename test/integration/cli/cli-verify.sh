@@ -150,9 +150,10 @@ check "many differences: ten examples" many
 # ---- it cannot tell ----
 
 no_redis() {
-    verify 2 --redis "unix:$dir/none" && [[ ! -s out ]] && (($(wc -l <err) <= 5)) && grep -q 'error Redis at ' err
+    verify 2 --redis "unix:$dir/none" && [[ ! -s out ]] && (($(wc -l <err) <= 5)) && grep -q 'error Redis at ' err &&
+        ! grep 'trying again' err
 }
-check "Redis cannot be reached: exit 2" no_redis
+check "Redis cannot be reached: exit 2, at once" no_redis
 no_postgres_json() {
     verify 2 --json --dsn "host=$dir" && holds result=unknown compared=0 && [[ $(value error) == Postgres* ]]
 }

@@ -311,15 +311,34 @@ settles_the_queue() {
         has_keys "$prefix" 900 && all_follow 101 500 1000
 }
 check "run: SIGTERM with work queued: all of it settles" settles_the_queue
+hurried() { # SIGNAL: sent until it is gone, since the same signal counts once within milliseconds
+    kill "-$1" "$daemon" 2>/dev/null || true
+    is_gone "$daemon"
+}
 ends_at_once() { # CODE SIGNAL...
     queue --pidfile run.pid --grace 3600 && kill "-$2" "$daemon" && wait_for logged ': stopping' &&
-        kill "-$3" "$daemon" && ends "$1" && [[ ! -e run.pid ]] && has_keys "$prefix" 0
+        wait_for hurried "$3" && ends "$1" && [[ ! -e run.pid ]] && has_keys "$prefix" 0
     local result=$?
     release
     return "$result"
 }
 check "run: a second SIGTERM ends it at once" ends_at_once 143 TERM TERM
 check "run: a SIGINT after a SIGTERM, too" ends_at_once 130 TERM INT
+# It sends each signal to its child, and to the child's process group.
+under_timeout() {
+    local launcher=(timeout 60) result=0
+    { queue --grace 3600 && kill "$daemon" && wait_for logged 'SIGTERM: stopping'; } || result=1
+    release
+    ((result == 0)) && ends 0 && has_keys "$prefix" 900
+}
+check "run: the one signal of timeout(1) is one" under_timeout
+ignores() {
+    local launcher=(env --ignore-signal=INT --ignore-signal=HUP)
+    start_ready && logged ' info  SIGINT is ignored, .*; SIGTERM stops$' &&
+        logged ' info  SIGHUP is ignored, .*; SIGUSR2 has the configuration read again$' && kill -INT "$daemon" &&
+        kill -HUP "$daemon" && kill -USR1 "$daemon" && wait_for logged 'SIGUSR1: ' && stop && ! logged 'SIGHUP: '
+}
+check "run: that SIGINT and SIGHUP stay ignored is said" ignores
 grace_passes() {
     queue --grace 0.2 && kill "$daemon" && ends 1 && [[ $(grep -c ' error ' log) == 1 ]] && logged ' error .*900 '
     local result=$?

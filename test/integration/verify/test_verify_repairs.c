@@ -191,6 +191,7 @@ START_TEST(redis_away)
     REQUIRE_INT(try_verify(make_syncer(f, NULL, NO_SETTINGS), &result, &err), ==, CP_ERR_REDIS);
     REQUIRE_CONTAINS(err.message, "Redis at ");
     REQUIRE_INT(differences(result), ==, 0);
+    REQUIRE_INT(count_logged(f, "trying again"), ==, 0); /* nobody listens there */
     fixture_close(f);
 }
 END_TEST
@@ -202,6 +203,7 @@ START_TEST(postgres_away)
     cp_verify_result result = {.size = sizeof result};
     snprintf(f->dsn, sizeof f->dsn, "host=/nowhere dbname=none");
     REQUIRE_INT(try_verify(make_syncer(f, NULL, NO_SETTINGS), &result, &err), ==, CP_ERR_POSTGRES);
+    REQUIRE_INT(count_logged(f, "trying again"), ==, 0);
     fixture_close(f);
 }
 END_TEST
@@ -255,6 +257,7 @@ START_TEST(lost_connections_are_made_again)
     REQUIRE_INT(result.missing, ==, 1);
     REQUIRE_INT(differences(result), ==, 1);
     REQUIRE_INT(result.compared, ==, ROWS + 28001);
+    REQUIRE_INT(count_logged(f, "trying again, for some seconds"), >=, 1);
     fixture_close(f);
 }
 END_TEST
