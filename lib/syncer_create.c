@@ -279,12 +279,7 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
 
 cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp_error *err)
 {
-    if (config == NULL) {
-        cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: config is NULL");
-        return NULL;
-    }
-    if (config->is_owned) {
-        cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: another syncer owns that configuration");
+    if (cpi_config_check_change(config, "cp_syncer_create", err) != CP_OK) {
         return NULL;
     }
     cp_callbacks wanted = {0};
@@ -327,5 +322,6 @@ void cp_syncer_destroy(cp_syncer *syncer)
     cpi_syncer_leave(syncer);
     struct cp_config *config = syncer->config;
     free_syncer(syncer);
+    config->is_owned = false;
     cp_config_destroy(config);
 }
