@@ -83,6 +83,7 @@ static bool create_keeper(struct cp_syncer *syncer, cp_error *err)
 {
     struct cpi_keeper_parts parts = {.lease = &syncer->lease,
                                      .log = &syncer->env.log,
+                                     .hooks = &syncer->env.hooks,
                                      .host = syncer->postgres_host,
                                      .stats = &syncer->stats,
                                      .stop = &syncer->stop,
@@ -258,7 +259,8 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
                                                                                  : &cpi_announce_by_notify,
                                    .channel = syncer->channel,
                                    .settled = wanted->settled,
-                                   .settled_context = wanted->context};
+                                   .settled_context = wanted->context,
+                                   .hooks = {wanted->thread_start, wanted->thread_end, wanted->context}};
     syncer->requests.resync_bell.fd = -1;
     syncer->requests.listener_bell.fd = -1;
     init_log(syncer, wanted);
