@@ -52,6 +52,9 @@
  *    copies of the parent's sockets. A cp_config that no syncer owns is plain memory, and the child's own.
  *  - Errors: a function that can fail returns a cp_code and fills *err when err is not NULL. The message is one line of
  *    UTF-8 that names the thing concerned, without a newline and never with a password.
+ *  - NULL: err may be NULL everywhere, and any other pointer where its function says so. Elsewhere NULL is
+ *    CP_ERR_ARGUMENT, and the message names the argument or the type of its struct; functions without a code return
+ *    false or 0, and those that destroy do nothing.
  *  - Strings passed in are copied. Strings handed to callbacks live until the callback returns.
  *  - Memory: from malloc() and its kin alone, as libpq and the other libraries inside take theirs; there are no hooks.
  *    The host frees nothing but what it destroys with cp_config_destroy() and cp_syncer_destroy(). What waits is

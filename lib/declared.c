@@ -67,6 +67,10 @@ cp_code cp_config_resolve(cp_config *config, cp_error *err)
 {
     cp_error ignored;
     err = err != NULL ? err : &ignored;
+    cp_code code = cpi_config_check_change(config, "cp_config_resolve", err);
+    if (code != CP_OK) {
+        return code;
+    }
     if (!has_declared(config)) {
         return CP_OK;
     }
@@ -76,7 +80,7 @@ cp_code cp_config_resolve(cp_config *config, cp_error *err)
                         .cancel_fd = -1,
                         .connect_timeout_ms = config->connect_timeout_ms,
                         .statement_timeout_ms = config->fetch_timeout_ms};
-    cp_code code = cpi_pg_open(&pg, err);
+    code = cpi_pg_open(&pg, err);
     code = code == CP_OK ? look_up_all(&pg, config, err) : code;
     cpi_pg_close(&pg);
     return code;

@@ -14,6 +14,7 @@
 #include "base/repeats.h"
 #include "base/stats.h"
 #include "base/stop.h"
+#include "base/thread.h"
 
 #include <stdio.h>
 
@@ -24,6 +25,7 @@ struct cpi_env {
     struct cpi_log log;
     void (*settled)(void *context, const cp_document *document); /* NULL: not wanted */
     void *settled_context;
+    struct cpi_thread_hooks hooks;
     const char *postgres_host; /* for messages */
     const char *redis_host;
     uint64_t seed;       /* random, for backoffs */

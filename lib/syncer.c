@@ -31,7 +31,7 @@ static cp_code check_servers(struct cp_syncer *syncer, cp_error *err)
 {
     struct check check = {.env = &syncer->env, .catalog = syncer->catalog, .err = err};
     struct cpi_thread thread = {0};
-    cp_code code = cpi_thread_start(&thread, "cp-start", run_check, &check, err);
+    cp_code code = cpi_thread_start(&thread, &syncer->env.hooks, "cp-start", run_check, &check, err);
     cpi_thread_join(&thread);
     return code == CP_OK ? check.code : code;
 }
@@ -118,6 +118,47 @@ static cp_code check_secrets(const struct cp_syncer *syncer, cp_error *err)
     return CP_OK;
 }
 
+static uint64_t count_unsettled(struct cp_syncer *syncer)
+{
+    bool is_taken = cpi_lease_state(syncer->env.lease) == CPI_LEASE_TAKEN;
+    uint64_t unsettled = cpi_inbox_end(&syncer->inbox) + cpi_listener_unannounced(syncer->listener, is_taken);
+    if (is_taken) { /* the syncer that has taken over has read everything else again */
+        return unsettled;
+    }
+    unsettled += cpi_listener_unsettled(syncer->listener) + cpi_mapper_unsettled(syncer->mapper);
+    for (uint32_t i = 0; i < syncer->config->threads; i++) {
+        unsettled += cpi_worker_unsettled(syncer->workers[i]);
+    }
+    return unsettled;
+}
+
+/* What was received and has not been read is a failure of the stop, as ids are that have not settled, although the wal
+ * source brings both again. Everything else, for instance a listener that was away, is only said: nothing that is
+ * stopped follows Postgres. */
+static void note_resync_cut_short(struct cp_syncer *syncer)
+{
+    bool is_ours = cpi_lease_state(&syncer->lease) != CPI_LEASE_TAKEN;
+    syncer->resync_incomplete = is_ours && cpi_resync_owes_events(syncer->resync);
+    if (is_ours && !syncer->resync_incomplete && cpi_resync_is_cut_short(syncer->resync)) {
+        cpi_log(&syncer->env.log, CP_LOG_WARN,
+                "stopping in the middle of a resync: what it has not read is out of date until the next warm-up");
+    }
+}
+
+/* Of a syncer that runs, or whose start failed in the middle, and is draining; or that never ran. */
+static void end(struct cp_syncer *syncer)
+{
+    if (syncer->state == RUNNING) {
+        end_threads(syncer);
+        note_resync_cut_short(syncer);
+    }
+    syncer->unsettled = count_unsettled(syncer);
+    syncer->state = STOPPED;
+    atomic_store(&syncer->has_ended, true);
+    cpi_resync_wake(syncer->resync); /* whoever waits for ready, of a syncer that never ran */
+    cpi_tickets_wake(&syncer->tickets);
+}
+
 /* Once threads have run, the syncer cannot be started a second time: another one can be made. */
 static void not_again(cp_error *err)
 {
@@ -149,41 +190,12 @@ cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
             if (code != CP_OK) {
                 not_again(err);
                 cpi_stop_drain(&syncer->stop, 0);
-                end_threads(syncer);
-                syncer->state = STOPPED;
-                atomic_store(&syncer->has_ended, true);
+                end(syncer);
             }
         }
     }
     pthread_mutex_unlock(&syncer->lifecycle);
     return code;
-}
-
-static uint64_t count_unsettled(const struct cp_syncer *syncer)
-{
-    bool is_taken = cpi_lease_state(syncer->env.lease) == CPI_LEASE_TAKEN;
-    uint64_t unsettled = cpi_listener_unannounced(syncer->listener, is_taken);
-    if (is_taken) { /* the syncer that has taken over has read everything else again */
-        return unsettled;
-    }
-    unsettled += cpi_listener_unsettled(syncer->listener) + cpi_mapper_unsettled(syncer->mapper);
-    for (uint32_t i = 0; i < syncer->config->threads; i++) {
-        unsettled += cpi_worker_unsettled(syncer->workers[i]);
-    }
-    return unsettled;
-}
-
-/* What was received and has not been read is a failure of the stop, as ids are that have not settled, although the wal
- * source brings both again. Everything else, for instance a listener that was away, is only said: nothing that is
- * stopped follows Postgres. */
-static void note_resync_cut_short(struct cp_syncer *syncer)
-{
-    bool is_ours = cpi_lease_state(&syncer->lease) != CPI_LEASE_TAKEN;
-    syncer->resync_incomplete = is_ours && cpi_resync_owes_events(syncer->resync);
-    if (is_ours && !syncer->resync_incomplete && cpi_resync_is_cut_short(syncer->resync)) {
-        cpi_log(&syncer->env.log, CP_LOG_WARN,
-                "stopping in the middle of a resync: what it has not read is out of date until the next warm-up");
-    }
 }
 
 cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
@@ -194,15 +206,9 @@ cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err)
     }
     cpi_stop_drain(&syncer->stop, grace_ms > 0 ? grace_ms : 0); /* before the lock: a start under way gives up */
     pthread_mutex_lock(&syncer->lifecycle);
-    if (syncer->state == RUNNING) {
-        end_threads(syncer);
-        syncer->unsettled = count_unsettled(syncer);
-        note_resync_cut_short(syncer);
+    if (syncer->state != STOPPED) {
+        end(syncer);
     }
-    syncer->state = STOPPED;
-    atomic_store(&syncer->has_ended, true);
-    cpi_resync_wake(syncer->resync); /* whoever waits for ready, of a syncer that never ran */
-    cpi_tickets_wake(&syncer->tickets);
     uint64_t unsettled = syncer->unsettled;
     bool resync_incomplete = syncer->resync_incomplete;
     pthread_mutex_unlock(&syncer->lifecycle);

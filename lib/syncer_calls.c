@@ -38,9 +38,9 @@ cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error *err)
 
 static cp_code find_entity(const struct cp_syncer *syncer, const char *name, uint32_t *index, cp_error *err)
 {
-    const struct cpi_entity *entity = name != NULL ? cpi_config_entity(syncer->config, name) : NULL;
+    const struct cpi_entity *entity = cpi_config_entity(syncer->config, name);
     if (entity == NULL) {
-        return cpi_error(err, CP_ERR_ARGUMENT, false, "there is no entity \"%s\"", name != NULL ? name : "");
+        return cpi_error(err, CP_ERR_ARGUMENT, false, "there is no entity \"%.*s\"", cpi_shown(name), name);
     }
     *index = (uint32_t)(entity - syncer->config->entities);
     return CP_OK;
@@ -60,6 +60,8 @@ cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id,
 {
     uint32_t index = 0;
     cp_code code = refuse_when_stopping(syncer, err);
+    code = code == CP_OK ? cpi_need(entity, "cp_syncer_enqueue", "entity", err) : code;
+    code = code == CP_OK ? cpi_need(id, "cp_syncer_enqueue", "id", err) : code;
     code = code == CP_OK ? find_entity(syncer, entity, &index, err) : code;
     if (code != CP_OK) {
         return code;
@@ -67,10 +69,10 @@ cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id,
     struct cpi_event event = {.entity = (uint16_t)index, .origin = CP_ORIGIN_ENQUEUED};
     enum cpi_id_type type = syncer->config->entities[event.entity].id_type;
     bool out_of_memory = false;
-    if (id == NULL || !cpi_id_parse(type, id, strlen(id), &event.id, &out_of_memory)) {
+    if (!cpi_id_parse(type, id, strlen(id), &event.id, &out_of_memory)) {
         return out_of_memory ? cpi_error_memory(err)
-                             : cpi_error(err, CP_ERR_ARGUMENT, false, "\"%.*s\" is no %s id",
-                                         cpi_shown(id != NULL ? id : ""), id != NULL ? id : "", cpi_id_type_name(type));
+                             : cpi_error(err, CP_ERR_ARGUMENT, false, "\"%.*s\" is no %s id", cpi_shown(id), id,
+                                         cpi_id_type_name(type));
     }
     if (!cpi_inbox_put(&syncer->inbox, &event)) {
         cpi_id_fini(type, &event.id);
@@ -102,7 +104,8 @@ cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp
 {
     cp_verify_options wanted = {.size = sizeof wanted};
     cp_verify_result found = {.size = sizeof found};
-    cp_code code = cpi_abi_check(result, "cp_verify_result", err);
+    cp_code code = cpi_syncer_check_process(syncer, err);
+    code = code == CP_OK ? cpi_abi_check(result, "cp_verify_result", err) : code;
     if (code != CP_OK) {
         return code;
     }

@@ -83,6 +83,7 @@ static bool create_keeper(struct cp_syncer *syncer, cp_error *err)
 {
     struct cpi_keeper_parts parts = {.lease = &syncer->lease,
                                      .log = &syncer->env.log,
+                                     .hooks = &syncer->env.hooks,
                                      .host = syncer->postgres_host,
                                      .stats = &syncer->stats,
                                      .stop = &syncer->stop,
@@ -258,7 +259,8 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
                                                                                  : &cpi_announce_by_notify,
                                    .channel = syncer->channel,
                                    .settled = wanted->settled,
-                                   .settled_context = wanted->context};
+                                   .settled_context = wanted->context,
+                                   .hooks = {wanted->thread_start, wanted->thread_end, wanted->context}};
     syncer->requests.resync_bell.fd = -1;
     syncer->requests.listener_bell.fd = -1;
     init_log(syncer, wanted);
@@ -279,12 +281,7 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
 
 cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp_error *err)
 {
-    if (config == NULL) {
-        cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: config is NULL");
-        return NULL;
-    }
-    if (config->is_owned) {
-        cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_create: another syncer owns that configuration");
+    if (cpi_config_check_change(config, "cp_syncer_create", err) != CP_OK) {
         return NULL;
     }
     cp_callbacks wanted = {0};
@@ -327,5 +324,6 @@ void cp_syncer_destroy(cp_syncer *syncer)
     cpi_syncer_leave(syncer);
     struct cp_config *config = syncer->config;
     free_syncer(syncer);
+    config->is_owned = false;
     cp_config_destroy(config);
 }

@@ -9,6 +9,9 @@
 /* What exit() waits for threads: they end at once, but for one that a callback holds, or a call that hangs. */
 enum { EXIT_WAIT_MS = 5000 };
 
+/* The thread that exit() has stop them, which is none of a syncer's. */
+#define STOPPER "cp-exit"
+
 /* ---- the syncers of this process, for exit() alone ---- */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER; /* over the list; held while exit() stops what is in it */
@@ -71,7 +74,9 @@ static void *stop_all(void *context)
     }
     for (struct cp_syncer *syncer = syncers; syncer != NULL; syncer = syncer->next) {
         if (may_run_here(syncer)) {
+            cpi_thread_tell_start(&syncer->env.hooks, STOPPER);
             cp_syncer_stop(syncer, 0, NULL);
+            cpi_thread_tell_end(&syncer->env.hooks, STOPPER);
         }
     }
     unlock_list();
@@ -82,14 +87,14 @@ static void *stop_all(void *context)
  * process ends with threads running, as it would without us. */
 static void stop_at_exit(void)
 {
-    struct cpi_thread thread = {0};
+    static struct cpi_thread thread; /* which may outlast this */
     bool any = false;
     lock_list();
     for (const struct cp_syncer *syncer = syncers; syncer != NULL; syncer = syncer->next) {
         any = any || may_run_here(syncer);
     }
     unlock_list();
-    if (any && cpi_thread_start(&thread, "cp-exit", stop_all, NULL, NULL) == CP_OK) {
+    if (any && cpi_thread_start(&thread, NULL, STOPPER, stop_all, NULL, NULL) == CP_OK) {
         struct timespec until;
         clock_gettime(CLOCK_REALTIME, &until);
         until.tv_sec += EXIT_WAIT_MS / 1000;

@@ -96,11 +96,11 @@ cp_code cp_syncer_parked(const cp_syncer *syncer, void (*visit)(void *context, c
     if (cpi_syncer_check_process(syncer, err) != CP_OK) {
         return CP_ERR_ARGUMENT;
     }
-    uint64_t visited = 0;
-    uint64_t failing = cpi_stats_get(&syncer->stats, CPI_STAT_FAILING);
     if (visit == NULL) {
         return cpi_error(err, CP_ERR_ARGUMENT, false, "cp_syncer_parked: visit is NULL");
     }
+    uint64_t visited = 0;
+    uint64_t failing = cpi_stats_get(&syncer->stats, CPI_STAT_FAILING);
     for (uint32_t i = 0; i < syncer->config->threads; i++) {
         visited += cpi_parked_visit(cpi_worker_parked(syncer->workers[i]), visit, context);
     }

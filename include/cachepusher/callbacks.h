@@ -56,7 +56,17 @@ typedef struct cp_document {
 
 /* All are called from the library's threads, several at a time, and hold up the thread that calls: return soon, and
  * call no function of the library from them except cp_syncer_stats(), cp_syncer_stat(), cp_syncer_enqueue() and
- * cp_syncer_resync().
+ * cp_syncer_resync(). cp_syncer_start() and cp_syncer_stop() also log in the thread that calls them.
+ *
+ * These threads have 1 MiB of stack, of which 768 KiB are the callbacks', less what the program's thread-local
+ * variables take (with glibc they lie there). Every signal is blocked in them.
+ *
+ * thread_start() is the first thing that a thread does, and thread_end() the last: for hosts that have to attach a
+ * thread to a runtime before their code runs in it, and detach it. All of a syncer's threads tell it: those that run
+ * until it stops, and short-lived ones, "cp-start" during cp_syncer_start() and "cp-verify" during cp_syncer_verify();
+ * "cp-exit", which stops a syncer during exit(), does so around that. Once cp_syncer_stop() has returned each has told
+ * its end. A thread that looks up a host's name ("cp-resolve") tells nothing: it calls no callback, and may outlive the
+ * syncer. name is static or lives as long as the syncer.
  *
  * What settled() can be relied on for, say to keep documents in the process:
  *
@@ -79,6 +89,8 @@ typedef struct cp_callbacks {
     void (*settled)(void *context, const cp_document *document);     /* NULL: not wanted */
     void *context;
     void (*log_entry)(void *context, const cp_log_entry *entry); /* instead of log, if set; NULL: log has it all */
+    void (*thread_start)(void *context, const char *name);       /* NULL: not wanted */
+    void (*thread_end)(void *context, const char *name);         /* NULL: not wanted */
 } cp_callbacks;
 
 #ifdef __cplusplus

@@ -10,7 +10,8 @@ extern "C" {
 
 /* ---- configuration ---- */
 
-/* Settings and entities, to make a syncer of. */
+/* Settings and entities, to make a syncer of. Once a syncer owns it, it can be read but not changed
+ * (CP_ERR_ARGUMENT). */
 typedef struct cp_config cp_config;
 
 /* A configuration with every setting at its default and the customer example as its only entity. NULL when out of
@@ -171,15 +172,15 @@ CP_API cp_code cp_config_apply(cp_config *config, size_t index, const char *reso
  * CP_ERR_CONFIG: no such setting. CP_ERR_ARGUMENT: size is too small. */
 CP_API cp_code cp_config_get(const cp_config *config, const char *name, char *value, size_t size, cp_error *err);
 
-/* Whether two configurations have the same of a setting, or of "entities"; false, too, where there is no such setting.
- */
+/* Whether two configurations have the same of a setting, or of "entities"; false, too, where there is no such setting,
+ * or an argument is NULL. */
 CP_API bool cp_config_same(const cp_config *config, const cp_config *other, const char *name);
 
 /* The password that the file of a setting (postgres_password_file, redis_password_file) holds now; "" where the setting
  * names none. CP_ERR_CONFIG: it cannot be read. CP_ERR_ARGUMENT: no such setting, or size is too small. */
 CP_API cp_code cp_config_password(const cp_config *config, const char *name, char *value, size_t size, cp_error *err);
 
-/* Frees a configuration that no syncer owns. NULL is allowed. */
+/* Frees a configuration; one that a syncer owns is left to it. NULL is allowed. */
 CP_API void cp_config_destroy(cp_config *config);
 
 #ifdef __cplusplus

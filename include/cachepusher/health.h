@@ -104,8 +104,9 @@ typedef struct cp_parked {
     uint64_t newest_ms; /* and the last time */
 } cp_parked;
 
-/* Visits those that fail now, in no order, from the calling thread; *more: how many there are besides, since each
- * worker remembers the reasons of a hundred. The visit must call no function of the library but cp_syncer_enqueue(). */
+/* Visits those that fail now, in no order, from the calling thread; *more (more may be NULL): how many there are
+ * besides, since each worker remembers the reasons of a hundred. The visit must call no function of the library but
+ * cp_syncer_enqueue(). */
 CP_API cp_code cp_syncer_parked(const cp_syncer *syncer, void (*visit)(void *context, const cp_parked *parked),
                                 void *context, uint64_t *more, cp_error *err);
 

@@ -21,9 +21,10 @@ CP_API cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callba
 
 /* Connects once to both servers to see that they answer and hold what the configuration names, and starts the threads.
  * Blocks meanwhile; cp_syncer_stop() in another thread cuts it short. When it fails for want of a server, a table or a
- * function, nothing runs and it may be called again: that is how to wait for servers that come up later. When a thread
- * cannot be started the syncer has been stopped, and err->retriable is false. Once it has
- * succeeded, lost connections are made again for ever, in the background. */
+ * function, nothing runs and it may be called again: that is how to wait for servers that come up later. Where a
+ * thread cannot be started (CP_ERR_SYSTEM), err->retriable says whether it may be called again, or the syncer has been
+ * stopped and another one has to be made. CP_ERR_ARGUMENT: it runs already. CP_ERR_STOPPED: it has been stopped. Once
+ * it has succeeded, lost connections are made again for ever, in the background. */
 CP_API cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err);
 
 /* Waits until every document that existed when the warm-up began has settled (with warmup "none": until changes are
@@ -45,10 +46,10 @@ CP_API cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error 
 /* ---- the end of a syncer ---- */
 
 /* Stops listening, settles what is queued within grace_ms, and ends the threads. CP_OK: everything received has
- * settled. CP_ERR_TIMEOUT: the message says how many ids had not, or that a resync was cut short which an overflow or
- * '*' had called for; the next warm-up repairs them. May take a connection's timeout longer than grace_ms when a server
- * hangs. Stopped stays stopped; calling it again is harmless, and from another thread,
- * with a grace that ends sooner, hurries the call that waits. */
+ * settled; of one that never ran, nothing had been enqueued. CP_ERR_TIMEOUT: the message says how many ids
+ * had not, or that a resync was cut short which an overflow or '*' had called for; the next warm-up repairs them. May
+ * take a connection's timeout longer than grace_ms when a server hangs. Stopped stays stopped; calling it again is
+ * harmless, and from another thread, with a grace that ends sooner, hurries the call that waits. */
 CP_API cp_code cp_syncer_stop(cp_syncer *syncer, int grace_ms, cp_error *err);
 
 /* Stops without grace if still running, and frees. NULL is allowed. In a forked child it closes the child's copies of

@@ -109,6 +109,11 @@ cp_code cpi_error_memory(cp_error *err)
     return cpi_error(err, CP_ERR_SYSTEM, true, "out of memory");
 }
 
+cp_code cpi_need(const void *argument, const char *function, const char *name, cp_error *err)
+{
+    return argument != NULL ? CP_OK : cpi_error(err, CP_ERR_ARGUMENT, false, "%s: %s is NULL", function, name);
+}
+
 int cpi_shown(const char *text)
 {
     size_t length = strnlen(text, SHOWN_BYTES);

@@ -14,6 +14,9 @@ cp_code cpi_error(cp_error *err, cp_code code, bool retriable, const char *forma
 /* cpi_error() for a failed allocation. */
 cp_code cpi_error_memory(cp_error *err);
 
+/* CP_ERR_ARGUMENT, "FUNCTION: NAME is NULL", where a caller's argument is. */
+cp_code cpi_need(const void *argument, const char *function, const char *name, cp_error *err);
+
 /* The precision for printf("%.*s") that shows as much of a user's text as fits into a message, in whole characters. */
 int cpi_shown(const char *text);
 

@@ -22,6 +22,7 @@ static unsigned lookups;
 
 /* Belongs to the thread and to whoever waits for it; freed by the last of them. */
 struct lookup {
+    struct cpi_thread thread; /* which tells nobody of itself: it may outlive the syncer that it looks up for */
     char *host;
     char port[16];
     int done_fd; /* readable when the thread has finished */
@@ -79,19 +80,18 @@ static bool may_begin(void)
 
 static cp_code lookup_begin(struct lookup *lookup, cp_error *err)
 {
-    struct cpi_thread thread = {.started = false};
     if (!may_begin()) {
         return cpi_error(err, CP_ERR_SYSTEM, true, "looking up \"%s\": %d lookups are under way already", lookup->host,
                          LOOKUPS_MAX);
     }
-    cp_code code = cpi_thread_start(&thread, "cp-resolve", look_up, lookup, err);
+    cp_code code = cpi_thread_start(&lookup->thread, NULL, "cp-resolve", look_up, lookup, err);
     if (code != CP_OK) {
         pthread_mutex_lock(&mutex);
         lookups--;
         pthread_mutex_unlock(&mutex);
         return code;
     }
-    pthread_detach(thread.id);
+    pthread_detach(lookup->thread.id);
     return CP_OK;
 }
 

@@ -318,7 +318,7 @@ struct cpi_catalog *cpi_catalog_create(const struct cpi_env *env, cp_error *err)
 cp_code cpi_catalog_start(struct cpi_catalog *catalog, cp_error *err)
 {
     return catalog->env->config->catalog_check_ms > 0
-               ? cpi_thread_start(&catalog->thread, "cp-catalog", run_catalog, catalog, err)
+               ? cpi_thread_start(&catalog->thread, &catalog->env->hooks, "cp-catalog", run_catalog, catalog, err)
                : CP_OK;
 }
 

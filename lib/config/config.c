@@ -258,8 +258,22 @@ void cpi_config_fini(struct cp_config *config)
     *config = (struct cp_config){0};
 }
 
+cp_code cpi_config_check_change(const struct cp_config *config, const char *function, cp_error *err)
+{
+    cp_code code = cpi_need(config, function, "config", err);
+    return code == CP_OK && config->is_owned
+               ? cpi_error(err, CP_ERR_ARGUMENT, false, "%s: config belongs to a syncer by now", function)
+               : code;
+}
+
 cp_code cp_config_set(cp_config *config, const char *name, const char *value, cp_error *err)
 {
+    cp_code code = cpi_config_check_change(config, "cp_config_set", err);
+    code = code == CP_OK ? cpi_need(name, "cp_config_set", "name", err) : code;
+    code = code == CP_OK ? cpi_need(value, "cp_config_set", "value", err) : code;
+    if (code != CP_OK) {
+        return code;
+    }
     const struct cpi_setting *setting = cpi_setting_find(name);
     if (setting == NULL) {
         char names[NAMES_BYTES];
@@ -267,15 +281,12 @@ cp_code cp_config_set(cp_config *config, const char *name, const char *value, cp
         return cpi_error(err, CP_ERR_CONFIG, false, "unknown setting \"%.*s\"; expected one of: %s", cpi_shown(name),
                          name, names);
     }
-    if (value == NULL) {
-        return cpi_error(err, CP_ERR_ARGUMENT, false, "%s: no value given (NULL)", name);
-    }
     return cpi_setting_set(config, setting, value, err);
 }
 
 void cp_config_destroy(cp_config *config)
 {
-    if (config == NULL) {
+    if (config == NULL || config->is_owned) {
         return;
     }
     cpi_config_fini(config);

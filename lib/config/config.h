@@ -54,6 +54,10 @@ struct cp_config {
 /* Keys of cachepusher itself begin with it; no entity's may. */
 #define CPI_MARKER_PREFIX "cachepusher:marker:"
 
+/* Of a public function that changes a configuration or takes it over: CP_ERR_ARGUMENT where there is none, or it is a
+ * syncer's, whose threads read it. */
+cp_code cpi_config_check_change(const struct cp_config *config, const char *function, cp_error *err);
+
 /* Checks what can only be checked as a whole (templates with the final prefix, overlapping keys, names used twice, a
  * prefix that no template uses, touch without a procedure, libpq's view of the connection string) and makes each
  * entity's key. Called by cp_syncer_create(). */

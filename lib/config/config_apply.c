@@ -68,6 +68,11 @@ static void take(struct cpi_entity *entity, struct cpi_entity *draft)
 
 cp_code cp_config_apply(cp_config *config, size_t index, const char *resolved, cp_error *err)
 {
+    cp_code code = cpi_config_check_change(config, "cp_config_apply", err);
+    code = code == CP_OK ? cpi_need(resolved, "cp_config_apply", "resolved", err) : code;
+    if (code != CP_OK) {
+        return code;
+    }
     if (index >= config->entity_count || config->entities[index].document == NULL) {
         return cpi_error(err, CP_ERR_ARGUMENT, false, "cp_config_apply: entities[%zu] is no declared document", index);
     }
@@ -77,8 +82,8 @@ cp_code cp_config_apply(cp_config *config, size_t index, const char *resolved, c
     struct cpi_reader reader = {.file = what, .err = err};
     struct cpi_entity draft = {0};
     json_t *object = json_loads(resolved, JSON_REJECT_DUPLICATES, NULL);
-    cp_code code = object != NULL ? read_resolved(&reader, object, entity->own_watch_count > 0, &draft)
-                                  : cpi_error(err, CP_ERR_CONFIG, false, "%s: not JSON", what);
+    code = object != NULL ? read_resolved(&reader, object, entity->own_watch_count > 0, &draft)
+                          : cpi_error(err, CP_ERR_CONFIG, false, "%s: not JSON", what);
     json_decref(object);
     if (code == CP_OK && !join_watches(entity, &draft)) {
         code = cpi_error_memory(err);

@@ -233,13 +233,18 @@ static cp_code read_file(const char *path, char *buffer, size_t size, size_t *le
 
 cp_code cp_config_load(cp_config *config, const char *path, cp_error *err)
 {
+    cp_code code = cpi_config_check_change(config, "cp_config_load", err);
+    code = code == CP_OK ? cpi_need(path, "cp_config_load", "path", err) : code;
+    if (code != CP_OK) {
+        return code;
+    }
     /* One byte more than allowed, to notice a file that is too large. */
     char *buffer = malloc(FILE_BYTES_MAX + 1);
     if (buffer == NULL) {
         return cpi_error_memory(err);
     }
     size_t length = 0;
-    cp_code code = read_file(path, buffer, FILE_BYTES_MAX + 1, &length, err);
+    code = read_file(path, buffer, FILE_BYTES_MAX + 1, &length, err);
     if (code == CP_OK && length > FILE_BYTES_MAX) {
         code = cpi_error(err, CP_ERR_CONFIG, false, "%s: larger than a configuration may be (%d bytes)", path,
                          FILE_BYTES_MAX);
@@ -253,5 +258,8 @@ cp_code cp_config_load(cp_config *config, const char *path, cp_error *err)
 
 cp_code cp_config_parse(cp_config *config, const char *json, const char *name, cp_error *err)
 {
-    return file_parse(config, json, strlen(json), name, err);
+    cp_code code = cpi_config_check_change(config, "cp_config_parse", err);
+    code = code == CP_OK ? cpi_need(json, "cp_config_parse", "json", err) : code;
+    code = code == CP_OK ? cpi_need(name, "cp_config_parse", "name", err) : code;
+    return code == CP_OK ? file_parse(config, json, strlen(json), name, err) : code;
 }

@@ -9,8 +9,12 @@
 
 cp_code cp_config_watch(const cp_config *config, size_t index, cp_watch *watch, cp_error *err)
 {
-    cp_code code = cpi_abi_check(watch, "cp_watch", err);
-    for (size_t e = 0; e < config->entity_count && code == CP_OK; e++) {
+    cp_code code = cpi_need(config, "cp_config_watch", "config", err);
+    code = code == CP_OK ? cpi_abi_check(watch, "cp_watch", err) : code;
+    if (code != CP_OK) {
+        return code;
+    }
+    for (size_t e = 0; e < config->entity_count; e++) {
         const struct cpi_entity *entity = &config->entities[e];
         if (index >= entity->watch_count) {
             index -= entity->watch_count;
@@ -34,14 +38,17 @@ cp_code cp_config_watch(const cp_config *config, size_t index, cp_watch *watch, 
         cpi_abi_write(watch, &found, sizeof found);
         return CP_OK;
     }
-    return code == CP_OK ? cpi_error(err, CP_ERR_ARGUMENT, false, "cp_config_watch: there are not so many tables")
-                         : code;
+    return cpi_error(err, CP_ERR_ARGUMENT, false, "cp_config_watch: there are not so many tables");
 }
 
 cp_code cp_config_declaration(const cp_config *config, size_t index, cp_declaration *declaration, cp_error *err)
 {
-    cp_code code = cpi_abi_check(declaration, "cp_declaration", err);
-    for (size_t e = 0; e < config->entity_count && code == CP_OK; e++) {
+    cp_code code = cpi_need(config, "cp_config_declaration", "config", err);
+    code = code == CP_OK ? cpi_abi_check(declaration, "cp_declaration", err) : code;
+    if (code != CP_OK) {
+        return code;
+    }
+    for (size_t e = 0; e < config->entity_count; e++) {
         const struct cpi_entity *entity = &config->entities[e];
         if (entity->document == NULL || index-- > 0) {
             continue;
@@ -55,9 +62,7 @@ cp_code cp_config_declaration(const cp_config *config, size_t index, cp_declarat
         cpi_abi_write(declaration, &found, sizeof found);
         return CP_OK;
     }
-    return code == CP_OK
-               ? cpi_error(err, CP_ERR_ARGUMENT, false, "cp_config_declaration: there are not so many declarations")
-               : code;
+    return cpi_error(err, CP_ERR_ARGUMENT, false, "cp_config_declaration: there are not so many declarations");
 }
 
 /* A setting as it stands. Strings are returned themselves, others are written into buffer. */
@@ -89,6 +94,12 @@ static const char *print_setting(const struct cp_config *config, const struct cp
 
 cp_code cp_config_get(const cp_config *config, const char *name, char *value, size_t size, cp_error *err)
 {
+    cp_code code = cpi_need(config, "cp_config_get", "config", err);
+    code = code == CP_OK ? cpi_need(name, "cp_config_get", "name", err) : code;
+    code = code == CP_OK ? cpi_need(value, "cp_config_get", "value", err) : code;
+    if (code != CP_OK) {
+        return code;
+    }
     const struct cpi_setting *setting = cpi_setting_find(name);
     char buffer[32];
     char slot[CPI_SLOT_BYTES];
@@ -146,6 +157,9 @@ static bool same_entity(const struct cpi_entity *a, const struct cpi_entity *b)
 
 bool cp_config_same(const cp_config *config, const cp_config *other, const char *name)
 {
+    if (config == NULL || other == NULL || name == NULL) {
+        return false;
+    }
     const struct cpi_setting *setting = cpi_setting_find(name);
     char buffers[2][32];
     if (setting != NULL) {
@@ -160,6 +174,12 @@ bool cp_config_same(const cp_config *config, const cp_config *other, const char 
 
 cp_code cp_config_password(const cp_config *config, const char *name, char *value, size_t size, cp_error *err)
 {
+    cp_code code = cpi_need(config, "cp_config_password", "config", err);
+    code = code == CP_OK ? cpi_need(name, "cp_config_password", "name", err) : code;
+    code = code == CP_OK ? cpi_need(value, "cp_config_password", "value", err) : code;
+    if (code != CP_OK) {
+        return code;
+    }
     char password[CPI_SECRET_BYTES] = "";
     const char *path = strcmp(name, "postgres_password_file") == 0 ? config->postgres_password_file
                        : strcmp(name, "redis_password_file") == 0  ? config->redis_password_file
@@ -168,7 +188,7 @@ cp_code cp_config_password(const cp_config *config, const char *name, char *valu
         return cpi_error(err, CP_ERR_ARGUMENT, false, "cp_config_password: \"%.*s\" is no setting that names a file",
                          cpi_shown(name), name);
     }
-    cp_code code = *path != '\0' ? cpi_secret_read(name, path, password, NULL, err) : CP_OK;
+    code = *path != '\0' ? cpi_secret_read(name, path, password, NULL, err) : CP_OK;
     if (code == CP_OK && strlen(password) >= size) {
         code = cpi_error(err, CP_ERR_ARGUMENT, false, "cp_config_password: the buffer is too small");
     }

@@ -23,6 +23,7 @@ _Static_assert(2 * CPI_LEASE_PING_MS < CPI_LEASE_SILENT_MS, "one late ping must 
 struct cpi_keeper {
     struct cpi_lease *lease;
     const struct cpi_log *log;
+    const struct cpi_thread_hooks *hooks;
     struct cpi_stats *stats;
     int database;
     struct cpi_thread thread;
@@ -264,6 +265,7 @@ struct cpi_keeper *cpi_keeper_create(const struct cpi_keeper_parts *parts, cp_er
     cpi_pulse_init(&keeper->pulse, "cp-lease");
     keeper->lease = parts->lease;
     keeper->log = parts->log;
+    keeper->hooks = parts->hooks;
     keeper->host = parts->host;
     keeper->stats = parts->stats;
     keeper->stop = parts->stop;
@@ -281,7 +283,7 @@ struct cpi_keeper *cpi_keeper_create(const struct cpi_keeper_parts *parts, cp_er
 
 cp_code cpi_keeper_start(struct cpi_keeper *keeper, cp_error *err)
 {
-    return cpi_thread_start(&keeper->thread, "cp-lease", run_keeper, keeper, err);
+    return cpi_thread_start(&keeper->thread, keeper->hooks, "cp-lease", run_keeper, keeper, err);
 }
 
 void cpi_keeper_wake(struct cpi_keeper *keeper)

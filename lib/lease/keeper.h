@@ -13,6 +13,7 @@
 #include "base/repeats.h"
 #include "base/stats.h"
 #include "base/stop.h"
+#include "base/thread.h"
 #include "lease/lease.h"
 #include "postgres/pg.h"
 
@@ -21,7 +22,8 @@ struct cpi_keeper;
 struct cpi_keeper_parts {
     struct cpi_lease *lease;
     const struct cpi_log *log; /* of which it also tells what has been counted (base/repeats.h) */
-    const char *host;          /* Postgres, for messages */
+    const struct cpi_thread_hooks *hooks;
+    const char *host; /* Postgres, for messages */
     struct cpi_stats *stats;
     const struct cpi_stop *stop; /* once draining, a lease that another syncer has is not asked for */
     struct cpi_pg pg;            /* closed; whatever its cancel_fd is, the keeper sets its own */

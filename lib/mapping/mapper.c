@@ -308,7 +308,7 @@ struct cpi_mapper *cpi_mapper_create(const struct cpi_env *env, const struct cpi
 
 cp_code cpi_mapper_start(struct cpi_mapper *mapper, cp_error *err)
 {
-    return cpi_thread_start(&mapper->thread, mapper->pulse.name, mapper_run, mapper, err);
+    return cpi_thread_start(&mapper->thread, &mapper->env->hooks, mapper->pulse.name, mapper_run, mapper, err);
 }
 
 void cpi_mapper_join(struct cpi_mapper *mapper)

@@ -46,6 +46,15 @@ void cpi_inbox_close(struct cpi_inbox *inbox, struct cpi_events *events)
     take(inbox, events, true);
 }
 
+size_t cpi_inbox_end(struct cpi_inbox *inbox)
+{
+    pthread_mutex_lock(&inbox->mutex);
+    inbox->closed = true;
+    size_t left = inbox->events.count;
+    pthread_mutex_unlock(&inbox->mutex);
+    return left;
+}
+
 bool cpi_inbox_is_empty(struct cpi_inbox *inbox)
 {
     pthread_mutex_lock(&inbox->mutex);

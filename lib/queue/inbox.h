@@ -33,6 +33,9 @@ void cpi_inbox_take(struct cpi_inbox *inbox, struct cpi_events *events);
 /* The listener, for the last time: like take, and from now on the inbox accepts nothing. */
 void cpi_inbox_close(struct cpi_inbox *inbox, struct cpi_events *events);
 
+/* Once the listener has ended, or is never to run: accepts nothing from now on. How many nobody will take. */
+size_t cpi_inbox_end(struct cpi_inbox *inbox);
+
 bool cpi_inbox_is_empty(struct cpi_inbox *inbox);
 
 #endif

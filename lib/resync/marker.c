@@ -245,7 +245,7 @@ static void *run_marker(void *context)
 
 cp_code cpi_marker_start(struct cpi_marker *marker, cp_error *err)
 {
-    return cpi_thread_start(&marker->thread, "cp-marker", run_marker, marker, err);
+    return cpi_thread_start(&marker->thread, &marker->env->hooks, "cp-marker", run_marker, marker, err);
 }
 
 void cpi_marker_join(struct cpi_marker *marker)

@@ -374,7 +374,7 @@ struct cpi_resync *cpi_resync_create(const struct cpi_env *env, struct cpi_marke
 
 cp_code cpi_resync_start(struct cpi_resync *resync, cp_error *err)
 {
-    return cpi_thread_start(&resync->thread, "cp-resync", run_resync, resync, err);
+    return cpi_thread_start(&resync->thread, &resync->env->hooks, "cp-resync", run_resync, resync, err);
 }
 
 bool cpi_resync_wait_ready(struct cpi_resync *resync, int timeout_ms)

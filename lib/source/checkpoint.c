@@ -406,7 +406,8 @@ struct cpi_checkpoint *cpi_checkpoint_create(const struct cpi_env *env, const st
 
 cp_code cpi_checkpoint_start(struct cpi_checkpoint *checkpoint, cp_error *err)
 {
-    return cpi_thread_start(&checkpoint->thread, "cp-checkpoint", run_checkpoint, checkpoint, err);
+    return cpi_thread_start(&checkpoint->thread, &checkpoint->env->hooks, "cp-checkpoint", run_checkpoint, checkpoint,
+                            err);
 }
 
 void cpi_checkpoint_join(struct cpi_checkpoint *checkpoint)

@@ -407,7 +407,7 @@ struct cpi_listener *cpi_listener_create(const struct cpi_env *env, struct cpi_i
 
 cp_code cpi_listener_start(struct cpi_listener *listener, cp_error *err)
 {
-    return cpi_thread_start(&listener->thread, "cp-listener", run_listener, listener, err);
+    return cpi_thread_start(&listener->thread, &listener->env->hooks, "cp-listener", run_listener, listener, err);
 }
 
 void cpi_listener_join(struct cpi_listener *listener)

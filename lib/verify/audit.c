@@ -310,7 +310,7 @@ struct cpi_audit *cpi_audit_create(const struct cpi_env *env, struct cpi_inbox *
 
 cp_code cpi_audit_start(struct cpi_audit *audit, cp_error *err)
 {
-    return cpi_thread_start(&audit->thread, "cp-audit", audit_run, audit, err);
+    return cpi_thread_start(&audit->thread, &audit->env->hooks, "cp-audit", audit_run, audit, err);
 }
 
 void cpi_audit_join(struct cpi_audit *audit)

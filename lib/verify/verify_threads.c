@@ -208,8 +208,8 @@ bool cpi_verify_run(struct cpi_verify *verify, void (*stage)(struct cpi_checker 
     verify->running = count; /* no other thread yet */
     for (unsigned i = 0; i < count; i++) {
         cp_error err;
-        if (cpi_thread_start(&verify->checkers[i].thread, "cp-verify", run_checker, &verify->checkers[i], &err) !=
-            CP_OK) {
+        if (cpi_thread_start(&verify->checkers[i].thread, &verify->env->hooks, "cp-verify", run_checker,
+                             &verify->checkers[i], &err) != CP_OK) {
             cpi_verify_fail(verify, &err);
             pthread_mutex_lock(&verify->mutex);
             verify->running--;

@@ -377,7 +377,7 @@ struct cpi_worker *cpi_worker_create(const struct cpi_env *env, uint32_t index, 
 
 cp_code cpi_worker_start(struct cpi_worker *worker, cp_error *err)
 {
-    return cpi_thread_start(&worker->thread, worker->pulse.name, worker_run, worker, err);
+    return cpi_thread_start(&worker->thread, &worker->env->hooks, worker->pulse.name, worker_run, worker, err);
 }
 
 void cpi_worker_join(struct cpi_worker *worker)

@@ -41,6 +41,8 @@ struct fixture {
     _Atomic int thread_fault; /* how many threads saw something wrong */
     void (*settled)(void *context, const cp_document *document); /* set before make_syncer() */
     void *settled_context;
+    void (*thread_start)(void *context, const char *name); /* both as well */
+    void (*thread_end)(void *context, const char *name);
     void (*logged)(struct fixture *f, const char *message); /* called in the thread that logs; it may block */
 
     pthread_mutex_t log_mutex;

@@ -12,6 +12,7 @@ static const struct {
     Suite *(*create)(void);
 } suites[] = {
     {"abi", abi_suite},
+    {"arguments", arguments_suite},
     {"allowance", allowance_suite},
     {"applier", applier_suite},
     {"asking", asking_suite},

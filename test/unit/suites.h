@@ -7,6 +7,7 @@
 #include <check.h>
 
 Suite *abi_suite(void);
+Suite *arguments_suite(void);
 Suite *allowance_suite(void);
 Suite *applier_suite(void);
 Suite *asking_suite(void);

@@ -116,7 +116,7 @@ START_TEST(enqueued_by_hand)
     REQUIRE_OK(cp_syncer_enqueue(syncer, "customer", "31415", &err), err);
     WAIT_UNTIL(stats_of(syncer).deleted == 2);
 
-    static const char *const no_ids[] = {"", "x", "1.5", "2147483648", "*", "[1]", NULL};
+    static const char *const no_ids[] = {"", "x", "1.5", "2147483648", "*", "[1]"};
     for (size_t i = 0; i < sizeof no_ids / sizeof *no_ids; i++) {
         REQUIRE_INT(cp_syncer_enqueue(syncer, "customer", no_ids[i], &err), ==, CP_ERR_ARGUMENT);
         REQUIRE_CONTAINS(err.message, "integer");

@@ -196,7 +196,7 @@ END_TEST
 START_TEST(refuses_no_value)
 {
     ck_assert_int_eq(cp_config_set(config, "postgres", NULL, &err), CP_ERR_ARGUMENT);
-    ck_assert_str_eq(err.message, "postgres: no value given (NULL)");
+    ck_assert_str_eq(err.message, "cp_config_set: value is NULL");
 }
 END_TEST
 
