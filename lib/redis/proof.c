@@ -139,34 +139,68 @@ static bool is_about_key(const cp_error *why)
     return strstr(why->message, "access one of the keys") != NULL || strstr(why->message, "access a key") != NULL;
 }
 
-/* SET XX of a key that does not exist takes the right to write and writes nothing; so does DEL. */
+/* What is tried with a key that does not exist. SET XX takes the right to write and writes nothing; so do the others.
+ */
+static const char *const trials[] = {"SET", "DEL", "GET", "EXISTS", "SCAN"};
+
+static cp_code try_with_key(struct proof *proof, const char *command, const char *name, cp_error *why)
+{
+    const char *set[] = {command, name, "", "XX"};
+    const char *scan[] = {command, "0", "MATCH", name, "COUNT", "1"};
+    const char *other[] = {command, name};
+    return strcmp(command, "SET") == 0    ? try_command(proof, 4, set, why)
+           : strcmp(command, "SCAN") == 0 ? try_command(proof, 6, scan, why)
+                                          : try_command(proof, 2, other, why);
+}
+
+/* A missing right is named with the keys that it is needed for, and with the rule that gives all of them. */
+static cp_code judge_trial(struct proof *proof, const char *command, const struct cpi_key *key, const cp_error *why,
+                           cp_error *err)
+{
+    char what[256];
+    if (why->retriable) {
+        return cpi_error(err, why->code, true, "%s", why->message);
+    }
+    if (!is_about_key(why)) {
+        return cpi_error(err, CP_ERR_REDIS, false,
+                         "%s; documents at %s*%s cannot be kept without %s (ACL SETUSER NAME +set +del +get +exists "
+                         "+scan ~%s*%s)",
+                         why->message, key->before, key->after, command, key->before, key->after);
+    }
+    snprintf(what, sizeof what, "documents whose keys are not allowed will be refused (ACL SETUSER NAME ~%.80s*%.40s)",
+             key->before, key->after);
+    warn(proof, what, why);
+    return CP_OK;
+}
+
+/* Only --flush uses it. */
+static void prove_unlink(struct proof *proof, const char *name)
+{
+    const char *unlink[] = {"UNLINK", name};
+    cp_error why = {.code = CP_OK};
+    if (try_command(proof, 2, unlink, &why) != CP_OK && !is_about_key(&why)) {
+        warn(proof, "--flush will fail (ACL SETUSER NAME +unlink)", &why);
+    }
+}
+
 static cp_code prove_key(struct proof *proof, const struct cpi_key *key, cp_error *err)
 {
     char *name = NULL;
+    cp_code code = CP_OK;
     if (asprintf(&name, "%s%s%s", key->before, proof->name, key->after) < 0) {
         return cpi_error_memory(err);
     }
-    cp_error why = {.code = CP_OK};
-    const char *set[] = {"SET", name, "", "XX"};
-    const char *del[] = {"DEL", name};
-    const char *get[] = {"GET", name};
-    const char *exists[] = {"EXISTS", name};
-    const char *scan[] = {"SCAN", "0", "MATCH", name, "COUNT", "1"};
-    bool works = try_command(proof, 4, set, &why) == CP_OK && try_command(proof, 2, del, &why) == CP_OK &&
-                 try_command(proof, 2, get, &why) == CP_OK && try_command(proof, 2, exists, &why) == CP_OK &&
-                 try_command(proof, 6, scan, &why) == CP_OK;
-    free(name);
-    if (works || (!why.retriable && is_about_key(&why))) {
-        if (!works) {
-            warn(proof, "documents whose keys are not allowed will be refused", &why);
+    for (size_t i = 0; i < sizeof trials / sizeof *trials && code == CP_OK; i++) {
+        cp_error why = {.code = CP_OK};
+        if (try_with_key(proof, trials[i], name, &why) != CP_OK) {
+            code = judge_trial(proof, trials[i], key, &why, err);
         }
-        return CP_OK;
     }
-    return why.retriable ? cpi_error(err, why.code, true, "%s", why.message)
-                         : cpi_error(err, CP_ERR_REDIS, false,
-                                     "%s; documents cannot be kept without SET, DEL, GET, EXISTS and SCAN (ACL SETUSER "
-                                     "NAME +set +del +get +exists +scan)",
-                                     why.message);
+    if (code == CP_OK) {
+        prove_unlink(proof, name);
+    }
+    free(name);
+    return code;
 }
 
 /* A key beside the marker, there and back. */

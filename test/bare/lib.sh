@@ -48,6 +48,7 @@ mirror() {
 # Sets $root to a new root with the checkout in it, but no build.
 make_root() {
     local base=$cache/$suite-$variant.tar
+    local script=sid # of all of them; a suite that is newer than debootstrap has none of its own
     root=$(mktemp -d /var/tmp/cp-bare.XXXXXX)
     chmod 755 "$root"
     if [[ -e $base ]]; then
@@ -57,7 +58,7 @@ make_root() {
         mkdir -p "$cache"
         # debootstrap calls the one with everything of priority "important" no variant at all.
         unshare --mount debootstrap ${variant:+--variant="${variant/default/-}"} \
-            "$suite" "$root" "$(mirror)" >"$base.log" || {
+            "$suite" "$root" "$(mirror)" "$script" >"$base.log" || {
             tail -n 20 "$base.log" >&2
             return 1
         }

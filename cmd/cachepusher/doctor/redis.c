@@ -172,19 +172,12 @@ static void tell_missing_right(struct doctor *doctor, const struct cpi_redis *re
     static const char begin[] = "(ACL SETUSER NAME ";
     const char *rule = strstr(message, begin);
     char line[512] = "";
-    char pattern[160];
     struct text cure = {.data = line, .size = sizeof line};
     if (rule != NULL) {
         begin_rule(&cure, redis);
         add_rule(&cure, rule + strlen(begin), is_about_a_key(message));
     } else if (strstr(message, "proxy") != NULL) {
         text_add(&cure, "name the server itself in --redis");
-    } else if (is_about_a_key(message)) {
-        begin_rule(&cure, redis);
-        snprintf(pattern, sizeof pattern, "~%s*", doctor->config->entities[0].key.before);
-        text_add(&cure, " ");
-        doctor_add_word(&cure, pattern);
-        text_add(&cure, ", and so for each entity");
     }
     findings_add(&doctor->findings, verdict, "rights", line, "%s", message);
 }

@@ -72,10 +72,10 @@ START_TEST(rights_that_are_needed)
         const char *rule;
         const char *why;
     } rights[] = {
-        {"-client|list", "cachepusher needs CLIENT LIST"},   {"-client|kill", "cachepusher needs CLIENT KILL"},
-        {"-set", "documents cannot be kept without SET"},    {"-del", "documents cannot be kept without SET"},
-        {"-get", "documents cannot be kept without SET"},    {"-scan", "documents cannot be kept without SET"},
-        {"-exists", "documents cannot be kept without SET"},
+        {"-client|list", "cachepusher needs CLIENT LIST"}, {"-client|kill", "cachepusher needs CLIENT KILL"},
+        {"-set", "cannot be kept without SET (ACL"},       {"-del", "cannot be kept without DEL (ACL"},
+        {"-get", "cannot be kept without GET (ACL"},       {"-scan", "cannot be kept without SCAN (ACL"},
+        {"-exists", "cannot be kept without EXISTS (ACL"},
     };
     struct fixture *f = fixture_open();
     own_redis_start(f);
@@ -85,6 +85,16 @@ START_TEST(rights_that_are_needed)
         expect_refused(f, CP_ERR_REDIS, false, NO_SETTINGS, rights[i].why);
         redis_run(f, "ACL SETUSER default +@all");
     }
+    char keys[512];
+    snprintf(keys, sizeof keys,
+             "; documents at %s:* cannot be kept without SET (ACL SETUSER NAME +set +del +get +exists +scan ~%s:*)",
+             f->prefix, f->prefix);
+    redisReply *written = redis_do(f, "KEYS %s*", f->prefix); /* nothing, to find out */
+    REQUIRE_INT(written->elements, ==, 0);
+    freeReplyObject(written);
+    redis_run(f, "ACL SETUSER default -set");
+    expect_refused(f, CP_ERR_REDIS, false, NO_SETTINGS, keys);
+    redis_run(f, "ACL SETUSER default +@all");
     stop_syncer(f, run_syncer(f, NULL, NO_SETTINGS));
     fixture_close(f);
 }
@@ -104,7 +114,10 @@ START_TEST(rights_that_are_missed)
     REQUIRE_INT(count_logged(f, "without the marker, FLUSHALL, evictions and older data may go unnoticed"), ==, 1);
     redis_run(f, "ACL SETUSER default +@all resetkeys ~cachepusher:marker:*");
     stop_syncer(f, run_syncer(f, NULL, NO_SETTINGS));
-    REQUIRE_INT(count_logged(f, "documents whose keys are not allowed will be refused"), ==, 1);
+    REQUIRE_INT(count_logged(f, "documents whose keys are not allowed will be refused (ACL SETUSER NAME ~"), ==, 1);
+    redis_run(f, "ACL SETUSER default allkeys -unlink");
+    stop_syncer(f, run_syncer(f, NULL, NO_SETTINGS));
+    REQUIRE_INT(count_logged(f, "--flush will fail (ACL SETUSER NAME +unlink)"), ==, 1);
     fixture_close(f);
 }
 END_TEST
