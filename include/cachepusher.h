@@ -35,16 +35,20 @@
  *
  *  - Threads: a cp_config belongs to one thread at a time. A cp_syncer may be used from any number of threads at once,
  *    except for cp_syncer_destroy(), which has to be the last call.
- *  - The library starts threads of its own in cp_syncer_start(), with every signal blocked. It installs no signal
- *    handler, never exits and prints nothing. Several syncers in one process work, and share nothing but a list of
- *    them for exit() and fork(), and the count of addresses that are being looked up.
+ *  - The library starts threads of its own in cp_syncer_start(), and for as long as they take in cp_syncer_verify() and
+ *    cp_config_resolve(), with every signal blocked. It installs no signal handler, never exits and prints nothing.
+ *    From its caller's stack a function takes less than 64 KiB. Several syncers in one process work, and share nothing
+ *    but a list of them for exit() and fork(), and the count of addresses that are being looked up.
  *  - exit(), or main() returning, with a syncer running: the first successful cp_syncer_start() of the process
  *    registers a function with atexit() that stops every syncer without grace, before OpenSSL and the like, which
  *    libpq uses, are cleaned up under its threads. It waits 5 s at most; a callback that does not return until then
  *    leaves the process to end with threads that run, which may crash. So callbacks return soon, and do not call
  *    exit(), nor is it called while another thread is in cp_syncer_verify() or in the first cp_syncer_start(). Until
  *    then callbacks go on. What has not settled the next warm-up repairs; cp_syncer_stop() with grace before exit()
- *    leaves nothing over. A program that unloads the library (dlclose) destroys its syncers first.
+ *    leaves nothing over. A host that calls OPENSSL_cleanup() itself has stopped its syncers before, or
+ *    registers it with atexit() before the first start.
+ *  - dlclose(): the library stays in memory (-z nodelete), as does a syncer that runs: whoever unloads it destroys its
+ *    syncers first.
  *  - fork(): a syncer belongs to the process that made it, whether it has been started or not. A forked child can only
  *    destroy it: every other call is CP_ERR_ARGUMENT there, or returns 0, and the parent never notices any of them. So
  *    whoever becomes a daemon makes its syncer after the fork. A child that lives on destroys what it has inherited, or
@@ -57,10 +61,13 @@
  *    false or 0, and those that destroy do nothing.
  *  - Strings passed in are copied. Strings handed to callbacks live until the callback returns.
  *  - Memory: from malloc() and its kin alone, as libpq and the other libraries inside take theirs; there are no hooks.
- *    The host frees nothing but what it destroys with cp_config_destroy() and cp_syncer_destroy(). What waits is
- *    bounded by the settings max_pending and batch_bytes. Where memory runs out nothing aborts: a call is
- *    CP_ERR_SYSTEM and may be repeated, the threads try again, and ids that could not be kept are read again by a
- *    resync (CP_CAUSE_OVERFLOW).
+ *    The host frees nothing but what it destroys with cp_config_destroy() and cp_syncer_destroy(), which free
+ *    everything. A syncer takes what its threads share when it is created; later it grows with what waits, and shrinks
+ *    again: ids, and the keys of a resync, up to max_pending of either, and for each of `threads` (twice during a
+ *    verification) a few times batch_bytes and its largest document. Callbacks are handed what is there anyway; calls
+ *    that only look take none. Where memory runs out nothing aborts: a call is CP_ERR_SYSTEM and may be repeated, the
+ *    threads try again, and ids that could not be kept are read again by a resync (CP_CAUSE_OVERFLOW).
+ *  - Locale: nothing depends on it but the decimal point in messages.
  *  - Standards: C99 to C23 and C++11 to C++20, without a warning of -Wall -Wextra -Wpedantic.
  *  - Times are in milliseconds.
  *  - Structs that may grow begin with their size. Set it before the call, and leave what you do not use at zero:

@@ -3,6 +3,7 @@
 #include "config/config.h"
 
 #include "base/error.h"
+#include "base/thread.h"
 #include "postgres/pg.h"
 
 #include <stdio.h>
@@ -63,25 +64,41 @@ static cp_code look_up_all(struct cpi_pg *pg, struct cp_config *config, cp_error
     return code;
 }
 
-cp_code cp_config_resolve(cp_config *config, cp_error *err)
+struct question {
+    struct cp_config *config;
+    cp_code code;
+    cp_error *err;
+};
+
+static void *ask(void *context)
 {
-    cp_error ignored;
-    err = err != NULL ? err : &ignored;
-    cp_code code = cpi_config_check_change(config, "cp_config_resolve", err);
-    if (code != CP_OK) {
-        return code;
-    }
-    if (!has_declared(config)) {
-        return CP_OK;
-    }
+    struct question *question = context;
+    const struct cp_config *config = question->config;
     struct cpi_pg pg = {.conninfo = config->postgres,
                         .password_file = config->postgres_password_file,
                         .role = "cachepusher start",
                         .cancel_fd = -1,
                         .connect_timeout_ms = config->connect_timeout_ms,
                         .statement_timeout_ms = config->fetch_timeout_ms};
-    code = cpi_pg_open(&pg, err);
-    code = code == CP_OK ? look_up_all(&pg, config, err) : code;
+    question->code = cpi_pg_open(&pg, question->err);
+    if (question->code == CP_OK) {
+        question->code = look_up_all(&pg, question->config, question->err);
+    }
     cpi_pg_close(&pg);
-    return code;
+    return NULL;
+}
+
+/* In a thread of the library's, with signals blocked and a stack that suffices: the caller's may be of any kind. */
+cp_code cp_config_resolve(cp_config *config, cp_error *err)
+{
+    cp_error ignored;
+    struct question question = {.config = config, .err = err != NULL ? err : &ignored};
+    struct cpi_thread thread = {0};
+    cp_code code = cpi_config_check_change(config, "cp_config_resolve", err);
+    if (code != CP_OK || !has_declared(config)) {
+        return code;
+    }
+    code = cpi_thread_start(&thread, NULL, "cp-declared", ask, &question, err);
+    cpi_thread_join(&thread);
+    return code == CP_OK ? question.code : code;
 }

@@ -174,11 +174,11 @@ static cp_code try_lock(struct cpi_keeper *keeper, cp_error *err)
 
 static cp_code ping(struct cpi_keeper *keeper, cp_error *err)
 {
-    struct cpi_rows *rows =
-        cpi_pg_query(&keeper->pg, "select pg_catalog.pg_notification_queue_usage()", NULL, 0, false, err);
+    static const char query[] = "select (pg_catalog.pg_notification_queue_usage()"
+                                " operator(pg_catalog.*) 1000000::pg_catalog.float8)::pg_catalog.int8";
+    struct cpi_rows *rows = cpi_pg_query(&keeper->pg, query, NULL, 0, false, err);
     if (rows != NULL && cpi_rows_count(rows) == 1 && cpi_rows_columns(rows) == 1) {
-        double filled = strtod(cpi_rows_value(rows, 0, 0), NULL);
-        cpi_stats_set(keeper->stats, CPI_STAT_QUEUE, filled > 0 ? (uint64_t)(filled * 1e6) : 0);
+        cpi_stats_set(keeper->stats, CPI_STAT_QUEUE, strtoull(cpi_rows_value(rows, 0, 0), NULL, 10));
     }
     cpi_rows_free(rows);
     keeper->due_ms = cpi_now_ms() + CPI_LEASE_PING_MS;

@@ -65,6 +65,7 @@ share/cachepusher/grafana/cachepusher.json
 share/cachepusher/prometheus/cachepusher.rules.yml
 share/cachepusher/prometheus/runbook.md
 share/cachepusher/schema.sql
+share/doc/cachepusher/embedding.md
 share/doc/cachepusher/examples/cache.c
 share/doc/cachepusher/examples/cachepusher.py
 share/doc/cachepusher/examples/config.example.json

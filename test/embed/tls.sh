@@ -1,15 +1,15 @@
 #!/bin/bash
-# Has exits (exits.c) leave so often, over TLS to a Postgres of its own.
+# Runs a command with a Redis and a Postgres of its own, which it reaches over TLS, with a password, and where 500
+# customers are.
 #
-# Usage: exits.sh WITH_SERVERS SQL_DIRECTORY EXITS ROUNDS
+# Usage: tls.sh WITH_SERVERS SQL_DIRECTORY COMMAND [ARGUMENT...]
 
 set -euo pipefail
 with_servers=$1
 sql=$2
-exits=$3
-rounds=$4
+shift 2
 
-dir=$(mktemp -d /tmp/cp-exits.XXXXXX)
+dir=$(mktemp -d /tmp/cp-tls.XXXXXX)
 trap 'rm -rf --one-file-system "$dir"' EXIT
 chmod 755 "$dir"
 openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=cachepusher \
@@ -17,7 +17,7 @@ openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=cachepusher \
     cat "$dir/openssl.log"
     exit 1
 }
-printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.0/8 trust' >"$dir/hba.conf"
+printf '%s\n' 'local all all trust' 'hostssl all all 127.0.0.0/8 scram-sha-256' >"$dir/hba.conf"
 chmod 600 "$dir/key.pem"
 ((EUID != 0)) || chown postgres: "$dir"/*.pem "$dir/hba.conf"
 
@@ -33,7 +33,9 @@ ssl_key_file = '$dir/key.pem'"
 # shellcheck disable=SC2016 # for the shell inside
 "$with_servers" bash -c 'set -euo pipefail
     psql -qX -v ON_ERROR_STOP=1 -f "$1/cachepusher.sql" -f "$1/schema.sql" >/dev/null 2>&1
-    psql -qX -c "insert into customer (name) select i from generate_series(1, 500) i"
-    export CP_DSN="host=$2 port=5432 dbname=cachepusher user=postgres sslmode=require"
+    psql -qX -c "insert into customer (name) select i from generate_series(1, 500) i" \
+        -c "alter role postgres password '\''secret'\''"
+    export CP_DSN="host=$2 port=5432 dbname=cachepusher user=postgres password=secret sslmode=require"
     [[ $(psql -qXAt "$CP_DSN" -c "select ssl from pg_stat_ssl where pid = pg_backend_pid()") == t ]]
-    exec "$3" "$4"' - "$sql" "$address" "$exits" "$rounds"
+    shift 2
+    exec "$@"' - "$sql" "$address" "$@"
