@@ -206,7 +206,8 @@ void report_print_json(const struct report *report)
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         printf(",\"%s\":%" PRIu64, members[i].name, members[i].value);
     }
-    printf(",\"incomplete\":%s", result->incomplete ? "true" : "false");
+    printf(",\"incomplete\":%s,\"writer_differs\":%s", result->incomplete ? "true" : "false",
+           result->writer_differs ? "true" : "false");
     if (report->problem != NULL) {
         putchar(',');
         print_string("error", report->problem);

@@ -75,7 +75,11 @@ static int compare(struct verification *verification, const struct options *opti
         report_print(report);
     }
     if (options->repair && code == CP_OK && report_differences(report) > 0) {
-        logger_fail(logger, "%" PRIu64 " could not be repaired", report_differences(report));
+        logger_fail(logger, "%" PRIu64 " could not be repaired%s", report_differences(report),
+                    report->result.writer_differs
+                        ? ": the daemon that writes serves another version of the declared documents, or has another "
+                          "configuration; restart it"
+                        : "");
     }
     return report_exit_code(report);
 }
