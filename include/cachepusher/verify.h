@@ -50,6 +50,8 @@ typedef struct cp_verify_result {
     bool incomplete;       /* it ended early, since more ids were not equal than memory is meant for (a million) */
     bool writer_differs;   /* of a repair: who writes serves another version of declared documents, or has another
                             * configuration: what differs by that takes a restart of it */
+    uint64_t unfit;        /* listed, and no ids of their entity, being too large for its id_type for instance: nobody
+                            * reads their documents, and they are not among those compared */
 } cp_verify_result;
 
 /* Zero but for the size is a valid one: everything, without repair. */

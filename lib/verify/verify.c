@@ -125,6 +125,7 @@ static bool verify_look_at_all(struct cpi_verify *verify)
     if (!cpi_verify_run(verify, compare_all, SIZE_MAX)) {
         return false;
     }
+    verify->so_far.unfit = verify->scan.unfit;
     begin_scan(verify, CPI_FROM_REDIS);
     bool compared = cpi_verify_run(verify, compare_all, SIZE_MAX);
     verify->so_far.unmanaged = verify->scan.unmanaged;
@@ -166,6 +167,7 @@ static bool pick_sample(struct cpi_verify *verify)
     if (!cpi_verify_run(verify, pick_some, 1)) {
         return false;
     }
+    verify->so_far.unfit = verify->scan.unfit;
     begin_scan(verify, CPI_FROM_REDIS);
     if (!cpi_verify_run(verify, pick_some, 1)) {
         return false;

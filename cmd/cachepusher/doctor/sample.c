@@ -49,6 +49,12 @@ static void tell_comparison(struct doctor *doctor, const cp_verify_result *resul
         findings_add(findings, VERDICT_WRONG, "readable", "cachepusher verify, whose log names them and says why",
                      "%" PRIu64 " documents cannot be read: their fetch function fails", result->unreadable);
     }
+    if (result->unfit > 0) {
+        findings_add(findings, VERDICT_WRONG, "ids",
+                     "give the entity the \"id_type\" of the column that \"list\" returns",
+                     "%" PRIu64 " listed id%s none of the entity's id_type: no document of it is in Redis",
+                     result->unfit, result->unfit == 1 ? " is" : "s are");
+    }
     if (result->compared == 0) {
         findings_add(findings, VERDICT_OK, "equal", NULL, "there are no documents, and no keys of them");
     } else if (result->missing == result->compared && !doctor->has_been_filled) {
