@@ -66,7 +66,7 @@ static int compare(struct verification *verification, const struct options *opti
     report->seconds = progress_end(&verification->progress);
     if (code != CP_OK) {
         report->problem = verification->interrupted ? "interrupted" : err->message;
-        logger_fail(logger, "%s", report->problem);
+        logger_fail(logger, "%s%s", report->problem, session_hint(&verification->session, err));
     }
     signals_fini(); /* nothing is left to be ended in order, and whoever reads the report may have stopped reading */
     if (options->json) {

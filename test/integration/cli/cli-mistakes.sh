@@ -18,6 +18,7 @@ name=clim_$$
 prefix=$name
 dsn="host=$PGHOST port=${PGPORT-5432} user=$PGUSER dbname=$name"
 redis_uri=$CP_REDIS
+reader=${name}_reader
 unset CP_PREFIX CP_CONFIG
 export LC_ALL=C.UTF-8 CP_DSN=$dsn CP_REDIS=$redis_uri
 # shellcheck source-path=SCRIPTDIR
@@ -40,6 +41,15 @@ sql "create table tag (id int primary key, name text);
      insert into tag select i, 't' || i from generate_series(1, 10) i;
      insert into project select i, 'p' || i from generate_series(1, 50) i;
      insert into project_tag select i, 1 + i % 10 from generate_series(1, 50) i"
+
+sql "create function project_get(id int) returns json language sql as
+     'select json_build_object(''name'', p.name, ''tags'', array(select tag from project_tag where project = p.id order by 1))
+      from project p where p.id = \$1'"
+printf '{"prefix": "%s", "entities": [{"name": "project", "key": "{prefix}:hand:{id}", "channels": ["project_changed"],
+    "watch": [{"table": "project", "column": "id"},
+              {"table": "project_tag", "column": "project"},
+              {"table": "tag", "column": "id", "maps": "select project from project_tag where tag = any ($1)"}],
+    "fetch": "project_get", "list": "select id from project"}]}' "$prefix" >by_hand.json
 
 # ---- a daemon of a former version ----
 
@@ -70,6 +80,55 @@ fine() { call "$command" doctor --config two.json && ! grep -q 'another version'
 check "and the doctor is content" fine
 check "and the log" lacks 'another version' log
 stop
+
+# ---- no configuration ----
+
+example='\(no --config: this is the customer example\)$'
+check "verify without a configuration says so" exits_loudly 2 "relation \"customer\" does not exist $example" "$command" verify
+check "and run" exits_loudly 1 "does not exist.* $example" "$command" run
+sed 's/select id from/select id from no_/' by_hand.json >no_table.json
+check "not so with one" exits_loudly 1 'relation "no_" does not exist$' "$command" run --config no_table.json
+check "which is told as it is" lacks 'customer example' err
+
+# ---- a right that the daemon's role lacks ----
+
+sql "create role $reader login; grant select on project to $reader; grant usage on schema public to $reader"
+sed '/"maps"/d; s/"project_tag", "column": "project"},/"project_tag", "column": "project"}],/' by_hand.json >direct.json
+start --config direct.json --dsn "$dsn user=$reader"
+check "ready tells of what fails, and of the right" wait_for logged 'warn +ready: 0 documents in .*, 50 fail and are being '`
+    `"retried: Postgres: permission denied for table project_tag \(grant select on table project_tag to the daemon's role\)"
+sql "grant select on project_tag, tag to $reader"
+check "which then is there" wait_for equal direct.json
+stop
+sql "drop owned by $reader; drop role $reader"
+
+# ---- a query that maps one value ----
+
+sed 's/any (\$1)/$1/' by_hand.json >one_value.json
+one_value='maps rows of tag: its \$1 is of type integer; expected an array of values of the column: write "= any \(\$1\)"'
+check "run refuses it" exits_loudly 1 "entity \"project\": the query that $one_value" "$command" run --config one_value.json
+check "as does setup" exits 1 "entity \"project\": the query that $one_value" "$command" setup --config one_value.json
+check "the doctor finds it" advises "WRONG    maps .*$one_value" 'correct "maps"' "$command" doctor --config one_value.json
+
+# ---- ids that are larger than their type ----
+
+sql "create table wide (id bigint primary key); insert into wide values (1), (3000000000);
+     create function wide_get(id bigint) returns json language sql as 'select to_json(wide) from wide where wide.id = \$1'"
+printf '{"prefix": "%s", "entities": [{"name": "wide", "key": "{prefix}:wide:{id}", "channels": ["wide"], "id_type": "integer",
+    "fetch": "wide_get", "list": "select id from wide"}]}' "$prefix" >wide.json
+call "$command" warmup --config wide.json
+check "verify says what it could not compare" exits_loudly 2 '' "$command" verify --config wide.json
+counts() { grep -q ', 1 equal$' out && grep -q '^verify: 1 could not be compared: what is listed is no id of' out; }
+check "and counts it" counts
+check "as JSON, too" exits_loudly 2 '' "$command" verify --config wide.json --json
+check "in a member of its own" grep -q '"unfit":1' out
+check "the doctor tells of it" advises 'WRONG    ids +1 listed id' 'give the entity the "id_type"' "$command" doctor --config wide.json
+
+# ---- names ----
+
+sed 's/"prefix"/"thread": 2, "prefix"/' one.json >thread.json
+check "a setting that is like another" exits 2 'thread: unknown; did you mean threads\?' \
+    "$command" run --config thread.json
 
 if ((failures > 0)); then
     echo "$failures failed"
