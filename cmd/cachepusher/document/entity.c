@@ -39,6 +39,9 @@ static json_t *describe_place(const struct place *place)
         }
     }
     json_object_set_new(watch, "reads", reads);
+    if (place->channel != NULL) {
+        json_object_set_new(watch, "channel", json_string(place->channel));
+    }
     return watch;
 }
 

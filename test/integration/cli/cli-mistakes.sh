@@ -81,6 +81,30 @@ check "and the doctor is content" fine
 check "and the log" lacks 'another version' log
 stop
 
+# ---- a table that a configuration by hand watches, by another spelling ----
+
+begin_anew() {
+    call "$command" teardown --config two.json
+    setup by_hand.json
+}
+declare_to tags.json tags '{id}' '{"table": "project", "include": [{"name": "tags", "table": "tag", "through": "project_tag"}]}'
+check "a configuration by hand" begin_anew
+check "and a declared document beside it" setup tags.json
+check "twice" prints 'nothing to do' "$command" setup --config tags.json
+check "leaves the other one as it is" prints 'nothing to do' "$command" setup --config by_hand.json
+start_ready --config tags.json --set name="${name}_tags"
+sql "update tag set name = 'renamed' where id = 3"
+check "what is mapped is followed" wait_for equal tags.json
+kept=$daemon
+start --config by_hand.json
+check "by both" wait_for logged ' ready: '
+sql "delete from project_tag where tag = 4"
+check "each of its own" wait_for equal by_hand.json
+check "at the same time" wait_for equal tags.json
+stop
+daemon=$kept
+stop
+
 # ---- no configuration ----
 
 example='\(no --config: this is the customer example\)$'
