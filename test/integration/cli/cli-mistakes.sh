@@ -6,6 +6,7 @@
 #
 # Prints a line for each check.
 
+# shellcheck disable=SC2016 # what looks like one of the shell's is Postgres' $1
 # shellcheck disable=SC2317 # check and wait_for call functions it takes for unreachable
 set -euo pipefail
 case ${1-} in '' | -h | --help) sed -n '2,/^$/s/^# \{0,1\}//p' "$0" && exit ;; esac
@@ -104,6 +105,20 @@ check "at the same time" wait_for equal tags.json
 stop
 daemon=$kept
 stop
+
+# ---- a template that names no column of the key ----
+
+for template in '{nosuch}' '{id}:{name}' '{ID}:{id}'; do
+    sed "s/project:{id}/project:$template/" two.json >template.json
+    setup two.json
+    refused="entities\[0\]\.key: the template .* has other columns than the key, .*expected \{id\}, or the key's columns: \{id\}"
+    check "run refuses $template" exits 2 "$refused" "$command" warmup --config template.json
+    check "as does setup" exits_loudly 1 "$refused" "$command" setup --config template.json
+done
+sed "s/project:{id}/project:{ID}/" two.json >template.json
+check "a column is spelt as in SQL, for both" prints 'nothing to do' "$command" setup --config template.json
+check "and followed" call "$command" warmup --config template.json
+call "$command" teardown --config two.json
 
 # ---- no configuration ----
 
