@@ -81,13 +81,14 @@ static bool create_audit(struct cp_syncer *syncer, cp_error *err)
 
 static bool create_keeper(struct cp_syncer *syncer, cp_error *err)
 {
+    cpi_config_lease_role(syncer->config, syncer->lease_role);
     struct cpi_keeper_parts parts = {.lease = &syncer->lease,
                                      .log = &syncer->env.log,
                                      .hooks = &syncer->env.hooks,
                                      .host = syncer->postgres_host,
                                      .stats = &syncer->stats,
                                      .stop = &syncer->stop,
-                                     .pg = cpi_env_pg(&syncer->env, "cachepusher lease", -1, LEASE_TIMEOUT_MS),
+                                     .pg = cpi_env_pg(&syncer->env, syncer->lease_role, -1, LEASE_TIMEOUT_MS),
                                      .database = syncer->config->redis_address.database,
                                      .seed = syncer->env.seed};
     syncer->keeper = cpi_keeper_create(&parts, err);

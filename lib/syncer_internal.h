@@ -40,10 +40,11 @@ struct cp_syncer {
     struct cpi_marker marker;
     struct cpi_resync *resync;
     struct cpi_catalog *catalog;
-    struct cpi_recent recent;  /* of use only to the auditor */
-    struct cpi_audit *audit;   /* NULL: off */
-    char token[20];            /* random: tells this syncer from every other one */
-    char lease_name[48];       /* of a follower, which shares it with nobody */
+    struct cpi_recent recent; /* of use only to the auditor */
+    struct cpi_audit *audit;  /* NULL: off */
+    char token[20];           /* random: tells this syncer from every other one */
+    char lease_name[48];      /* of a follower, which shares it with nobody */
+    char lease_role[CPI_LEASE_ROLE_BYTES];
     struct cpi_kept_keys kept; /* of a follower */
     char channel[48];
     char postgres_host[128]; /* both for messages */

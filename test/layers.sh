@@ -58,8 +58,8 @@ hiredis_rooms="redis"
 bench_may_include="queue/ring.h model/event.h config/config.h redis/redis_address.h"
 
 # What the doctor looks at the servers with, so that it finds what the library would. No other command sees any.
-doctor_may_include="base/clock.h config/config.h lease/lease.h lease/lock.h postgres/hearing.h postgres/listing.h postgres/pg.h
-    postgres/rows.h postgres/widths.h redis/fence.h redis/keyspace.h redis/proof.h"
+doctor_may_include="base/clock.h config/config.h lease/lease.h lease/lock.h postgres/hearing.h postgres/listing.h postgres/mapping.h
+    postgres/message.h postgres/pg.h postgres/rows.h postgres/widths.h redis/fence.h redis/keyspace.h redis/proof.h"
 doctor_may_include=${doctor_may_include//$'\n'/}
 
 failures=0

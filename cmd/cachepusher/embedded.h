@@ -25,6 +25,7 @@ extern const char embedded_catalog_columns_sql[];
 extern const char embedded_catalog_foreign_keys_sql[];
 extern const char embedded_catalog_indexes_sql[];
 extern const char embedded_catalog_tables_sql[];
+extern const char embedded_document_channel_sql[];
 extern const char embedded_document_indexes_sql[];
 extern const char embedded_documents_sql[];  /* see made.h */
 extern const char embedded_expression_sql[]; /* see resolve_sql.c */

@@ -52,9 +52,16 @@ static bool is_worth_a_retry(const struct session *session, const cp_error *err)
            err->code != CP_ERR_SYSTEM && err->code != CP_ERR_STOPPED;
 }
 
+const char *session_hint(const struct session *session, const cp_error *err)
+{
+    return strstr(err->message, "does not exist") != NULL && options_config_file(session->options) == NULL
+               ? " (no --config: this is the customer example)"
+               : "";
+}
+
 static void tell_obstacle(const struct session *session, const cp_error *err)
 {
-    logger_printf(session->logger, CP_LOG_WARN, "waiting: %s", err->message);
+    logger_printf(session->logger, CP_LOG_WARN, "waiting: %s%s", err->message, session_hint(session, err));
     if (session->detach != NULL && detach_is_pending(session->detach)) {
         complain("waiting in the background: %s", err->message);
     }
@@ -131,7 +138,7 @@ struct retrying {
 static enum session_outcome wait_out(const struct session *session, struct retrying *retrying, const cp_error *err)
 {
     if (!is_worth_a_retry(session, err)) {
-        logger_fail(session->logger, "%s", err->message);
+        logger_fail(session->logger, "%s%s", err->message, session_hint(session, err));
         return err->code == CP_ERR_CONFIG ? SESSION_MISCONFIGURED : SESSION_FAILED;
     }
     /* Once for each obstacle, not for each try. */

@@ -31,6 +31,9 @@ enum session_outcome session_begin(struct session *session);
 /* Creates and starts one. Unless it answers SESSION_STARTED the reason has been told and there is nothing to close. */
 enum session_outcome session_start(struct session *session, cp_config *config);
 
+/* What belongs behind an error: that there is no configuration, where it is about what that would have named; or "". */
+const char *session_hint(const struct session *session, const cp_error *err);
+
 /* Settles what is queued, within --grace. False: the reason has been told. */
 bool session_stop(struct session *session);
 

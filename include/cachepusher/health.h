@@ -102,6 +102,8 @@ typedef struct cp_parked {
     uint64_t tries;     /* failed ones */
     uint64_t first_ms;  /* how long ago it failed first */
     uint64_t newest_ms; /* and the last time */
+    const char
+        *table; /* NULL: the id is that of a document; else of rows of this table, which are mapped to documents */
 } cp_parked;
 
 /* Visits those that fail now, in no order, from the calling thread; *more (more may be NULL): how many there are

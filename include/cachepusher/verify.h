@@ -48,6 +48,10 @@ typedef struct cp_verify_result {
     uint64_t rechecking;   /* not equal at the first look, and not decided on yet */
     uint64_t repaired;     /* of the differences: equal now */
     bool incomplete;       /* it ended early, since more ids were not equal than memory is meant for (a million) */
+    bool writer_differs;   /* of a repair: who writes serves another version of declared documents, or has another
+                            * configuration: what differs by that takes a restart of it */
+    uint64_t unfit;        /* listed, and no ids of their entity, being too large for its id_type for instance: nobody
+                            * reads their documents, and they are not among those compared */
 } cp_verify_result;
 
 /* Zero but for the size is a valid one: everything, without repair. */
@@ -70,7 +74,8 @@ typedef struct cp_verify_options {
  * is about to bring over does not count.
  *
  * To repair it takes a syncer that follows: this one, started, or one in another process. What that has not made equal
- * within 15 times recheck_ms of the last progress is left: missing + different + orphans - repaired.
+ * within 15 times recheck_ms of the last progress (once, where writer_differs) is left: missing + different + orphans -
+ * repaired.
  *
  * options may be NULL. CP_OK: it has run to its end; *result, which is filled unless its size is wrong, has what it
  * found. Anything else: it could not tell, since a server stayed away for some seconds, a query fails, too many

@@ -166,6 +166,24 @@ void cpi_log_repeated(const struct cpi_log *log, enum cpi_repeat_kind kind, cons
     cpi_log_line(log, saying == SAY ? level : CP_LOG_DEBUG, about, message);
 }
 
+void cpi_repeats_reason(const struct cpi_log *log, enum cpi_repeat_kind kind, char reason[CPI_REPEAT_REASON_BYTES])
+{
+    int64_t newest_ms = -1;
+    reason[0] = '\0';
+    if (log->repeats == NULL) {
+        return;
+    }
+    pthread_mutex_lock(&log->repeats->mutex);
+    for (size_t i = 0; i < CPI_REPEATS_MAX; i++) {
+        const struct cpi_repeat *item = &log->repeats->items[i];
+        if (item->count > 0 && item->kind == kind && item->last_ms > newest_ms) {
+            newest_ms = item->last_ms;
+            snprintf(reason, CPI_REPEAT_REASON_BYTES, "%s", item->reason);
+        }
+    }
+    pthread_mutex_unlock(&log->repeats->mutex);
+}
+
 /* Takes a copy of the next one that is to be told, from *at on. */
 static bool take_due(struct cpi_repeats *repeats, int64_t now_ms, bool all, size_t *at, struct cpi_repeat *due,
                      bool *is_over)

@@ -70,6 +70,9 @@ void cpi_repeats_fini(struct cpi_repeats *repeats);
 void cpi_log_repeated(const struct cpi_log *log, enum cpi_repeat_kind kind, const char *reason, cp_level level,
                       const struct cpi_log_about *about, const char *format, ...) __attribute__((format(printf, 6, 7)));
 
+/* The reason of the kind's newest failure; "": none is known. */
+void cpi_repeats_reason(const struct cpi_log *log, enum cpi_repeat_kind kind, char reason[CPI_REPEAT_REASON_BYTES]);
+
 /* Tells what is due by now; call it every few seconds. failing: how many ids are set aside. */
 void cpi_repeats_tick(const struct cpi_log *log, int64_t now_ms, uint64_t failing);
 

@@ -8,6 +8,7 @@
 #include "catalog/changes.h"
 #include "catalog/fingerprint.h"
 #include "catalog/learn.h"
+#include "catalog/versions.h"
 #include "catalog/watched_tables.h"
 
 #include <stdio.h>
@@ -260,6 +261,7 @@ static void catalog_once(struct cpi_catalog *catalog)
     for (size_t e = 0; e < catalog->env->config->entity_count && first; e++) {
         cpi_changes_note(&catalog->entities[e].changes, "catalogue", "nobody could look until now");
     }
+    cpi_versions_look(catalog);
     publish_fingerprint(catalog);
 }
 

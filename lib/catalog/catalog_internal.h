@@ -18,6 +18,7 @@ struct watched {
     unsigned pause;    /* how many looks from one such try to the next */
     unsigned next_try; /* by catalog->looks */
     bool learn;        /* what it hangs on has to be learned again */
+    bool is_outdated;  /* setup has made another version of its document */
     struct cpi_changes changes;
 };
 

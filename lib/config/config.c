@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NAMES_BYTES = 512 };
-
 /* ---- the configuration as a whole ---- */
 
 /* Makes entities[index].key and adds to *prefix_used whether it takes the prefix. */
@@ -135,10 +133,11 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err)
     bool prefix_used = false;
     for (size_t i = 0; i < config->entity_count && code == CP_OK; i++) {
         if (config->entities[i].document != NULL && !config->entities[i].is_resolved) {
-            return cpi_error(err, CP_ERR_CONFIG, false,
-                             "entities[%zu].document: \"%s\" is declared, and has not been resolved "
-                             "(cp_config_resolve())",
-                             i, config->entities[i].name);
+            return cpi_error(
+                err, CP_ERR_CONFIG, false,
+                "entities[%zu].document: \"%s\" is declared, and nothing has looked up what setup has made "
+                "of it: call cp_config_resolve() before cp_syncer_create()",
+                i, config->entities[i].name);
         }
         if (config->warmup == CPI_WARMUP_TOUCH && config->entities[i].warmup_procedure == NULL) {
             return cpi_error(err, CP_ERR_CONFIG, false,
@@ -276,10 +275,9 @@ cp_code cp_config_set(cp_config *config, const char *name, const char *value, cp
     }
     const struct cpi_setting *setting = cpi_setting_find(name);
     if (setting == NULL) {
-        char names[NAMES_BYTES];
-        cpi_setting_names(names, sizeof names);
-        return cpi_error(err, CP_ERR_CONFIG, false, "unknown setting \"%.*s\"; expected one of: %s", cpi_shown(name),
-                         name, names);
+        char expected[CPI_EXPECTED_BYTES];
+        cpi_setting_expected(name, "", expected, sizeof expected);
+        return cpi_error(err, CP_ERR_CONFIG, false, "unknown setting \"%.*s\"; %s", cpi_shown(name), name, expected);
     }
     return cpi_setting_set(config, setting, value, err);
 }

@@ -66,6 +66,11 @@ cp_code cpi_config_finish(struct cp_config *config, cp_error *err);
 /* The name under which one syncer at a time writes. */
 const char *cpi_config_name(const struct cp_config *config);
 
+/* What the lease's session is called in Postgres. Of declared documents it tells the version: others see by it whether
+ * the writer serves what they have resolved. */
+enum { CPI_LEASE_ROLE_BYTES = 64 };
+void cpi_config_lease_role(const struct cp_config *config, char role[CPI_LEASE_ROLE_BYTES]);
+
 /* What the wal source's slot and publication are called: as configured, or made of the name. */
 enum { CPI_SLOT_BYTES = 64 };
 void cpi_config_slot(const struct cp_config *config, char slot[CPI_SLOT_BYTES]);

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME_BYTES = 136 /* of a column, each byte of it doubled and in quotes */ };
+
 /* What cachepusher setup has resolved of a declaration: members of an entity that nobody writes into a file. */
 
 /* A view is watched by hand alone. */
@@ -55,6 +57,83 @@ static bool join_watches(struct cpi_entity *entity, struct cpi_entity *draft)
     return true;
 }
 
+/* ---- the key's template ---- */
+
+/* What a name spelt as in SQL means. False: it is longer than any. */
+static bool fold(const char *spelt, size_t length, char name[NAME_BYTES])
+{
+    bool is_quoted = length >= 2 && spelt[0] == '"' && spelt[length - 1] == '"';
+    char *out = name;
+    if (length >= NAME_BYTES) {
+        return false;
+    }
+    for (size_t i = is_quoted; i < length - is_quoted; i++) {
+        bool is_upper = !is_quoted && spelt[i] >= 'A' && spelt[i] <= 'Z';
+        *out++ = (char)(is_upper ? spelt[i] - 'A' + 'a' : spelt[i]);
+        i += is_quoted && spelt[i] == '"'; /* doubled */
+    }
+    *out = '\0';
+    return true;
+}
+
+static bool same_column(const char *spelt, size_t length, const char *column)
+{
+    char ours[NAME_BYTES];
+    char theirs[NAME_BYTES];
+    return column != NULL && fold(spelt, length, ours) && fold(column, strlen(column), theirs) &&
+           strcmp(ours, theirs) == 0;
+}
+
+/* The name in braces at *at, which goes behind it; NULL: there is none. {prefix} is none. */
+static const char *next_placeholder(const char **at, size_t *length)
+{
+    while ((*at = strchr(*at, '{')) != NULL) {
+        const char *name = *at + 1;
+        const char *end = strchr(name, '}');
+        if (end == NULL) {
+            return NULL;
+        }
+        *at = end + 1;
+        *length = (size_t)(end - name);
+        if (*length != strlen("prefix") || strncmp(name, "prefix", *length) != 0) {
+            return name;
+        }
+    }
+    return NULL;
+}
+
+/* {id} alone, or the key's columns in their order; a column may be called so, too. */
+static bool fits(const char *key_template, const json_t *columns)
+{
+    const char *at = key_template;
+    size_t length = 0;
+    size_t count = 0;
+    bool is_id = false;
+    bool is_fine = true;
+    for (const char *name = next_placeholder(&at, &length); name != NULL; name = next_placeholder(&at, &length)) {
+        is_id = count == 0 && length == strlen("id") && strncmp(name, "id", length) == 0;
+        is_fine = is_fine && same_column(name, length, json_string_value(json_array_get(columns, count)));
+        count++;
+    }
+    return is_id || (is_fine && count == json_array_size(columns));
+}
+
+static cp_code check_template(const struct cpi_entity *entity, size_t index, const json_t *object, cp_error *err)
+{
+    const json_t *columns = json_object_get(object, "key");
+    if (json_array_size(columns) == 0 || fits(entity->declared_key, columns)) {
+        return CP_OK;
+    }
+    return cpi_error(
+        err, CP_ERR_CONFIG, false,
+        "entities[%zu].key: the template \"%.*s\" has other columns than the key, or another order; expected "
+        "{id}, or the key's columns: {%s}%s",
+        index, cpi_shown(entity->declared_key), entity->declared_key, json_string_value(json_array_get(columns, 0)),
+        json_array_size(columns) > 1 ? ":…" : "");
+}
+
+/* ---- applying it ---- */
+
 static void take(struct cpi_entity *entity, struct cpi_entity *draft)
 {
     free(entity->fetch);
@@ -84,6 +163,7 @@ cp_code cp_config_apply(cp_config *config, size_t index, const char *resolved, c
     json_t *object = json_loads(resolved, JSON_REJECT_DUPLICATES, NULL);
     code = object != NULL ? read_resolved(&reader, object, entity->own_watch_count > 0, &draft)
                           : cpi_error(err, CP_ERR_CONFIG, false, "%s: not JSON", what);
+    code = code == CP_OK ? check_template(entity, index, object, err) : code;
     json_decref(object);
     if (code == CP_OK && !join_watches(entity, &draft)) {
         code = cpi_error_memory(err);

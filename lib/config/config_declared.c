@@ -114,3 +114,19 @@ cp_code cpi_finish_declared(struct cpi_reader *reader, const json_t *object, str
     }
     return complete(reader, entity);
 }
+
+/* The function's name has the version. The sum, since the order of entities does not count. */
+void cpi_config_lease_role(const struct cp_config *config, char role[CPI_LEASE_ROLE_BYTES])
+{
+    unsigned long long version = 0;
+    bool has_declared = false;
+    for (size_t e = 0; e < config->entity_count; e++) {
+        const struct cpi_entity *entity = &config->entities[e];
+        if (entity->is_resolved) {
+            version += cpi_id_hash(CPI_ID_TEXT, &(union cpi_id){.text = entity->fetch}, 7);
+            has_declared = true;
+        }
+    }
+    snprintf(role, CPI_LEASE_ROLE_BYTES, has_declared ? "cachepusher lease, documents %016llx" : "cachepusher lease",
+             version);
+}

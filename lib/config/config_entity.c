@@ -1,6 +1,7 @@
 #include "config/config_internal.h"
 
 #include "base/error.h"
+#include "base/nearest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -257,13 +258,16 @@ const cp_setting *cpi_entity_setting(size_t index)
 cp_code cpi_read_entity_member(struct cpi_reader *reader, const char *name, json_t *value, struct cpi_entity *entity)
 {
     char names[NAMES_BYTES] = "";
+    struct cpi_nearest nearest = {.name = name};
     for (size_t i = 0; i < cpi_entity_setting_count; i++) {
         if (strcmp(name, members[i].shown.name) == 0) {
             return members[i].read(reader, value, entity);
         }
         cpi_list_append(names, sizeof names, members[i].shown.name);
+        cpi_nearest_offer(&nearest, members[i].shown.name);
     }
-    return cpi_reader_reject(reader, "unknown; expected one of: %s", names);
+    return nearest.found != NULL ? cpi_reader_reject(reader, "unknown; did you mean %s?", nearest.found)
+                                 : cpi_reader_reject(reader, "unknown; expected one of: %s", names);
 }
 
 static cp_code check_complete(struct cpi_reader *reader, const struct cpi_entity *entity)

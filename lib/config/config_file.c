@@ -95,9 +95,9 @@ static cp_code read_member_of_root(struct cpi_reader *reader, const char *name, 
     if (strcmp(name, "entities") == 0) {
         return cpi_read_entities(reader, value, draft);
     }
-    char names[NAMES_BYTES];
-    cpi_setting_names(names, sizeof names);
-    return cpi_reader_reject(reader, "unknown; expected one of: %s, audit, entities", names);
+    char expected[CPI_EXPECTED_BYTES];
+    cpi_setting_expected(name, ", audit, entities", expected, sizeof expected);
+    return cpi_reader_reject(reader, "unknown; %s", expected);
 }
 
 static cp_code read_root(struct cpi_reader *reader, json_t *root, struct cp_config *draft)

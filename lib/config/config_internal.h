@@ -45,8 +45,10 @@ cp_code cpi_settings_reset(struct cp_config *config, cp_error *err);
 /* Appends name to the list in buffer, with ", " between; what does not fit is left away. */
 void cpi_list_append(char *buffer, size_t size, const char *name);
 
-/* The names of all settings as such a list. */
-void cpi_setting_names(char *buffer, size_t size);
+/* What to say of a name that no setting has: the one that is like it, or all of them, and `besides` ("": nothing),
+ * where a file may have "entities", too. */
+enum { CPI_EXPECTED_BYTES = 512 };
+void cpi_setting_expected(const char *name, const char *besides, char *buffer, size_t size);
 
 /* Those that a group may have in a file, without the group's name. */
 void cpi_setting_group_names(const char *group, char *buffer, size_t size);

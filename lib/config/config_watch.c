@@ -323,7 +323,8 @@ static bool add_mapping(struct cp_config *config, size_t target, const struct cp
     struct cpi_entity *mapping = &grown[total];
     *mapping = (struct cpi_entity){.name = strdup(grown[target].name),
                                    .id_type = CPI_ID_TEXT,
-                                   .maps = watch->maps, /* of the entity's own */
+                                   .maps = watch->maps, /* both are the entity's own */
+                                   .table = watch->table,
                                    .target = (uint16_t)target};
     return mapping->name != NULL && listen_to(mapping, watch);
 }

@@ -1,6 +1,7 @@
 #include "config/config_internal.h"
 
 #include "base/error.h"
+#include "base/nearest.h"
 #include "base/utf8.h"
 #include "postgres/conninfo.h"
 #include "redis/redis_address.h"
@@ -317,11 +318,21 @@ void cpi_list_append(char *buffer, size_t size, const char *name)
     snprintf(buffer + length, size - length, "%s%s", length == 0 ? "" : ", ", name);
 }
 
-void cpi_setting_names(char *buffer, size_t size)
+void cpi_setting_expected(const char *name, const char *besides, char *buffer, size_t size)
 {
-    buffer[0] = '\0';
+    struct cpi_nearest nearest = {.name = name};
+    char names[CPI_EXPECTED_BYTES] = "";
     for (size_t i = 0; i < setting_count; i++) {
-        cpi_list_append(buffer, size, settings[i].shown.name);
+        cpi_list_append(names, sizeof names, settings[i].shown.name);
+        cpi_nearest_offer(&nearest, settings[i].shown.name);
+    }
+    if (*besides != '\0') {
+        cpi_nearest_offer(&nearest, "entities");
+    }
+    if (nearest.found != NULL) {
+        snprintf(buffer, size, "did you mean %s?", nearest.found);
+    } else {
+        snprintf(buffer, size, "expected one of: %s%s", names, besides);
     }
 }
 

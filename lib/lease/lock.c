@@ -17,7 +17,8 @@
 #define IS_LOCK_OF(l, key) l ".granted and " NAMES_LOCK(l, key)
 #define IS_LOCK(l, text) IS_LOCK_OF(l, KEY(text))
 
-/* The holder's process, whether it is the session of token $2, whether it is silent, a line for people. What another
+/* The holder's process, whether it is the session of token $2, whether it is silent, a line for people, whether it is
+ * our role's, what it is called. What another
  * role does may not be ours to see: then it is not silent. */
 static const char holder_sql[] =
     "select l.pid,"
@@ -28,7 +29,7 @@ static const char holder_sql[] =
                    " ($3::double precision operator(pg_catalog.*) interval '1 ms'), false),"
                    " pg_catalog.concat('Postgres process ', l.pid, ' from ' operator(pg_catalog.||) "
                    "pg_catalog.host(a.client_addr), ' of role ', a.usename),"
-                   " coalesce(a.usename operator(pg_catalog.=) session_user, true)"
+                   " coalesce(a.usename operator(pg_catalog.=) session_user, true), a.application_name"
                    " from pg_catalog.pg_locks l left join pg_catalog.pg_stat_activity a on a.pid "
                    "operator(pg_catalog.=) l.pid"
                    " where " IS_LOCK("l", "$1");
@@ -92,9 +93,21 @@ cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *to
         holder->is_ours = cpi_rows_is_true(rows, 4);
         snprintf(holder->pid, sizeof holder->pid, "%s", cpi_rows_value(rows, 0, 0));
         snprintf(holder->line, sizeof holder->line, "%s", cpi_rows_value(rows, 0, 3));
+        snprintf(holder->role, sizeof holder->role, "%s", cpi_rows_value(rows, 0, 5));
     }
     cpi_rows_free(rows);
     return CP_OK;
+}
+
+/* Another name than ours tells something only where it is one of a cachepusher. */
+cp_code cpi_lock_differs(struct cpi_pg *pg, const char *name, const char *role, bool *differs, cp_error *err)
+{
+    static const char common[] = "cachepusher lease";
+    struct cpi_lock_holder holder;
+    cp_code code = cpi_lock_find_holder(pg, name, "", &holder, err);
+    *differs = code == CP_OK && holder.exists && strncmp(holder.role, common, strlen(common)) == 0 &&
+               strcmp(holder.role, role) != 0;
+    return code;
 }
 
 /* Shared: a former session that cannot be ended now must not keep us from listening. Whether one may be ended is

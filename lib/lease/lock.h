@@ -18,6 +18,7 @@ struct cpi_lock_holder {
     bool is_ours;   /* it belongs to our role. Any role can take an advisory lock, and need not be a cachepusher */
     char pid[16];   /* of its process in Postgres */
     char line[160]; /* the process, its address and role, for people */
+    char role[64];  /* what its session is called (application_name) */
 };
 
 /* Tries to get the lock `name` for pg's session, and with it the session's own lock (session->token). database is the
@@ -32,6 +33,10 @@ cp_code cpi_lock_find_group(struct cpi_pg *pg, const char *name, int database, c
 
 cp_code cpi_lock_find_holder(struct cpi_pg *pg, const char *name, const char *token, struct cpi_lock_holder *holder,
                              cp_error *err);
+
+/* Whether the holder's session is that of a cachepusher that serves other versions of declared documents than role says
+ * (cpi_config_lease_role()). */
+cp_code cpi_lock_differs(struct cpi_pg *pg, const char *name, const char *role, bool *differs, cp_error *err);
 
 /* Marks pg's session as the one that listens, and ends every other session of the name that does: one whose client is
  * gone or frozen would keep Postgres' notification queue from being emptied, until the application's commits fail. To

@@ -54,8 +54,9 @@ struct cpi_entity {
 
     /* Not an entity, but ids of a watched table's rows, as text, which a query maps to ids of an entity's documents:
      * the configuration keeps these behind its entities. */
-    const char *maps; /* NULL: an entity */
-    uint16_t target;  /* the entity */
+    const char *maps;  /* NULL: an entity */
+    const char *table; /* whose rows they are */
+    uint16_t target;   /* the entity */
 };
 
 #endif

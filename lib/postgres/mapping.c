@@ -53,6 +53,24 @@ static cp_code explain(struct cpi_pg *pg, const struct cpi_entity *mapping, cp_e
     return explained ? CP_OK : CP_ERR_POSTGRES;
 }
 
+/* A value that stands alone, "= $1", would be compared with the text of an array. */
+static cp_code check_parameter(struct cpi_pg *pg, cpi_oid type, cp_error *err)
+{
+    static const char sql[] = "select typcategory operator(pg_catalog.=) 'A', pg_catalog.format_type(oid, null)"
+                              " from pg_catalog.pg_type where oid operator(pg_catalog.=) $1::pg_catalog.oid";
+    char oid[16];
+    snprintf(oid, sizeof oid, "%u", type);
+    struct cpi_rows *rows = cpi_pg_query(pg, sql, &(struct cpi_pg_parameter){.value = oid}, 1, false, err);
+    cp_code code = rows != NULL ? CP_OK : CP_ERR_POSTGRES;
+    if (cpi_rows_count(rows) == 1 && !cpi_rows_is_true(rows, 0)) {
+        code = cpi_error(err, CP_ERR_POSTGRES, false,
+                         "its $1 is of type %s; expected an array of values of the column: write \"= any ($1)\"",
+                         cpi_rows_value(rows, 0, 1));
+    }
+    cpi_rows_free(rows);
+    return code;
+}
+
 static cp_code check_shape(struct cpi_pg *pg, const struct cpi_entity *mapping, const struct cpi_entity *target,
                            cp_error *err)
 {
@@ -68,6 +86,7 @@ static cp_code check_shape(struct cpi_pg *pg, const struct cpi_entity *mapping, 
                          "it returns %d columns; expected one, the id of each document that the rows are part of",
                          shape.columns);
     }
+    code = code == CP_OK ? check_parameter(pg, shape.parameter, err) : code;
     return code == CP_OK ? cpi_listing_check_type(pg, target->id_type, shape.type, err) : code;
 }
 

@@ -340,6 +340,7 @@ cp_code cpi_pg_describe(struct cpi_pg *pg, const char *name, struct cpi_pg_shape
     }
     *shape = (struct cpi_pg_shape){.parameters = PQnparams(result), .columns = PQnfields(result)};
     shape->type = shape->columns > 0 ? PQftype(result, 0) : 0;
+    shape->parameter = shape->parameters > 0 ? PQparamtype(result, 0) : 0;
     PQclear(result);
     return CP_OK;
 }

@@ -84,7 +84,8 @@ cp_code cpi_pg_column_type(struct cpi_pg *pg, const char *name, int column, cpi_
 struct cpi_pg_shape {
     int parameters;
     int columns;
-    cpi_oid type; /* of the first column */
+    cpi_oid type;      /* of the first column */
+    cpi_oid parameter; /* the first one's type */
 };
 cp_code cpi_pg_describe(struct cpi_pg *pg, const char *name, struct cpi_pg_shape *shape, cp_error *err);
 

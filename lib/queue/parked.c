@@ -133,7 +133,8 @@ uint32_t cpi_parked_visit(struct cpi_parked *parked, void (*visit)(void *context
                                     .why = copy.why,
                                     .tries = copy.tries,
                                     .first_ms = time_since(copy.first_ms, now_ms),
-                                    .newest_ms = time_since(copy.newest_ms, now_ms)});
+                                    .newest_ms = time_since(copy.newest_ms, now_ms),
+                                    .table = entity->table});
         cpi_id_fini(entity->id_type, &copy.event.id);
     }
     return n;

@@ -227,6 +227,18 @@ static bool run_steps(struct cpi_resync *resync)
            cpi_steps_settle(&resync->steps) == CPI_STEP_DONE;
 }
 
+/* ", 3 fail and are being retried: WHY"; "": none does. */
+static void describe_failures(const struct cpi_resync *resync, uint64_t failing, char *text, size_t size)
+{
+    char why[CPI_REPEAT_REASON_BYTES];
+    text[0] = '\0';
+    if (failing > 0) {
+        cpi_repeats_reason(&resync->env->log, CPI_REPEAT_PARKED, why);
+        snprintf(text, size, ", %llu %s being retried%s%s", (unsigned long long)failing,
+                 failing == 1 ? "fails and is" : "fail and are", why[0] != '\0' ? ": " : "", why);
+    }
+}
+
 static void report_ready(struct cpi_resync *resync)
 {
     double seconds = (double)(cpi_now_ms() - resync->began_ms) / 1000.0;
@@ -234,15 +246,12 @@ static void report_ready(struct cpi_resync *resync)
     uint64_t failing = cpi_stats_get(resync->env->stats, CPI_STAT_FAILING);
     bool only_resumed = resync->taken == 1u << CP_CAUSE_RESUME;
     const char *what = only_resumed ? "resumed" : cpi_ready_is(&resync->ready) ? "resync done" : "ready";
-    cpi_log_about(&resync->env->log, CP_LOG_INFO,
+    char failures[256];
+    describe_failures(resync, failing, failures, sizeof failures);
+    cpi_log_about(&resync->env->log, failing > 0 ? CP_LOG_WARN : CP_LOG_INFO,
                   &(struct cpi_log_about){.duration_ms = cpi_now_ms() - resync->began_ms + 1, .count = settled},
-                  "%s: %llu document%s in %.1f s (%.0f/s)", what, (unsigned long long)settled, cpi_plural(settled),
-                  seconds, seconds > 0 ? (double)settled / seconds : (double)settled);
-    if (failing > 0) {
-        cpi_log_about(&resync->env->log, CP_LOG_WARN, &(struct cpi_log_about){.count = failing},
-                      "%llu document%s being retried", (unsigned long long)failing,
-                      failing == 1 ? " fails and is" : "s fail and are");
-    }
+                  "%s: %llu document%s in %.1f s (%.0f/s)%s", what, (unsigned long long)settled, cpi_plural(settled),
+                  seconds, seconds > 0 ? (double)settled / seconds : (double)settled, failures);
     cpi_stats_add(resync->env->stats, CPI_STAT_RESYNCS, only_resumed ? 0 : 1);
     cpi_histogram_add(&resync->env->stats->histograms[CPI_HISTOGRAM_RESYNC], 1000 * (cpi_now_ms() - resync->began_ms));
 

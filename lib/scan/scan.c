@@ -49,6 +49,7 @@ static void begin(struct cpi_scan *scan, enum cpi_scan_kind kind, uint32_t first
     scan->end = end;
     scan->entity = first;
     scan->unmanaged = 0;
+    scan->unfit = 0;
 }
 
 void cpi_scan_begin(struct cpi_scan *scan, enum cpi_scan_kind kind)
@@ -114,6 +115,7 @@ static void refuse(struct cpi_scan *scan, const struct cpi_entity *entity, const
     union cpi_id id = cpi_fetch_id(entity, page, row, 0);
     char digits[CPI_ID_NUMBER_BYTES];
     const char *text = cpi_id_is_text(entity->id_type) ? id.text : cpi_id_text(CPI_ID_BIGINT, &id, digits);
+    scan->unfit++;
     cpi_stats_add(scan->env->stats, CPI_STAT_UNREADABLE, 1);
     cpi_log_repeated(&scan->env->log, CPI_REPEAT_LISTING, NULL, CP_LOG_WARN,
                      &(struct cpi_log_about){.entity = entity->name},

@@ -18,6 +18,7 @@ struct cpi_scan {
     enum cpi_scan_kind kind;
     uint32_t end;       /* the entity after the last */
     uint32_t entity;    /* the one under way; end: all are through */
+    uint64_t unfit;     /* listed, and no ids of their entity */
     uint64_t unmanaged; /* keys under an entity's prefix that are no documents of it, in entities that are through */
 
     struct cpi_pg pg;

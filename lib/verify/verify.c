@@ -3,6 +3,7 @@
 #include "postgres/announce.h"
 #include "base/clock.h"
 #include "base/error.h"
+#include "lease/lock.h"
 #include "postgres/listing.h"
 
 #include <stdio.h>
@@ -124,6 +125,7 @@ static bool verify_look_at_all(struct cpi_verify *verify)
     if (!cpi_verify_run(verify, compare_all, SIZE_MAX)) {
         return false;
     }
+    verify->so_far.unfit = verify->scan.unfit;
     begin_scan(verify, CPI_FROM_REDIS);
     bool compared = cpi_verify_run(verify, compare_all, SIZE_MAX);
     verify->so_far.unmanaged = verify->scan.unmanaged;
@@ -165,6 +167,7 @@ static bool pick_sample(struct cpi_verify *verify)
     if (!cpi_verify_run(verify, pick_some, 1)) {
         return false;
     }
+    verify->so_far.unfit = verify->scan.unfit;
     begin_scan(verify, CPI_FROM_REDIS);
     if (!cpi_verify_run(verify, pick_some, 1)) {
         return false;
@@ -339,6 +342,22 @@ static void verify_announce(struct cpi_checker *checker)
     }
 }
 
+/* One checker. Where it cannot be told, the repair shows. */
+static void look_at_writer(struct cpi_checker *checker)
+{
+    struct cpi_verify *verify = checker->verify;
+    char role[CPI_LEASE_ROLE_BYTES];
+    bool differs = false;
+    cp_error ignored;
+    cpi_config_lease_role(verify->env->config, role);
+    if (cpi_compare_open_postgres(&checker->compare, &ignored) == CP_OK) {
+        cpi_lock_differs(&checker->compare.fetch.pg, verify->env->lease->name, role, &differs, &ignored);
+    }
+    pthread_mutex_lock(&verify->mutex);
+    verify->so_far.writer_differs = differs;
+    pthread_mutex_unlock(&verify->mutex);
+}
+
 static bool repair(struct cpi_verify *verify)
 {
     struct cpi_suspects empty = verify->suspects;
@@ -347,7 +366,10 @@ static bool repair(struct cpi_verify *verify)
     cpi_suspects_sort(&verify->suspects);
     verify->so_far.stage = CP_VERIFY_REPAIRING;
     size_t left = verify->suspects.count;
-    int repair_ms = REPAIR_FACTOR * verify->patience.for_ms;
+    if (left > 0 && !cpi_verify_run(verify, look_at_writer, 1)) {
+        return false;
+    }
+    int repair_ms = (verify->so_far.writer_differs ? 1 : REPAIR_FACTOR) * verify->patience.for_ms;
     int64_t until_ms = cpi_now_ms() + repair_ms;
     int64_t announce_at_ms = 0;
     while (left > 0 && cpi_now_ms() < until_ms) {

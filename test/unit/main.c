@@ -44,6 +44,7 @@ static const struct {
     {"orphans", orphans_suite},
     {"pgoutput", pgoutput_suite},
     {"reader", reader_suite},
+    {"nearest", nearest_suite},
     {"random", random_suite},
     {"repeats", repeats_suite},
     {"secret", secret_suite},

@@ -53,6 +53,7 @@ Suite *settings_suite(void);
 Suite *single_keys_suite(void);
 Suite *single_suite(void);
 Suite *snapshot_suite(void);
+Suite *nearest_suite(void);
 Suite *pulse_suite(void);
 Suite *stats_suite(void);
 Suite *suspects_suite(void);

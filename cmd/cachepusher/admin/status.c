@@ -139,8 +139,8 @@ struct parked_list {
 static void add_parked(void *context, const cp_parked *parked)
 {
     struct parked_list *list = context;
-    json_t *one = json_pack("{s:s, s:s, s:s, s:I, s:f, s:f}", "entity", parked->entity, "id", parked->id, "why",
-                            parked->why, "tries", (json_int_t)parked->tries, "first_seconds",
+    json_t *one = json_pack("{s:s, s:s, s:s?, s:s, s:I, s:f, s:f}", "entity", parked->entity, "id", parked->id, "table",
+                            parked->table, "why", parked->why, "tries", (json_int_t)parked->tries, "first_seconds",
                             (double)parked->first_ms / 1e3, "newest_seconds", (double)parked->newest_ms / 1e3);
     list->is_whole = json_array_append_new(list->array, one) == 0 && list->is_whole;
 }

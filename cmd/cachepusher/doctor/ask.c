@@ -1,4 +1,5 @@
 #include "doctor/doctor.h"
+#include "postgres/message.h"
 #include "postgres/rows.h"
 
 #include <stdio.h>
@@ -12,34 +13,19 @@ enum { PLANNED_KIND, PLANNED_BODY, PLANNED_WHY };
 
 /* ---- failures ---- */
 
-/* The name that follows, with its quotes, up to the end of the message. */
 static void make_grant(struct doctor *doctor, const char *message, char *cure, size_t size)
 {
-    static const struct {
-        const char *words;
-        const char *right;
-        const char *kind;
-    } grants[] = {{"permission denied for schema ", "usage", "schema"},
-                  {"permission denied for table ", "select", "table"},
-                  {"permission denied for view ", "select", "table"},
-                  {"permission denied for materialized view ", "select", "table"},
-                  {"permission denied for foreign table ", "select", "table"},
-                  {"permission denied for sequence ", "select", "sequence"},
-                  {"permission denied for function ", "execute", "function"}};
     cp_error ignored;
-    for (size_t i = 0; i < sizeof grants / sizeof *grants; i++) {
-        const char *found = strstr(message, grants[i].words);
-        if (found == NULL) {
-            continue;
-        }
-        struct cpi_rows *rows =
-            cpi_pg_query(&doctor->pg, "select pg_catalog.quote_ident(current_user)", NULL, 0, false, &ignored);
-        found += strlen(grants[i].words);
-        snprintf(cure, size, "grant %s on %s %.*s to %s;", grants[i].right, grants[i].kind, (int)strcspn(found, " ;\n"),
-                 found, rows != NULL ? cpi_rows_value(rows, 0, 0) : "ROLE");
-        cpi_rows_free(rows);
+    char grant[CURE_BYTES / 2];
+    if (!cpi_message_grant(message, "", grant, sizeof grant)) {
         return;
     }
+    struct cpi_rows *rows =
+        cpi_pg_query(&doctor->pg, "select pg_catalog.quote_ident(current_user)", NULL, 0, false, &ignored);
+    if (cpi_message_grant(message, rows != NULL ? cpi_rows_value(rows, 0, 0) : "ROLE", grant, sizeof grant)) {
+        snprintf(cure, size, "%s;", grant);
+    }
+    cpi_rows_free(rows);
 }
 
 void doctor_tell_error(struct doctor *doctor, const char *point, const cp_error *err)

@@ -32,6 +32,7 @@ struct doctor {
     bool has_postgres;
     bool has_redis;
     bool has_writer;                   /* somebody holds the lease */
+    bool writer_differs;               /* and serves other versions of declared documents */
     char group[CPI_LEASE_GROUP_BYTES]; /* in the names of its owners' connections to Redis; "": unknown */
     bool has_others;                   /* other cachepushers are connected to the same database of Redis */
     bool has_been_filled;              /* a marker is in Redis */

@@ -1,6 +1,7 @@
 /* Each entity's functions and listing, and a document that is read to see what it takes. */
 #include "doctor/doctor.h"
 #include "postgres/listing.h"
+#include "postgres/mapping.h"
 #include "postgres/rows.h"
 #include "postgres/widths.h"
 #include "embedded.h"
@@ -223,6 +224,28 @@ static void check_document(struct doctor *doctor, const struct cpi_entity *entit
     }
 }
 
+/* ---- what is mapped ---- */
+
+static void check_maps(struct doctor *doctor)
+{
+    const struct cp_config *config = doctor->config;
+    cp_error err;
+    for (size_t i = 0; i < config->mapping_count && doctor->has_postgres; i++) {
+        const struct cpi_entity *mapping = &config->entities[config->entity_count + i];
+        const struct cpi_entity *target = &config->entities[mapping->target];
+        const struct cpi_watch *watch = cpi_config_mapped_watch(config, config->entity_count + i);
+        if (cpi_mapping_check(&doctor->pg, mapping, target, watch, &err) == CP_OK) {
+            findings_add(&doctor->findings, VERDICT_OK, "maps", NULL, "%s: rows of %s can be mapped", target->name,
+                         watch->table);
+        } else if (cpi_pg_is_open(&doctor->pg) && strstr(err.message, "permission denied") == NULL) {
+            findings_add(&doctor->findings, VERDICT_WRONG, "maps", "correct \"maps\" of the watch in the configuration",
+                         "%s", err.message);
+        } else {
+            doctor_tell_error(doctor, "maps", &err);
+        }
+    }
+}
+
 /* ---- all entities ---- */
 
 static bool look_up_tables(struct doctor *doctor)
@@ -260,4 +283,5 @@ void doctor_check_documents(struct doctor *doctor)
             check_document(doctor, entity, e);
         }
     }
+    check_maps(doctor);
 }

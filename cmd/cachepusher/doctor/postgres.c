@@ -54,6 +54,9 @@ static void check_lease(struct doctor *doctor)
              "run the doctor as the daemon's role (--dsn); if it is no cachepusher: select "
              "pg_catalog.pg_terminate_backend(%s);",
              holder.pid);
+    char role[CPI_LEASE_ROLE_BYTES];
+    cpi_config_lease_role(doctor->config, role);
+    cpi_lock_differs(&doctor->pg, name, role, &doctor->writer_differs, &err);
     doctor->has_writer = holder.exists;
     if (!holder.exists) {
         findings_add(&doctor->findings, VERDICT_OK, "writer", NULL, "nobody writes under the name %s at present", name);
@@ -63,6 +66,11 @@ static void check_lease(struct doctor *doctor)
                      name, holder.line);
     } else {
         findings_add(&doctor->findings, VERDICT_OK, "writer", NULL, "%s writes under the name %s", holder.line, name);
+    }
+    if (doctor->writer_differs) {
+        findings_add(&doctor->findings, VERDICT_WARNING, "version", "restart the daemon, with this configuration",
+                     "the daemon that writes serves another version of the declared documents than setup has made of "
+                     "this configuration");
     }
 }
 

@@ -28,16 +28,18 @@ static void tell_difference(struct doctor *doctor, const cp_verify_result *resul
 {
     static const char clash[] = ": another cachepusher may write the same keys";
     bool is_clash = doctor->has_others && result->different + result->orphans > 0;
-    const char *cure = is_clash             ? "give either of the two another --prefix and name"
-                       : doctor->has_writer ? "cachepusher verify --repair"
-                                            : "cachepusher run";
+    const char *cure = is_clash                 ? "give either of the two another --prefix and name"
+                       : doctor->writer_differs ? "restart the daemon, with this configuration"
+                       : doctor->has_writer     ? "cachepusher verify --repair"
+                                                : "cachepusher run";
     findings_add(&doctor->findings, is_clash || doctor->has_writer ? VERDICT_WRONG : VERDICT_WARNING, "equal", cure,
                  "of %" PRIu64 " looked at, %" PRIu64 " missing, %" PRIu64 " different, %" PRIu64
                  " without a document, for two seconds%s",
                  result->compared, result->missing, result->different, result->orphans,
-                 is_clash             ? clash
-                 : doctor->has_writer ? ", although a daemon writes"
-                                      : "; nobody writes at present");
+                 is_clash                 ? clash
+                 : doctor->writer_differs ? ": the daemon that writes serves another version of them"
+                 : doctor->has_writer     ? ", although a daemon writes"
+                                          : "; nobody writes at present");
 }
 
 static void tell_comparison(struct doctor *doctor, const cp_verify_result *result)
@@ -47,6 +49,12 @@ static void tell_comparison(struct doctor *doctor, const cp_verify_result *resul
         findings_add(findings, VERDICT_WRONG, "readable", "cachepusher verify, whose log names them and says why",
                      "%" PRIu64 " document%s cannot be read: the fetch function fails", result->unreadable,
                      result->unreadable == 1 ? "" : "s");
+    }
+    if (result->unfit > 0) {
+        findings_add(findings, VERDICT_WRONG, "ids",
+                     "give the entity the \"id_type\" of the column that \"list\" returns",
+                     "%" PRIu64 " listed id%s none of the entity's id_type: no document of it is in Redis",
+                     result->unfit, result->unfit == 1 ? " is" : "s are");
     }
     if (result->compared == 0) {
         findings_add(findings, VERDICT_OK, "equal", NULL, "there are no documents, and no keys of them");

@@ -2,6 +2,7 @@
 
 #include "common/complain.h"
 #include "common/exit_code.h"
+#include "document/channels.h"
 #include "document/emit.h"
 #include "document/indexes.h"
 #include "document/made.h"
@@ -35,9 +36,8 @@ static bool is_plain(const char *name)
 /* The same declaration can mean something else tomorrow, when a table has another column. So the version is one of all
  * that was made of it, and a function of that name always has the same source: a daemon that works with the former one,
  * and counts what that reads as changes, goes on with it. */
-static struct made make(const struct document *document, struct memory *memory)
+static struct made make(const struct document *document, const struct place *places, struct memory *memory)
 {
-    const struct place *places = emit_places(document, memory);
     const char *body = emit_body(document, memory);
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     hash = add_hash(add_hash(hash, document->entity), document->digest);
@@ -180,7 +180,11 @@ static bool resolve_one(struct documents *documents, cp_config *config, const cp
     if (document == NULL || !made_read(&there, pg, declaration->entity, memory)) {
         return false;
     }
-    const struct made wanted = make(document, memory);
+    struct place *places = emit_places(document, memory);
+    if (!channels_adopt(places, pg, memory)) {
+        return false;
+    }
+    const struct made wanted = make(document, places, memory);
     indexes_add_missing(documents->missing, document);
     const struct others others = find_others(&there, &wanted, memory);
     plan(documents, pg, document, &wanted, &there, &others.older);

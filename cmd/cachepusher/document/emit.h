@@ -24,8 +24,9 @@ struct place {
     const struct catalog_table *table;
     size_t column_count;
     const struct catalog_column *columns[ID_COLUMNS_MAX];
-    const char *maps; /* NULL: they hold the id */
-    bool *reads;      /* for each of the table's columns */
+    const char *maps;    /* NULL: they hold the id */
+    bool *reads;         /* for each of the table's columns */
+    const char *channel; /* where its triggers announce; NULL: where the library has them announce */
     struct place *next;
 };
 

@@ -39,6 +39,9 @@ static json_t *describe_place(const struct place *place)
         }
     }
     json_object_set_new(watch, "reads", reads);
+    if (place->channel != NULL) {
+        json_object_set_new(watch, "channel", json_string(place->channel));
+    }
     return watch;
 }
 
@@ -51,6 +54,11 @@ const char *emit_entity(const struct document *document, const struct place *pla
     }
     json_t *entity = json_pack("{s:s, s:s, s:s}", "id_type", document->id_type, "fetch_many", function, "list",
                                emit_list(document, memory));
+    json_t *key = json_array(); /* which a template may name */
+    for (size_t i = 0; i < document->key_count; i++) {
+        json_array_append_new(key, json_string(document->key[i]->sql));
+    }
+    json_object_set_new(entity, "key", key);
     if (json_array_size(watch) > 0) { /* of a view there is what the entity lists by hand alone */
         json_object_set(entity, "watch", watch);
     }

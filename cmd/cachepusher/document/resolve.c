@@ -310,8 +310,7 @@ struct document *resolve(struct resolver *resolver, const cp_declaration *declar
         return NULL;
     }
     document->key_path = memory_print(resolver->memory, "%s.key", document->root.declared->path);
-    document->template_path = memory_print(resolver->memory, "entities[%zu].key", declaration->index);
-    if (!resolve_node(resolver, &document->root, 1) || !resolve_key(document, declaration)) {
+    if (!resolve_node(resolver, &document->root, 1) || !resolve_key(document)) {
         return NULL;
     }
     complete_reads(&document->root);

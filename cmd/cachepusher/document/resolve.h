@@ -56,9 +56,8 @@ struct document {
     const char *entity;
     const char *digest;
     const char *declaration;
-    size_t index;              /* of the entity */
-    const char *key_path;      /* of the declaration's key, for messages */
-    const char *template_path; /* of the entity's */
+    size_t index;         /* of the entity */
+    const char *key_path; /* of the declaration's key, for messages */
     struct node root;
     size_t key_count;
     const struct catalog_column *key[ID_COLUMNS_MAX];
@@ -94,7 +93,7 @@ const char *resolve_sql(struct resolver *resolver, const char *path, const struc
                         const char *sql, bool *reads);
 
 /* The document's key and the type of its ids: resolve_key.c. */
-bool resolve_key(struct document *document, const cp_declaration *declaration);
+bool resolve_key(struct document *document);
 
 /* Whether a value is the same text whoever reads it; it is announced as text. */
 bool resolve_is_steady(const struct catalog_column *column);

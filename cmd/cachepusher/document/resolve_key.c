@@ -106,51 +106,7 @@ static bool check_type(struct document *document)
                                   column->sql, column->type);
 }
 
-/* The name in braces at *at, which goes behind it; NULL: there is none. {prefix} is none. */
-static const char *next_placeholder(const char **at, size_t *length)
-{
-    while ((*at = strchr(*at, '{')) != NULL) {
-        const char *name = *at + 1;
-        const char *end = strchr(name, '}');
-        if (end == NULL) {
-            return NULL;
-        }
-        *at = end + 1;
-        *length = (size_t)(end - name);
-        if (*length != strlen("prefix") || strncmp(name, "prefix", *length) != 0) {
-            return name;
-        }
-    }
-    return NULL;
-}
-
-/* {id} alone, or the key's columns in their order; a column may be called so, too. */
-static bool check_template(const struct document *document, const char *key)
-{
-    const char *at = key;
-    size_t length = 0;
-    size_t count = 0;
-    bool is_id = false;
-    bool is_fine = true;
-    for (const char *name = next_placeholder(&at, &length); name != NULL; name = next_placeholder(&at, &length)) {
-        char spelling[256] = "";
-        is_id = count == 0 && length == 2 && strncmp(name, "id", 2) == 0;
-        is_fine = is_fine && length < sizeof spelling && count < document->key_count;
-        if (is_fine) {
-            memcpy(spelling, name, length);
-            is_fine = catalog_column_find(document->root.table, spelling) == document->key[count];
-        }
-        count++;
-    }
-    return is_id || (is_fine && count == document->key_count)
-               ? true
-               : refuse(document->template_path,
-                        "the template \"%s\" has other columns than the key, or another order; "
-                        "expected {id}, or the key's columns: {%s}%s",
-                        key, document->key[0]->sql, document->key_count > 1 ? ":…" : "");
-}
-
-bool resolve_key(struct document *document, const cp_declaration *declaration)
+bool resolve_key(struct document *document)
 {
     if (!find_columns(document)) {
         return false;
@@ -166,5 +122,5 @@ bool resolve_key(struct document *document, const cp_declaration *declaration)
     for (size_t i = 0; i < document->key_count; i++) {
         resolve_read(&document->root, document->key[i]);
     }
-    return check_type(document) && check_template(document, declaration->key);
+    return check_type(document);
 }

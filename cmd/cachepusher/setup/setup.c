@@ -4,6 +4,7 @@
 #include "document/documents.h"
 #include "setup/database.h"
 #include "embedded.h"
+#include "setup/maps.h"
 #include "setup/names.h"
 #include "setup/neighbours.h"
 #include "setup/plan.h"
@@ -68,7 +69,7 @@ static int set_up(PGconn *pg, cp_config *config, const struct options *options)
     size_t changes = 0;
     int exit_code = EXIT_FAILED;
     if (names_read(&names, config) && documents_resolve(&documents, config, pg) &&
-        tables_find(&tables, config, pg, true) && database_pin_path(pg) &&
+        tables_find(&tables, config, pg, true) && maps_check(config, pg) && database_pin_path(pg) &&
         (neighbours = neighbours_find(config, pg)) != NULL &&
         plan_carry_out(pg, steps, list_steps(steps, &tables, &names, &documents, neighbours, options->indexes),
                        options->dry_run, &changes)) {

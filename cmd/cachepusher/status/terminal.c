@@ -140,12 +140,12 @@ static void show_state(const struct screen *screen)
     bool ready = flag(screen->status, "ready");
     bool alive = flag(screen->status, "alive");
     text(screen->status, "why", why);
-    printf("%s%s%s%s%s%s  %s, cachepusher %s, source %s, up %s\n", colour(screen, BOLD),
+    printf("%s%s%s%s%s%s%s  %s, cachepusher %s, source %s, up %s\n", colour(screen, BOLD),
            colour(screen, ready   ? GREEN
                           : alive ? YELLOW
                                   : RED),
            text(screen->status, "state", state), *why != '\0' ? ": " : "", why, colour(screen, PLAIN),
-           text(screen->status, "name", name), text(screen->status, "version", version),
+           *why != '\0' ? "\n" : "", text(screen->status, "name", name), text(screen->status, "version", version),
            text(screen->status, "source", source),
            span(real(screen->status, "now") - real(screen->status, "started"), up));
     printf("  %-10s %s\n", "behind", span(real(screen->status, "lag_seconds"), lag));
@@ -221,7 +221,8 @@ static void show_one_parked(const json_t *parked)
     char id[LINE_BYTES];
     char why[LINE_BYTES];
     char since[32];
-    printf("%s %s: %s (%.0f times, for %s)\n", text(parked, "entity", entity), text(parked, "id", id),
+    const char *of = json_is_string(json_object_get(parked, "table")) ? "table" : "entity";
+    printf("%s %s: %s (%.0f times, for %s)\n", text(parked, of, entity), text(parked, "id", id),
            text(parked, "why", why), real(parked, "tries"), span(real(parked, "first_seconds"), since));
 }
 

@@ -74,7 +74,8 @@ int report_exit_code(const struct report *report)
     if (report_differences(report) > 0) {
         return EXIT_DIFFERS;
     }
-    return report->result.unreadable > 0 || report->result.incomplete ? EXIT_CANNOT_TELL : EXIT_EQUAL;
+    return report->result.unreadable > 0 || report->result.unfit > 0 || report->result.incomplete ? EXIT_CANNOT_TELL
+                                                                                                  : EXIT_EQUAL;
 }
 
 /* ---- for people ---- */
@@ -142,6 +143,7 @@ void report_print(const struct report *report)
     print_count(result->in_flight, "changed all the time and were never seen at rest");
     print_count(result->expired, "without a key, which may have expired");
     print_count(result->unreadable, "could not be read: the fetch function fails");
+    print_count(result->unfit, "could not be compared: what is listed is no id of the entity's id_type");
     print_count(result->unmanaged, result->unmanaged == 1 ? "other key under the prefix, which is no document"
                                                           : "other keys under the prefix, which are no documents");
     if (result->incomplete) {
@@ -200,13 +202,15 @@ void report_print_json(const struct report *report)
                    {"missing", result->missing},     {"different", result->different},
                    {"orphans", result->orphans},     {"in_flight", result->in_flight},
                    {"expired", result->expired},     {"unreadable", result->unreadable},
-                   {"unmanaged", result->unmanaged}, {"repaired", result->repaired}};
+                   {"unmanaged", result->unmanaged}, {"repaired", result->repaired},
+                   {"unfit", result->unfit}};
 
     printf("{\"result\":\"%s\",\"seconds\":%.3f", results[report_exit_code(report)], report->seconds);
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         printf(",\"%s\":%" PRIu64, members[i].name, members[i].value);
     }
-    printf(",\"incomplete\":%s", result->incomplete ? "true" : "false");
+    printf(",\"incomplete\":%s,\"writer_differs\":%s", result->incomplete ? "true" : "false",
+           result->writer_differs ? "true" : "false");
     if (report->problem != NULL) {
         putchar(',');
         print_string("error", report->problem);

@@ -66,7 +66,7 @@ static int compare(struct verification *verification, const struct options *opti
     report->seconds = progress_end(&verification->progress);
     if (code != CP_OK) {
         report->problem = verification->interrupted ? "interrupted" : err->message;
-        logger_fail(logger, "%s", report->problem);
+        logger_fail(logger, "%s%s", report->problem, session_hint(&verification->session, err));
     }
     signals_fini(); /* nothing is left to be ended in order, and whoever reads the report may have stopped reading */
     if (options->json) {
@@ -75,7 +75,11 @@ static int compare(struct verification *verification, const struct options *opti
         report_print(report);
     }
     if (options->repair && code == CP_OK && report_differences(report) > 0) {
-        logger_fail(logger, "%" PRIu64 " could not be repaired", report_differences(report));
+        logger_fail(logger, "%" PRIu64 " could not be repaired%s", report_differences(report),
+                    report->result.writer_differs
+                        ? ": the daemon that writes serves another version of the declared documents, or has another "
+                          "configuration; restart it"
+                        : "");
     }
     return report_exit_code(report);
 }

@@ -18,7 +18,8 @@ static void see_parked(void *context, const cp_parked *parked)
 {
     struct seen *seen = context;
     size_t length = strlen(seen->text);
-    snprintf(seen->text + length, sizeof seen->text - length, "%s %s: %s; ", parked->entity, parked->id, parked->why);
+    snprintf(seen->text + length, sizeof seen->text - length, "%s %s: %s; ",
+             parked->table != NULL ? parked->table : parked->entity, parked->id, parked->why);
 }
 
 START_TEST(one_that_fails_is_set_aside)
@@ -31,7 +32,7 @@ START_TEST(one_that_fails_is_set_aside)
     struct seen seen = {.text = ""};
     cp_error err;
     REQUIRE_OK(cp_syncer_parked(syncer, see_parked, &seen, NULL, &err), err);
-    REQUIRE_CONTAINS(seen.text, "film 13: rows of actor cannot be mapped: Postgres: no 13");
+    REQUIRE_CONTAINS(seen.text, "actor 13: rows of actor cannot be mapped: Postgres: no 13");
     REQUIRE_INT(count_logged(f, "rows of actor whose actor_id is \"13\" cannot be mapped"), ==, 1);
     sql(f, "update film set title = 'served'");
     WAIT_UNTIL(stats_of(syncer).stored >= 400 + 399 + 400); /* 13 with it */
@@ -250,6 +251,8 @@ START_TEST(queries_that_cannot_be_used)
                    "it has 2 parameters");
     expect_refused(f, "select film_id::text from film_actor where actor_id = any ($1)",
                    "its column is text; expected integer");
+    expect_refused(f, "select film_id from film_actor where actor_id = $1",
+                   "its $1 is of type integer; expected an array of values of the column: write \"= any ($1)\"");
     expect_refused(f, "select film_id from no_such where actor_id = any ($1)", "no_such");
     expect_refused(f, "select film_id from film_actor where actor_id = any ($1) for", "syntax error");
     fixture_close(f);

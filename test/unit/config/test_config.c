@@ -170,8 +170,9 @@ static const struct {
     {"redis", "redis://hunter2@h", "redis: a colon is missing before the password"},
     {"redis", "h:hunter2", "redis: the port is not a number"},
     {"redis", "", "redis: the host is missing"},
-    {"thread", "4",
-     "unknown setting \"thread\"; expected one of: postgres, redis, postgres_password_file, "
+    {"thread", "4", "unknown setting \"thread\"; did you mean threads?"},
+    {"speed", "4",
+     "unknown setting \"speed\"; expected one of: postgres, redis, postgres_password_file, "
      "redis_password_file, prefix, name, standby, role, threads, warmup, source, "
      "source_announce, source_slot, source_publication, source_retained_mb, "
      "flush, batch, batch_bytes, "
@@ -260,8 +261,10 @@ static const struct {
     {"{} {}", "test.json:1:"},
     /* settings */
     {"[]", "test.json: expected an object, found an array"},
-    {"{\"thread\": 4}", "test.json: thread: unknown; expected one of: postgres, redis,"},
-    {"{\"thread\": 4}", "audit_per_second, log_level, audit, entities"},
+    {"{\"thread\": 4}", "test.json: thread: unknown; did you mean threads?"},
+    {"{\"entitys\": 4}", "test.json: entitys: unknown; did you mean entities?"},
+    {"{\"speed\": 4}", "test.json: speed: unknown; expected one of: postgres, redis,"},
+    {"{\"speed\": 4}", "audit_per_second, log_level, audit, entities"},
     {"{\"threads\": \"4\"}", "test.json: threads: expected a whole number, found a string"},
     {"{\"threads\": 4.0}", "test.json: threads: expected a whole number, found a number with a fraction"},
     {"{\"threads\": 65}", "test.json: threads: \"65\" is not a number from 1 to 64"},
@@ -292,6 +295,8 @@ static const struct {
      "entities[0]: fetch or fetch_many is missing"},
     {ENTITIES("{\"name\": \"a\", \"key\": \"a{id}\", \"channels\": [\"c\"], \"fetch\": \"f\"}"),
      "entities[0]: list is missing"},
+    {ENTITIES(ENTITY("a", "a:{id}", ", \"idtype\": 1")),
+     "test.json: entities[0].idtype: unknown; did you mean id_type?"},
     {ENTITIES(ENTITY("a", "a:{id}", ", \"ttl\": 1")),
      "test.json: entities[0].ttl: unknown; expected one of: name, key, id_type, channels, watch, document, fetch, "
      "fetch_many, list, "

@@ -32,8 +32,8 @@ with recursive channels as (
 select 'warning', 'reads',
        format('%s: documents read %s, which nothing watches: a change there is seen by the next resync only', $3::text, name),
        format('add {"table": %s, "column": "THE COLUMN WITH THE ID OF THE %s"} to "watch" of entity %s, then: {setup}; where no '
-              'column has it, a trigger of your own announces the documents that a row is part of', to_json(name),
-              upper($3::text), $3::text)
+              'column has it, {"table": %s, "column": "ITS KEY", "maps": "select THE ID OF THE %s from ... where ITS KEY = any ($1)"}',
+              to_json(name), upper($3::text), $3::text, to_json(name), upper($3::text))
 from tables where not is_watched
 union all
 select 'ok', 'reads', format('%s: documents read %s, and all of it is watched', $3::text, string_agg(name, ', ' order by name)),
