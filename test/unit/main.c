@@ -50,6 +50,7 @@ static const struct {
     {"redis_reply", redis_reply_suite},
     {"requests", requests_suite},
     {"tickets", tickets_suite},
+    {"parked", parked_suite},
     {"resolve", resolve_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},

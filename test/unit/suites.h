@@ -45,6 +45,7 @@ Suite *redis_address_suite(void);
 Suite *redis_reply_suite(void);
 Suite *requests_suite(void);
 Suite *tickets_suite(void);
+Suite *parked_suite(void);
 Suite *resolve_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
