@@ -64,6 +64,7 @@ static const struct {
     {"wal_changes", wal_changes_suite},
     {"wal_reads", wal_reads_suite},
     {"wal_rows", wal_rows_suite},
+    {"wal_session", wal_session_suite},
     {"checkpoint_text", checkpoint_text_suite},
     {"settled", settled_suite},
     {"worker", worker_suite},

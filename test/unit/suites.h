@@ -59,6 +59,7 @@ Suite *suspects_suite(void);
 Suite *wal_changes_suite(void);
 Suite *wal_reads_suite(void);
 Suite *wal_rows_suite(void);
+Suite *wal_session_suite(void);
 Suite *checkpoint_text_suite(void);
 Suite *settled_suite(void);
 Suite *worker_suite(void);
