@@ -165,9 +165,13 @@ static bool flush_once(struct cpi_listener *listener, cp_error *err)
  * while we did not listen has been missed. */
 static void ask_for_what_was_missed(struct cpi_listener *listener, bool resumed)
 {
+    bool owes = cpi_relay_owed(&listener->relay, false) > 0;
     cpi_relay_reset(&listener->relay);
     if (resumed) {
         cpi_requests_resync(listener->env->requests, CPI_NO_ENTITY, CP_CAUSE_RESUME);
+        if (owes) { /* what the writer before us has not heard of is in no source */
+            ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_LISTENER);
+        }
         listener->has_listened = true;
         return;
     }
