@@ -25,6 +25,7 @@ Suite *lifecycle_suite(void);
 Suite *threads_suite(void);
 Suite *follow_suite(void);
 Suite *ticket_suite(void);
+Suite *ticket_waits_suite(void);
 Suite *connections_suite(void);
 Suite *redis_away_suite(void);
 Suite *triggers_suite(void);
