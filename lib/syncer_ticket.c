@@ -51,43 +51,29 @@ cp_code cp_syncer_wait(cp_syncer *syncer, cp_ticket ticket, int timeout_ms, cp_e
 
 /* ---- a single id ---- */
 
-struct wanted {
-    const char *entity;
-    const char *id;
-    char why[sizeof((cp_error *)NULL)->message];
-    bool is_parked;
-};
-
-static void look_at_parked(void *context, const cp_parked *parked)
-{
-    struct wanted *wanted = context;
-    if (strcmp(parked->entity, wanted->entity) == 0 && strcmp(parked->id, wanted->id) == 0) {
-        wanted->is_parked = true;
-        cpi_fold(wanted->why, sizeof wanted->why, parked->why);
-    }
-}
-
-/* The text is not the caller's but ours, as a UUID can be written in several ways. */
+/* An id has one worker, and nobody else's failures count: what cannot be mapped has names of its own. */
 static cp_code refuse_parked(cp_syncer *syncer, const char *entity, const char *text, cp_error *err)
 {
     const struct cpi_entity *known = cpi_config_entity(syncer->config, entity);
-    union cpi_id id;
+    struct cpi_event event = {.entity = (uint16_t)(known - syncer->config->entities)};
+    char why[sizeof((cp_error *)NULL)->message];
     bool out_of_memory = false;
-    if (!cpi_id_parse(known->id_type, text, strlen(text), &id, &out_of_memory)) {
+    if (!cpi_id_parse(known->id_type, text, strlen(text), &event.id, &out_of_memory)) {
         return cpi_error_memory(err); /* it has been one before */
     }
-    char digits[CPI_ID_NUMBER_BYTES];
-    struct wanted wanted = {.entity = entity, .id = cpi_id_text(known->id_type, &id, digits)};
-    uint64_t more = 0;
-    cp_code code = cp_syncer_parked(syncer, look_at_parked, &wanted, &more, err);
-    if (code == CP_OK && wanted.is_parked) {
-        code = cpi_error(err, CP_ERR_PARKED, true, "%s", wanted.why);
-    } else if (code == CP_OK && more > 0) {
-        code = cpi_error(err, CP_ERR_PARKED, true, "%s %.*s: so many ids fail that this may be one of them", entity,
-                         cpi_shown(wanted.id), wanted.id);
+    uint32_t lane = cpi_lane_of(&syncer->env.lanes, &event);
+    enum cpi_parked_answer answer = cpi_parked_ask(cpi_worker_parked(syncer->workers[lane]), &event, why, sizeof why);
+    cpi_id_fini(known->id_type, &event.id);
+    switch (answer) {
+    case CPI_PARKED_NOT:
+        break;
+    case CPI_PARKED_IS:
+        return cpi_error(err, CP_ERR_PARKED, true, "%s", why);
+    case CPI_PARKED_PERHAPS:
+        return cpi_error(err, CP_ERR_PARKED, true, "%s %.*s: so many ids fail that this may be one of them", entity,
+                         cpi_shown(text), text);
     }
-    cpi_id_fini(known->id_type, &id);
-    return code;
+    return CP_OK;
 }
 
 cp_code cp_syncer_enqueue_wait(cp_syncer *syncer, const char *entity, const char *id, int timeout_ms, cp_error *err)

@@ -39,14 +39,15 @@ CP_API cp_code cp_syncer_ticket(cp_syncer *syncer, cp_ticket *ticket, cp_error *
  *
  * While a server is away it waits. What was missed while nobody listened, or dropped since too much waited
  * (max_pending), is read again by a resync, and no ticket passes before that has been completed; the same goes for the
- * warm-up. An id that fails by itself does not hold it up: it is retried for ever, and cp_syncer_parked() tells which
- * these are. */
+ * warm-up. One is not complete as long as an entity cannot be listed, or it withholds deletions (max_delete_percent).
+ * An id that fails by itself does not hold it up: it is retried for ever, and cp_syncer_parked() tells which these are.
+ */
 CP_API cp_code cp_syncer_wait(cp_syncer *syncer, cp_ticket ticket, int timeout_ms, cp_error *err);
 
 /* Read your own writes: cp_syncer_enqueue(), cp_syncer_ticket() and cp_syncer_wait() in one, for a document that the
  * caller has just committed. CP_OK: it has been read after the call began, and Redis holds that or something newer.
  * CP_ERR_PARKED, retriable: the document cannot be read, or is refused by Redis; the message says why. It is also the
- * answer when more ids fail than reasons are remembered (cp_syncer_parked()), since this may be one of them. Other
+ * answer when more ids of its worker fail than that one remembers (cp_syncer_parked()), since this may be one. Other
  * codes are those of the three calls. After any but CP_ERR_ARGUMENT the id may have been enqueued all the same. */
 CP_API cp_code cp_syncer_enqueue_wait(cp_syncer *syncer, const char *entity, const char *id, int timeout_ms,
                                       cp_error *err);

@@ -39,8 +39,8 @@ void cpi_parked_fini(struct cpi_parked *parked)
     pthread_mutex_destroy(&parked->mutex);
 }
 
-/* The place of an id, or a new one; NULL: there is none left. */
-static struct cpi_parked_id *place_of(struct cpi_parked *parked, const struct cpi_event *event, int64_t now_ms)
+/* NULL: it is not remembered. */
+static struct cpi_parked_id *find_parked(const struct cpi_parked *parked, const struct cpi_event *event)
 {
     enum cpi_id_type type = type_of(parked, event);
     for (uint32_t i = 0; i < parked->count; i++) {
@@ -49,12 +49,19 @@ static struct cpi_parked_id *place_of(struct cpi_parked *parked, const struct cp
             return id;
         }
     }
-    if (parked->count == CPI_PARKED_REMEMBERED) {
-        return NULL;
+    return NULL;
+}
+
+/* The place of an id, or a new one; NULL: there is none left. */
+static struct cpi_parked_id *place_of(struct cpi_parked *parked, const struct cpi_event *event, int64_t now_ms)
+{
+    struct cpi_parked_id *known = find_parked(parked, event);
+    if (known != NULL || parked->count == CPI_PARKED_REMEMBERED) {
+        return known;
     }
     struct cpi_parked_id *id = &parked->ids[parked->count];
     *id = (struct cpi_parked_id){.event.entity = event->entity, .first_ms = now_ms};
-    if (!cpi_id_copy(type, &event->id, &id->event.id)) {
+    if (!cpi_id_copy(type_of(parked, event), &event->id, &id->event.id)) {
         return NULL;
     }
     parked->count++;
@@ -71,17 +78,19 @@ void cpi_parked_note(struct cpi_parked *parked, const struct cpi_event *event, c
         id->newest_ms = now_ms;
         cpi_fold(id->why, sizeof id->why, why); /* whole characters */
     }
+    parked->has_more = parked->has_more || id == NULL;
     pthread_mutex_unlock(&parked->mutex);
 }
 
 void cpi_parked_forget_settled(struct cpi_parked *parked, const struct cpi_idset *set)
 {
-    if (parked->count == 0) { /* only this thread changes it */
+    if (parked->count == 0 && !parked->has_more) { /* only this thread changes them */
         return;
     }
     int64_t now_ms = cpi_now_ms();
     bool are_too_many = parked->count > cpi_idset_failed(set);
-    if (!are_too_many && now_ms - parked->forgot_ms < FORGET_EVERY_MS) {
+    bool are_all = parked->has_more && parked->count == cpi_idset_failed(set);
+    if (!are_too_many && !are_all && now_ms - parked->forgot_ms < FORGET_EVERY_MS) {
         return;
     }
     parked->forgot_ms = now_ms;
@@ -96,7 +105,18 @@ void cpi_parked_forget_settled(struct cpi_parked *parked, const struct cpi_idset
         }
     }
     parked->count = kept;
+    parked->has_more = kept < cpi_idset_failed(set);
     pthread_mutex_unlock(&parked->mutex);
+}
+
+enum cpi_parked_answer cpi_parked_ask(struct cpi_parked *parked, const struct cpi_event *event, char *why, size_t size)
+{
+    pthread_mutex_lock(&parked->mutex);
+    const struct cpi_parked_id *id = find_parked(parked, event);
+    enum cpi_parked_answer answer = id != NULL ? CPI_PARKED_IS : parked->has_more ? CPI_PARKED_PERHAPS : CPI_PARKED_NOT;
+    snprintf(why, size, "%s", id != NULL ? id->why : "");
+    pthread_mutex_unlock(&parked->mutex);
+    return answer;
 }
 
 static uint64_t time_since(int64_t then_ms, int64_t now_ms)

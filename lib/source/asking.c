@@ -16,6 +16,7 @@ static const struct {
 struct cpi_asked_entity {
     int64_t next_ms[CPI_ASKED]; /* if all had come at their intervals */
     bool waits[CPI_ASKED];
+    unsigned held[CPI_ASKED]; /* marks put while it waited */
 };
 
 bool cpi_asking_init(struct cpi_asking *asking, const struct cpi_env *env)
@@ -41,6 +42,12 @@ static int64_t due_ms(const struct cpi_asked_entity *asked, int kind)
     return asked->next_ms[kind] - (int64_t)kinds[kind].burst * kinds[kind].every_ms;
 }
 
+static void stop_waiting(struct cpi_asked_entity *asked, int kind)
+{
+    asked->waits[kind] = false;
+    asked->held[kind] = 0;
+}
+
 void cpi_asking_request(struct cpi_asking *asking, bool now)
 {
     int64_t now_ms = cpi_now_ms();
@@ -49,7 +56,7 @@ void cpi_asking_request(struct cpi_asking *asking, bool now)
         for (int kind = 0; kind < CPI_ASKED; kind++) {
             if (asked->waits[kind] && (now || now_ms >= due_ms(asked, kind))) {
                 cpi_requests_resync(asking->env->requests, e, kinds[kind].cause);
-                asked->waits[kind] = false;
+                stop_waiting(asked, kind);
                 int64_t from_ms = asked->next_ms[kind] > now_ms ? asked->next_ms[kind] : now_ms;
                 asked->next_ms[kind] = from_ms + kinds[kind].every_ms;
             }
@@ -61,9 +68,30 @@ void cpi_asking_forget(struct cpi_asking *asking)
 {
     for (uint32_t e = 0; e < asking->env->config->entity_count; e++) {
         for (int kind = 0; kind < CPI_ASKED; kind++) {
-            asking->entities[e].waits[kind] = false;
+            stop_waiting(&asking->entities[e], kind);
         }
     }
+}
+
+void cpi_asking_put(struct cpi_asking *asking, enum cpi_asking_mark mark)
+{
+    for (uint32_t e = 0; e < asking->env->config->entity_count; e++) {
+        struct cpi_asked_entity *asked = &asking->entities[e];
+        for (int kind = 0; kind < CPI_ASKED; kind++) {
+            asked->held[kind] = asked->waits[kind] ? asked->held[kind] | mark : 0;
+        }
+    }
+}
+
+bool cpi_asking_holds(const struct cpi_asking *asking, enum cpi_asking_mark mark)
+{
+    bool holds = false;
+    for (uint32_t e = 0; e < asking->env->config->entity_count; e++) {
+        for (int kind = 0; kind < CPI_ASKED; kind++) {
+            holds = holds || (asking->entities[e].held[kind] & mark) != 0;
+        }
+    }
+    return holds;
 }
 
 int cpi_asking_due_ms(const struct cpi_asking *asking)

@@ -29,6 +29,16 @@ void cpi_asking_note(struct cpi_asking *asking, uint32_t entity, enum cpi_asked 
 /* Requests what is due; now: what waits as well. */
 void cpi_asking_request(struct cpi_asking *asking, bool now);
 
+/* Marks, in the lanes, which count once what was asked for before them has been requested. Events that come without an
+ * end ask without an end: what was asked for after a mark does not hold it up. */
+enum cpi_asking_mark { CPI_ASKING_BARRIER = 1, CPI_ASKING_POSITION = 2 };
+
+/* A mark has been put: what waits now is before it. It takes the place of an older one. */
+void cpi_asking_put(struct cpi_asking *asking, enum cpi_asking_mark mark);
+
+/* Whether something that was asked for before the mark still waits. */
+bool cpi_asking_holds(const struct cpi_asking *asking, enum cpi_asking_mark mark);
+
 /* Another syncer writes, and hears the same: nothing waits here any more. */
 void cpi_asking_forget(struct cpi_asking *asking);
 

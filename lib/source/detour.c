@@ -14,6 +14,19 @@ static void note_dropped(void *context, uint32_t target)
     cpi_asking_note(detour->asking, target, CPI_ASKED_CROWDED);
 }
 
+/* Behind everything before them, which has been routed by now. */
+static void feed_barrier(struct cpi_detour *detour, int64_t number)
+{
+    cpi_asking_put(detour->asking, CPI_ASKING_BARRIER);
+    cpi_live_feed_barrier(detour->feed, number);
+}
+
+static void feed_position(struct cpi_detour *detour, int64_t number)
+{
+    cpi_asking_put(detour->asking, CPI_ASKING_POSITION);
+    cpi_live_feed_position(detour->feed, number);
+}
+
 /* Marks without memory for them wait for the next call. */
 static void put_marks(struct cpi_detour *detour)
 {
@@ -36,7 +49,7 @@ void cpi_detour_send(struct cpi_detour *detour, struct cpi_events *events)
 void cpi_detour_barrier(struct cpi_detour *detour, int64_t number)
 {
     if (detour->mail == NULL) {
-        cpi_live_feed_barrier(detour->feed, number);
+        feed_barrier(detour, number);
     } else {
         detour->barrier = number;
         put_marks(detour);
@@ -46,7 +59,7 @@ void cpi_detour_barrier(struct cpi_detour *detour, int64_t number)
 void cpi_detour_position(struct cpi_detour *detour, int64_t number)
 {
     if (detour->mail == NULL) {
-        cpi_live_feed_position(detour->feed, number);
+        feed_position(detour, number);
     } else {
         detour->position = number;
         put_marks(detour);
@@ -68,11 +81,11 @@ bool cpi_detour_take(struct cpi_detour *detour, struct cpi_confirming *confirmin
     cpi_mail_take(detour->mail, least(cpi_live_feed_room(detour->feed), TOGETHER), &detour->back, &marks);
     bool routed = cpi_route(detour->env, detour->feed, detour->asking, &detour->back);
     if (marks.barrier != 0) {
-        cpi_live_feed_barrier(detour->feed, marks.barrier);
+        feed_barrier(detour, marks.barrier);
     }
     bool is_position = marks.position != 0 && cpi_confirming_is_mapped(confirming, marks.position, marks.is_partial);
     if (is_position) {
-        cpi_live_feed_position(detour->feed, marks.position);
+        feed_position(detour, marks.position);
     }
     return routed || marks.barrier != 0 || is_position;
 }

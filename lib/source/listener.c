@@ -109,12 +109,9 @@ static void take_mapped(struct cpi_listener *listener)
     listener->has_backlog = cpi_detour_take(&listener->detour, &listener->confirming) || listener->has_backlog;
 }
 
-/* Not while a resync that events ask for waits for its time: once it is requested, that is known to be owed. */
 static void put_position(struct cpi_listener *listener)
 {
-    int64_t number = cpi_asking_due_ms(&listener->asking) < 0
-                         ? cpi_confirming_put(&listener->confirming, listener->env->requests)
-                         : 0;
+    int64_t number = cpi_confirming_put(&listener->confirming, listener->env->requests);
     if (number != 0) {
         cpi_detour_position(&listener->detour, number);
         listener->has_backlog = true;
@@ -168,9 +165,13 @@ static bool flush_once(struct cpi_listener *listener, cp_error *err)
  * while we did not listen has been missed. */
 static void ask_for_what_was_missed(struct cpi_listener *listener, bool resumed)
 {
+    bool owes = cpi_relay_owed(&listener->relay, false) > 0;
     cpi_relay_reset(&listener->relay);
     if (resumed) {
         cpi_requests_resync(listener->env->requests, CPI_NO_ENTITY, CP_CAUSE_RESUME);
+        if (owes) { /* what the writer before us has not heard of is in no source */
+            ask_for_resync(listener, CPI_ALL_ENTITIES, CP_CAUSE_LISTENER);
+        }
         listener->has_listened = true;
         return;
     }
@@ -362,7 +363,8 @@ static void *run_listener(void *context)
         put_position(listener);
         listener->has_backlog = listener->has_backlog && !cpi_live_feed_flush(listener->live_feed);
         cpi_ticketing_look(listener->env, &listener->asking);
-        if (listener->is_listening) {
+        /* Not while a resync that events before it ask for waits: once it is requested, that is known to be owed. */
+        if (listener->is_listening && !cpi_asking_holds(&listener->asking, CPI_ASKING_POSITION)) {
             cpi_confirming_look(&listener->confirming, listener->env->requests, &listener->env->lanes,
                                 listener->source);
         }

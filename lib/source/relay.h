@@ -23,7 +23,7 @@ struct cpi_relay {
 void cpi_relay_init(struct cpi_relay *relay, const struct cpi_env *env);
 void cpi_relay_close(struct cpi_relay *relay);
 
-/* We are the writer, and are to read everything: nothing is owed to anybody. */
+/* We are the writer, and are to read everything, or at least what was owed to the writer before: nothing is. */
 void cpi_relay_reset(struct cpi_relay *relay);
 
 /* n ids went to our own workers. If another syncer takes over before they have settled, it has to hear of them. */

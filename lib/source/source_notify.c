@@ -120,22 +120,25 @@ static void notify_barrier(struct cpi_source *source, int64_t number)
     notify->barrier_at_ms = 0;
 }
 
+/* While a notification of ours is under way, which a commit may hold up for long, it waits: that one's end is read. */
+static bool can_send_barrier(const struct notify *notify)
+{
+    return notify->barrier != 0 && PQtransactionStatus(notify->pg.connection) != PQTRANS_ACTIVE;
+}
+
 /* Postgres delivers notifications in order of commit: this one comes behind all that were committed before it. It may
- * fail (a lock it waits for, a full queue), so it is sent again until it comes back; twice does no harm. While a
- * heartbeat is under way it waits for the next read. */
+ * fail (a lock it waits for, a full queue), so it is sent again until it comes back; twice does no harm. */
 static cp_code send_barrier(struct notify *notify, cp_error *err)
 {
-    PGconn *connection = notify->pg.connection;
-    if (notify->barrier == 0 || cpi_now_ms() < notify->barrier_at_ms ||
-        PQtransactionStatus(connection) == PQTRANS_ACTIVE) {
+    if (!can_send_barrier(notify) || cpi_now_ms() < notify->barrier_at_ms) {
         return CP_OK;
     }
     char sql[96];
     snprintf(sql, sizeof sql, "notify %s, '%lld'", notify->env->channel, (long long)notify->barrier);
     notify->barrier_at_ms = cpi_now_ms() + CPI_HEARTBEAT_INTERVAL_MS;
-    return PQsendQuery(connection, sql) != 0
+    return PQsendQuery(notify->pg.connection, sql) != 0
                ? CP_OK
-               : cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(connection));
+               : cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: %s", PQerrorMessage(notify->pg.connection));
 }
 
 /* ---- the interface ---- */
@@ -219,7 +222,7 @@ static int notify_due_ms(const struct cpi_source *source)
 {
     const struct notify *notify = (const struct notify *)source;
     int due_ms = cpi_heartbeat_due_ms(&notify->heartbeat);
-    int barrier_ms = notify->barrier != 0 ? cpi_left_ms(notify->barrier_at_ms) : due_ms;
+    int barrier_ms = can_send_barrier(notify) ? cpi_left_ms(notify->barrier_at_ms) : due_ms;
     return barrier_ms < due_ms ? barrier_ms : due_ms;
 }
 

@@ -8,7 +8,7 @@ void cpi_ticketing_send(const struct cpi_env *env, struct cpi_source *source)
     }
 }
 
-/* Not while a resync that events ask for waits for its time: once it is requested, that is known to be owed. */
+/* Not while a resync that events before it ask for waits: once it is requested, that is known to be owed. */
 static bool is_passed(const struct cpi_env *env, const struct cpi_asking *asking)
 {
     int64_t number = cpi_tickets_barrier(env->tickets);
@@ -17,7 +17,7 @@ static bool is_passed(const struct cpi_env *env, const struct cpi_asking *asking
             return false;
         }
     }
-    return number != 0 && cpi_asking_due_ms(asking) < 0;
+    return number != 0 && !cpi_asking_holds(asking, CPI_ASKING_BARRIER);
 }
 
 void cpi_ticketing_look(const struct cpi_env *env, const struct cpi_asking *asking)

@@ -130,7 +130,22 @@ static cp_code ask_session(struct cpi_wal_session *session, enum cpi_wal_questio
     return CP_OK;
 }
 
-/* One question at a time; what keeps documents waiting comes first. */
+enum cpi_wal_question cpi_wal_session_question(const struct cpi_wal_session *session, int64_t now_ms)
+{
+    if (session->barrier != 0 && now_ms >= session->barrier_at_ms) {
+        return CPI_WAL_BARRIER;
+    }
+    bool waits = cpi_wal_changes_wait(session->changes) && (session->has_come || now_ms >= session->ask_at_ms);
+    if (waits && now_ms < session->look_at_ms + LOOK_EVERY_MS) {
+        return CPI_WAL_SNAPSHOT;
+    }
+    if (now_ms >= session->look_at_ms) {
+        return CPI_WAL_LOOK;
+    }
+    return CPI_WAL_NOTHING;
+}
+
+/* One question at a time. */
 static cp_code ask_what_is_due(struct cpi_wal_session *session, cp_error *err)
 {
     int64_t now_ms = cpi_now_ms();
@@ -139,18 +154,10 @@ static cp_code ask_what_is_due(struct cpi_wal_session *session, cp_error *err)
                    ? CP_OK
                    : cpi_error(err, CP_ERR_POSTGRES, true, "Postgres: no answer in time");
     }
-    if (cpi_wal_changes_wait(session->changes) && (session->has_come || now_ms >= session->ask_at_ms)) {
-        return ask_session(session, CPI_WAL_SNAPSHOT, err);
-    }
-    if (session->barrier != 0 && now_ms >= session->barrier_at_ms) {
-        session->barrier_at_ms = now_ms + BARRIER_AGAIN_MS;
-        return ask_session(session, CPI_WAL_BARRIER, err);
-    }
-    if (now_ms >= session->look_at_ms) {
-        session->look_at_ms = now_ms + LOOK_EVERY_MS;
-        return ask_session(session, CPI_WAL_LOOK, err);
-    }
-    return CP_OK;
+    enum cpi_wal_question question = cpi_wal_session_question(session, now_ms);
+    session->barrier_at_ms = question == CPI_WAL_BARRIER ? now_ms + BARRIER_AGAIN_MS : session->barrier_at_ms;
+    session->look_at_ms = question == CPI_WAL_LOOK ? now_ms + LOOK_EVERY_MS : session->look_at_ms;
+    return question != CPI_WAL_NOTHING ? ask_session(session, question, err) : CP_OK;
 }
 
 static void note_retained(struct cpi_wal_session *session, const char *text)
@@ -341,7 +348,7 @@ cp_code cpi_wal_session_begin(struct cpi_wal_session *session, cp_error *err)
     session->ask_again_ms = ASK_AGAIN_BASE_MS;
     session->has_come = false;
     session->barrier = 0;
-    session->look_at_ms = 0;
+    session->look_at_ms = cpi_now_ms();
     session->held_at = 0;
     session->is_gone = false;
     session->has_changed = false;

@@ -44,6 +44,10 @@ cp_code cpi_wal_session_know_tables(struct cpi_wal_session *session, cp_error *e
 /* pg is open, and nothing has been asked yet. */
 cp_code cpi_wal_session_begin(struct cpi_wal_session *session, cp_error *err);
 
+/* What is to be asked now. What keeps documents waiting comes first, but for what is asked seldom: under a load that
+ * never rests something always waits to be seen. */
+enum cpi_wal_question cpi_wal_session_question(const struct cpi_wal_session *session, int64_t now_ms);
+
 /* Takes the answer that has come, and asks what is due; after a failure the session is of no use any more. Read it even
  * while nothing is asked: a server that shuts down says so here first. */
 cp_code cpi_wal_session_read(struct cpi_wal_session *session, struct cpi_arrivals *arrivals, cp_error *err);

@@ -33,6 +33,7 @@ static const struct {
     {"no_thread", no_thread_suite},
     {"follow", follow_suite},
     {"ticket", ticket_suite},
+    {"ticket_waits", ticket_waits_suite},
     {"connections", connections_suite},
     {"redis_away", redis_away_suite},
     {"triggers", triggers_suite},

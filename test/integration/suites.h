@@ -28,6 +28,7 @@ Suite *rounds_suite(void);
 Suite *no_thread_suite(void);
 Suite *follow_suite(void);
 Suite *ticket_suite(void);
+Suite *ticket_waits_suite(void);
 Suite *connections_suite(void);
 Suite *redis_away_suite(void);
 Suite *triggers_suite(void);

@@ -356,6 +356,31 @@ START_TEST(what_a_standby_cannot_announce_is_read_by_the_writer)
 }
 END_TEST
 
+/* The same, and then it writes itself: whoever goes on where the other one was has not heard of what was enqueued. */
+START_TEST(what_a_standby_could_not_announce_is_read_when_it_writes)
+{
+    struct fixture *f = fixture_open();
+    cp_syncer *first;
+    cp_syncer *second;
+    cp_error err = {0};
+    insert_customers(f);
+    start_both(f, &first, &second);
+    WAIT_UNTIL(!is_over_wal() || *source_checkpoint(f) != '\0');
+    PGconn *relays = connect_again(f);
+    hold_connections(f, relays, "cachepusher relay");
+    redis_run(f, "DEL %s:3", f->prefix);
+    REQUIRE_OK(cp_syncer_enqueue(second, "customer", "3", &err), err);
+    WAIT_UNTIL(terminate_backends(f, "cachepusher relay") == 1);
+    WAIT_UNTIL(count_logged(f, "relay: ") >= 1);
+    stop_syncer(f, first);
+    wait_ready(second);
+    expect_customers(f);
+    release_connections(relays);
+    stop_syncer(f, second);
+    fixture_close(f);
+}
+END_TEST
+
 /* ---- one of the two sessions is lost ---- */
 
 static long long session_of(struct fixture *f, const char *name)
@@ -607,6 +632,7 @@ Suite *standby_suite(void)
     add_test(tcase, a_frozen_owner_is_told_by_postgres);
     add_test(tcase, what_is_enqueued_with_a_standby_reaches_the_writer);
     add_test(tcase, what_a_standby_cannot_announce_is_read_by_the_writer);
+    add_test(tcase, what_a_standby_could_not_announce_is_read_when_it_writes);
     add_test(tcase, without_the_listeners_session_the_lease_stays);
     add_test(tcase, without_the_leases_session_a_new_term_begins);
     add_test(tcase, a_former_session_that_listens_is_ended);

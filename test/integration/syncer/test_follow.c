@@ -143,6 +143,35 @@ START_TEST(deletions_are_bounded_as_a_writers_are)
 }
 END_TEST
 
+/* A host that fills a cache reads its own writes: what a ticket is behind has been told. */
+START_TEST(what_a_ticket_is_behind_has_been_told)
+{
+    struct fixture *f = fixture_open();
+    cp_error err = {0};
+    insert_customers(f);
+    cp_syncer *first = run_follower(f, hear_first);
+    cp_syncer *second = run_follower(f, hear_second);
+    for (unsigned round = 2; round < 30; round++) {
+        cp_ticket tickets[2];
+        sqlf(f, "update customer set name = 'round %u' where id_customer = 7", round);
+        REQUIRE_OK(cp_syncer_ticket(first, &tickets[0], &err), err);
+        REQUIRE_OK(cp_syncer_ticket(second, &tickets[1], &err), err);
+        REQUIRE_OK(cp_syncer_wait(first, tickets[0], timeout_ms(), &err), err);
+        REQUIRE(knows(&caches[0], 7, true, round));
+        REQUIRE_OK(cp_syncer_wait(second, tickets[1], timeout_ms(), &err), err);
+        REQUIRE(knows(&caches[1], 7, true, round));
+        sql(f, "set session_replication_role = replica; update customer set name = 'unheard' where id_customer = 9;"
+               "reset session_replication_role");
+        REQUIRE_OK(cp_syncer_enqueue_wait(second, "customer", "9", timeout_ms(), &err), err);
+        REQUIRE(knows(&caches[1], 9, true, round));
+    }
+    REQUIRE(knows(&caches[0], 9, true, 1) && !knows(&caches[0], 9, true, 2)); /* nobody has told the other one */
+    stop_syncer(f, first);
+    stop_syncer(f, second);
+    fixture_close(f);
+}
+END_TEST
+
 static void refuse(struct fixture *f, bool has_callback, const char *name, const char *value, const char *message)
 {
     cp_error err = {0};
@@ -184,6 +213,7 @@ Suite *follow_suite(void)
     tcase_add_test(tcase, all_followers_hear_of_everything);
     tcase_add_test(tcase, what_went_while_nobody_listened_is_told);
     tcase_add_test(tcase, deletions_are_bounded_as_a_writers_are);
+    tcase_add_test(tcase, what_a_ticket_is_behind_has_been_told);
     tcase_add_test(tcase, what_a_follower_cannot_do_is_refused);
     suite_add_tcase(suite, tcase);
     return suite;

@@ -134,6 +134,34 @@ START_TEST(entities_and_kinds_do_not_wait_for_each_other)
 }
 END_TEST
 
+/* Events that come all the time ask all the time, for each entity at other times. */
+START_TEST(a_mark_waits_for_what_was_asked_before_it_alone)
+{
+    for (int i = 0; i <= AT_ONCE; i++) {
+        ask(0, CPI_ASKED_EVERYTHING, CP_CAUSE_TRUNCATE);
+    }
+    ck_assert(!cpi_asking_holds(&asking, CPI_ASKING_BARRIER));
+    cpi_asking_put(&asking, CPI_ASKING_BARRIER);
+    ask(1, CPI_ASKED_UNREADABLE, CP_CAUSE_UNREADABLE);
+    cpi_asking_note(&asking, 1, CPI_ASKED_UNREADABLE); /* which waits for seconds */
+    ck_assert(cpi_asking_holds(&asking, CPI_ASKING_BARRIER));
+    ck_assert(!cpi_asking_holds(&asking, CPI_ASKING_POSITION));
+    int64_t until_ms = cpi_now_ms() + 20000;
+    while (cpi_asking_holds(&asking, CPI_ASKING_BARRIER) && cpi_now_ms() < until_ms) {
+        ck_assert(!cpi_requests_has_any(&requests));
+        poll(NULL, 0, cpi_asking_due_ms(&asking));
+        cpi_asking_request(&asking, false);
+        cpi_asking_note(&asking, 0, CPI_ASKED_EVERYTHING);
+    }
+    ck_assert(is_requested(CP_CAUSE_TRUNCATE, 0));
+    ck_assert_int_ge(cpi_asking_due_ms(&asking), 0);
+    cpi_asking_put(&asking, CPI_ASKING_POSITION);
+    ck_assert(cpi_asking_holds(&asking, CPI_ASKING_POSITION));
+    cpi_asking_forget(&asking);
+    ck_assert(!cpi_asking_holds(&asking, CPI_ASKING_POSITION));
+}
+END_TEST
+
 START_TEST(forget_drops_what_waits)
 {
     ask(0, CPI_ASKED_UNREADABLE, CP_CAUSE_UNREADABLE);
@@ -159,6 +187,7 @@ Suite *asking_suite(void)
     tcase_add_loop_test(tcase, now_requests_what_waits_once, 0, CPI_ASKED);
     tcase_add_test(tcase, what_waits_is_requested_when_it_is_due);
     tcase_add_test(tcase, entities_and_kinds_do_not_wait_for_each_other);
+    tcase_add_test(tcase, a_mark_waits_for_what_was_asked_before_it_alone);
     tcase_add_test(tcase, forget_drops_what_waits);
     suite_add_tcase(suite, tcase);
     return suite;
