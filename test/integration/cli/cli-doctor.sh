@@ -308,7 +308,7 @@ check "it reads what nobody watches" entity_finds more warning reads \
     'e: documents read public.country, which nothing watches: ' \
     'add {"table": "public.country", "column": "THE COLUMN WITH THE ID OF THE E"} to "watch" of entity e, then: cachepusher setup '`
         `'--config e.json; where no column has it, {"table": "public.country", "column": "ITS KEY", '`
-        `'"maps": "select THE ID OF THE E from ... where ITS KEY = any ($1)"}'
+        `"\"maps\": \"select THE ID OF THE E from ... where ITS KEY = any (\$1)\"}"
 entity more '{"table": "country", "column": "id"}'
 reads_all() { call "$command" doctor --config e.json; } # its triggers are missing, but it is declared
 check "until it is watched" eval 'reads_all; grep -qE "^  ok +reads +e: documents read public.address, public.country" out'
