@@ -3,6 +3,7 @@
 #define CACHEPUSHER_CALLBACKS_H
 
 #include "error.h"
+#include "store.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -78,6 +79,9 @@ typedef struct cp_callbacks {
     void (*settled)(void *context, const cp_document *document);     /* NULL: not wanted */
     void *context;
     void (*log_entry)(void *context, const cp_log_entry *entry); /* instead of log, if set; NULL: log has it all */
+
+    /* Copied. NULL: documents go to Redis. */
+    const cp_store *store;
 } cp_callbacks;
 
 #ifdef __cplusplus

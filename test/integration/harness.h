@@ -41,6 +41,7 @@ struct fixture {
     _Atomic int thread_fault; /* how many threads saw something wrong */
     void (*settled)(void *context, const cp_document *document); /* set before make_syncer() */
     void *settled_context;
+    const cp_store *store; /* the same; NULL: Redis */
     void (*logged)(struct fixture *f, const char *message); /* called in the thread that logs; it may block */
 
     pthread_mutex_t log_mutex;

@@ -29,6 +29,8 @@ static const struct {
     {"lifecycle", lifecycle_suite},
     {"threads", threads_suite},
     {"follow", follow_suite},
+    {"store", store_suite},
+    {"store_lacking", store_lacking_suite},
     {"ticket", ticket_suite},
     {"connections", connections_suite},
     {"redis_away", redis_away_suite},
