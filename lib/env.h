@@ -6,6 +6,7 @@
 #include "queue/allowance.h"
 #include "queue/lane.h"
 #include "lease/lease.h"
+#include "model/transform.h"
 #include "postgres/announce.h"
 #include "queue/requests.h"
 #include "queue/tickets.h"
@@ -24,6 +25,7 @@ struct cpi_env {
     struct cpi_log log;
     void (*settled)(void *context, const cp_document *document); /* NULL: not wanted */
     void *settled_context;
+    struct cpi_transform transform;
     const char *postgres_host; /* for messages */
     const char *redis_host;
     uint64_t seed;       /* random, for backoffs */

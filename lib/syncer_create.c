@@ -266,6 +266,7 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
                                    .channel = syncer->channel,
                                    .settled = wanted->settled,
                                    .settled_context = wanted->context,
+                                   .transform = {.make = wanted->transform, .context = wanted->context},
                                    .store = wanted->store != NULL ? &syncer->store : NULL};
     syncer->store = wanted->store != NULL ? *wanted->store : (cp_store){0};
     syncer->requests.resync_bell.fd = -1;

@@ -322,7 +322,8 @@ cp_syncer *make_syncer(struct fixture *f, const char *entities, const char *cons
                               .log = write_log,
                               .settled = f->settled,
                               .context = f,
-                              .store = f->store};
+                              .store = f->store,
+                              .transform = f->transform};
     cp_syncer *syncer = code == CP_OK ? cp_syncer_create(config, &callbacks, &err) : NULL;
     if (syncer == NULL) {
         cp_config_destroy(config);

@@ -42,6 +42,7 @@ struct fixture {
     void (*settled)(void *context, const cp_document *document); /* set before make_syncer() */
     void *settled_context;
     const cp_store *store; /* the same; NULL: Redis */
+    cp_code (*transform)(void *context, const cp_document *document, cp_output *out, cp_error *err); /* the same */
     void (*logged)(struct fixture *f, const char *message); /* called in the thread that logs; it may block */
 
     pthread_mutex_t log_mutex;

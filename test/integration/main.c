@@ -31,6 +31,7 @@ static const struct {
     {"follow", follow_suite},
     {"store", store_suite},
     {"store_lacking", store_lacking_suite},
+    {"transform", transform_suite},
     {"ticket", ticket_suite},
     {"connections", connections_suite},
     {"redis_away", redis_away_suite},

@@ -26,8 +26,8 @@ static const char *const only_notify[] = {
      * wal: more_rows_than_may_wait. */
     "a_flood_is_dropped_and_read_again_by_a_resync", "as_many_as_may_wait", "more_than_may_wait_while_it_is_down",
 
-    /* Stores that cannot keep a checkpoint. */
-    "store_lacking",
+    /* Followers, and stores that cannot keep a checkpoint. */
+    "followers_are_told_of_what_is_made", "store_lacking",
 
     /* Sessions that listen. */
     "a_former_session_that_listens_is_ended", "a_stranger_that_holds_the_listeners_lock_makes_nobody_deaf",

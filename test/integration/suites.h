@@ -27,6 +27,7 @@ Suite *follow_suite(void);
 Suite *store_lacking_suite(void);
 Suite *store_suite(void);
 Suite *ticket_suite(void);
+Suite *transform_suite(void);
 Suite *connections_suite(void);
 Suite *redis_away_suite(void);
 Suite *triggers_suite(void);
