@@ -87,6 +87,7 @@
 #include "cachepusher/error.h"
 #include "cachepusher/health.h"
 #include "cachepusher/stats.h"
+#include "cachepusher/store.h"
 #include "cachepusher/syncer.h"
 #include "cachepusher/ticket.h"
 #include "cachepusher/verify.h"

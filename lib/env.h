@@ -6,6 +6,7 @@
 #include "queue/allowance.h"
 #include "queue/lane.h"
 #include "lease/lease.h"
+#include "model/transform.h"
 #include "postgres/announce.h"
 #include "queue/requests.h"
 #include "queue/tickets.h"
@@ -26,12 +27,14 @@ struct cpi_env {
     void (*settled)(void *context, const cp_document *document); /* NULL: not wanted */
     void *settled_context;
     struct cpi_thread_hooks hooks;
+    struct cpi_transform transform;
     const char *postgres_host; /* for messages */
     const char *redis_host;
     uint64_t seed;       /* random, for backoffs */
     const char *channel; /* a Postgres channel of this syncer alone, on which it sends notifications to itself */
     struct cpi_stats *stats;
-    struct cpi_kept_keys *kept; /* of a follower; NULL: documents go to Redis */
+    const cp_store *store;      /* of the host, in Redis' place; NULL: none */
+    struct cpi_kept_keys *kept; /* of a store, or of a follower; NULL: documents go to Redis */
     struct cpi_recent *recent;  /* where workers tell what has settled; NULL: nobody audits */
     struct cpi_lease *lease;
     struct cpi_requests *requests;
@@ -76,13 +79,15 @@ static inline struct cpi_pg cpi_env_pg(const struct cpi_env *env, const char *ro
 /* NULL: out of memory. */
 static inline struct cpi_target *cpi_env_target(const struct cpi_env *env, const char *role, int cancel_fd)
 {
-    return cpi_target_create(&(struct cpi_target_options){.kept = env->kept,
+    return cpi_target_create(&(struct cpi_target_options){.store = env->store,
+                                                          .kept = env->kept,
                                                           .address = &env->config->redis_address,
                                                           .role = role,
                                                           .stats = env->stats,
                                                           .cancel_fd = cancel_fd,
                                                           .connect_timeout_ms = env->config->connect_timeout_ms,
-                                                          .timeout_ms = env->config->redis_timeout_ms});
+                                                          .timeout_ms = env->config->redis_timeout_ms,
+                                                          .is_told = env->settled != NULL});
 }
 
 #endif

@@ -71,6 +71,9 @@ static void judge_thread(const cp_thread *thread, bool matters, cp_health *out, 
     if (thread->waits_for == CP_WAIT_REDIS && is_silent) {
         say(out, "Redis has not answered %s for %.1f s", thread->name, seconds(thread->for_ms));
         *is_away = true;
+    } else if (thread->waits_for == CP_WAIT_STORE && is_silent) {
+        say(out, "the store has not answered %s for %.1f s", thread->name, seconds(thread->for_ms));
+        *is_away = true;
     } else if (thread->waits_for == CP_WAIT_POSTGRES && is_silent && asks_simple_things(thread)) {
         say(out, "Postgres has not answered %s for %.1f s", thread->name, seconds(thread->for_ms));
         *is_away = true;

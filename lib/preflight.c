@@ -95,9 +95,11 @@ static cp_code check_postgres(const struct cpi_env *env, cp_error *err)
     const struct cp_config *config = env->config;
     struct cpi_pg pg = cpi_env_pg(env, "cachepusher start", env->stop->drain_fd, config->fetch_timeout_ms);
     cp_code code = cpi_pg_open(&pg, err);
-    /* With `flush` another writer is an error: the flush is meant for now, not for when that writer's term ends. */
+    /* With `flush` another writer is an error: the flush is meant for now, not for when that writer's term ends. Where
+     * the store cannot tell its keys, nobody would find those of the writer before. */
     if (code == CP_OK) {
-        code = cpi_lock_check(&pg, env->lease->name, config->flush || !config->standby, err);
+        bool tells_no_keys = env->store != NULL && env->store->keys == NULL;
+        code = cpi_lock_check(&pg, env->lease->name, config->flush || !config->standby || tells_no_keys, err);
     }
     if (code == CP_OK) {
         code = check_source(env, &pg, err);

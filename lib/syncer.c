@@ -87,10 +87,13 @@ static void introduce(struct cp_syncer *syncer)
         snprintf(entities + length, sizeof entities - length, "%s%s", e > 0 ? ", " : "", config->entities[e].name);
     }
     if (!syncer->introduced) {
+        bool follows = config->role == CPI_ROLE_FOLLOW;
         cpi_log(&syncer->env.log, CP_LOG_INFO, "cachepusher " CP_VERSION ": from Postgres %s to %s%s, %s %s",
-                syncer->postgres_host, syncer->env.kept != NULL ? "the host alone" : "Redis ",
-                syncer->env.kept != NULL ? "" : syncer->redis_host, config->entity_count == 1 ? "entity" : "entities",
-                entities);
+                syncer->postgres_host,
+                follows                     ? "the host alone"
+                : syncer->env.store != NULL ? ""
+                                            : "Redis ",
+                follows ? "" : syncer->redis_host, config->entity_count == 1 ? "entity" : "entities", entities);
     }
 }
 
@@ -102,7 +105,8 @@ static cp_code check_secrets(const struct cp_syncer *syncer, cp_error *err)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char password[CPI_SECRET_BYTES];
         bool is_open = false;
-        if (*files[i][1] == '\0') {
+        bool is_of_redis = i == 1;
+        if (*files[i][1] == '\0' || (is_of_redis && syncer->env.store != NULL)) {
             continue;
         }
         cp_code code = cpi_secret_read(files[i][0], files[i][1], password, &is_open, err);

@@ -100,6 +100,17 @@ cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)
     return CP_OK;
 }
 
+/* What cannot be read back cannot be compared. */
+static cp_code refuse_without_store(const struct cp_syncer *syncer, cp_error *err)
+{
+    if (syncer->config->role == CPI_ROLE_FOLLOW) {
+        return cpi_error(err, CP_ERR_ARGUMENT, false, "role follow: there is no Redis to compare with");
+    }
+    return syncer->env.store != NULL && syncer->env.store->get == NULL
+               ? cpi_error(err, CP_ERR_ARGUMENT, false, "cp_store: without get there is nothing to compare with")
+               : CP_OK;
+}
+
 cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp_verify_result *result, cp_error *err)
 {
     cp_verify_options wanted = {.size = sizeof wanted};
@@ -115,8 +126,8 @@ cp_code cp_syncer_verify(cp_syncer *syncer, const cp_verify_options *options, cp
     if (code == CP_OK) {
         code = refuse_when_stopping(syncer, err);
     }
-    if (code == CP_OK && syncer->env.kept != NULL) {
-        code = cpi_error(err, CP_ERR_ARGUMENT, false, "role follow: there is no Redis to compare with");
+    if (code == CP_OK) {
+        code = refuse_without_store(syncer, err);
     }
     if (code == CP_OK) {
         code = cpi_verify(&syncer->env, &wanted, &found, err);

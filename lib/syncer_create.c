@@ -4,6 +4,7 @@
 #include "base/error.h"
 #include "base/random.h"
 #include "postgres/conninfo.h"
+#include "redis/host_store.h"
 #include "source/source_notify.h"
 #include "source/source_wal.h"
 #include "syncer_internal.h"
@@ -237,7 +238,13 @@ static void init_log(struct cp_syncer *syncer, const cp_callbacks *wanted)
                                        .context = wanted->context,
                                        .repeats = &syncer->repeats};
     cpi_conninfo_name(syncer->config->postgres, syncer->postgres_host, sizeof syncer->postgres_host);
-    cpi_redis_address_name(&syncer->config->redis_address, syncer->redis_host, sizeof syncer->redis_host);
+    if (syncer->env.store == NULL) {
+        cpi_redis_address_name(&syncer->config->redis_address, syncer->redis_host, sizeof syncer->redis_host);
+    } else {
+        cpi_fold(syncer->redis_host, sizeof syncer->redis_host,
+                 syncer->store.name != NULL ? syncer->store.name : "the host's store");
+        syncer->store.name = syncer->redis_host;
+    }
     syncer->env.postgres_host = syncer->postgres_host;
     syncer->env.redis_host = syncer->redis_host;
 }
@@ -261,13 +268,16 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
                                    .channel = syncer->channel,
                                    .settled = wanted->settled,
                                    .settled_context = wanted->context,
-                                   .hooks = {wanted->thread_start, wanted->thread_end, wanted->context}};
+                                   .hooks = {wanted->thread_start, wanted->thread_end, wanted->context},
+                                   .transform = {.make = wanted->transform, .context = wanted->context},
+                                   .store = wanted->store != NULL ? &syncer->store : NULL};
+    syncer->store = wanted->store != NULL ? *wanted->store : (cp_store){0};
     syncer->requests.resync_bell.fd = -1;
     syncer->requests.listener_bell.fd = -1;
     init_log(syncer, wanted);
     bool follows = config->role == CPI_ROLE_FOLLOW;
     cpi_kept_keys_init(&syncer->kept);
-    syncer->env.kept = follows ? &syncer->kept : NULL;
+    syncer->env.kept = follows || wanted->store != NULL ? &syncer->kept : NULL;
     cpi_lease_init(&syncer->lease, follows ? syncer->lease_name : cpi_config_name(config), syncer->token, wake_all,
                    syncer);
     cpi_inbox_init(&syncer->inbox, config->entities, &syncer->requests.listener_bell);
@@ -280,18 +290,45 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
     return cpi_stats_init(&syncer->stats, config->entity_count);
 }
 
+/* Makes the callbacks' store one of this library's version. */
+static cp_code read_store(cp_callbacks *wanted, cp_store *store, cp_error *err)
+{
+    if (wanted->store == NULL) {
+        return CP_OK;
+    }
+    cp_code code = cpi_abi_read(store, sizeof *store, wanted->store, "cp_store", err);
+    wanted->store = store;
+    return code == CP_OK ? cpi_host_store_check(store, err) : code;
+}
+
+/* What is configured, and what the host lacks for it. */
+static cp_code check_callbacks(const struct cp_config *config, const cp_callbacks *wanted, cp_error *err)
+{
+    const cp_store *store = wanted->store;
+    bool has_get = store == NULL || store->get != NULL;
+    bool has_marker = store == NULL || store->advance_marker != NULL;
+    const char *wrong =
+        config->role == CPI_ROLE_FOLLOW && wanted->settled == NULL
+            ? "role: follow is of no use to a host that sets no callback \"settled\""
+        : config->role == CPI_ROLE_FOLLOW && store != NULL ? "role: follow stores nothing, and a cp_store was given"
+        : config->audit_per_second > 0 && !has_get         ? "audit_per_second: the cp_store has no get"
+        : config->source == CPI_SOURCE_WAL && !(has_get && has_marker)
+            ? "source: wal keeps in the store where it goes on after a restart, and the cp_store lacks get or a marker"
+        : config->warmup == CPI_WARMUP_NONE && !has_marker ? "warmup: with none, the cp_store needs a marker"
+                                                           : NULL;
+    return wrong != NULL ? cpi_error(err, CP_ERR_CONFIG, false, "%s", wrong) : CP_OK;
+}
+
 cp_syncer *cp_syncer_create(cp_config *config, const cp_callbacks *callbacks, cp_error *err)
 {
     if (cpi_config_check_change(config, "cp_syncer_create", err) != CP_OK) {
         return NULL;
     }
     cp_callbacks wanted = {0};
+    cp_store store = {0};
     if ((callbacks != NULL && cpi_abi_read(&wanted, sizeof wanted, callbacks, "cp_callbacks", err) != CP_OK) ||
-        cpi_config_finish(config, err) != CP_OK) {
-        return NULL;
-    }
-    if (config->role == CPI_ROLE_FOLLOW && wanted.settled == NULL) {
-        cpi_error(err, CP_ERR_CONFIG, false, "role: follow is of no use to a host that sets no callback \"settled\"");
+        cpi_config_finish(config, err) != CP_OK || read_store(&wanted, &store, err) != CP_OK ||
+        check_callbacks(config, &wanted, err) != CP_OK) {
         return NULL;
     }
     struct cp_syncer *syncer = calloc(1, sizeof *syncer);

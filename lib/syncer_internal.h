@@ -45,7 +45,8 @@ struct cp_syncer {
     char token[20];           /* random: tells this syncer from every other one */
     char lease_name[48];      /* of a follower, which shares it with nobody */
     char lease_role[CPI_LEASE_ROLE_BYTES];
-    struct cpi_kept_keys kept; /* of a follower */
+    cp_store store;            /* of the host, if it has given one */
+    struct cpi_kept_keys kept; /* of a follower, or of that */
     char channel[48];
     char postgres_host[128]; /* both for messages */
     char redis_host[128];

@@ -3,6 +3,7 @@
 #define CACHEPUSHER_CALLBACKS_H
 
 #include "error.h"
+#include "store.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -54,6 +55,16 @@ typedef struct cp_document {
     int64_t settled_us; /* when Redis' acknowledgement had been read */
 } cp_document;
 
+/* What a transform makes of a document. All of it is zero, but for the size, when the transform is called. */
+typedef struct cp_output {
+    size_t size;
+    const char *bytes;           /* what is stored, any bytes; NULL: nothing, and the key is deleted */
+    size_t length;               /* of these, 512 MB at most */
+    void (*release)(void *held); /* called with held once the bytes have been copied, say free; NULL: not wanted. Then
+                                  * they have to stay as they are until the same thread's next call, or its end */
+    void *held;
+} cp_output;
+
 /* All are called from the library's threads, several at a time, and hold up the thread that calls: return soon, and
  * call no function of the library from them except cp_syncer_stats(), cp_syncer_stat(), cp_syncer_enqueue() and
  * cp_syncer_resync(). cp_syncer_start() and cp_syncer_stop() also log in the thread that calls them.
@@ -91,6 +102,23 @@ typedef struct cp_callbacks {
     void (*log_entry)(void *context, const cp_log_entry *entry); /* instead of log, if set; NULL: log has it all */
     void (*thread_start)(void *context, const char *name);       /* NULL: not wanted */
     void (*thread_end)(void *context, const char *name);         /* NULL: not wanted */
+
+    /* Copied. NULL: documents go to Redis. */
+    const cp_store *store;
+
+    /* Makes what is stored of a document: compresses it, wraps it, encrypts it, or puts another in its place. Called
+     * for each that exists (its origin and times are 0), after it has been read and before it is stored; settled() is
+     * shown what came of it. NULL: documents are stored as Postgres gives them.
+     *
+     * Anything but CP_OK, with one line in err->message, parks the id with that message, and it is tried again now and
+     * then; the others of its batch are not concerned.
+     *
+     * It is called by workers, and by verification and the auditor in threads of their own, which compare what it makes
+     * now with what is stored. So it has to give the same bytes for the same entity, id and document each time, in
+     * every process: encryption takes its nonce from these, not at random. When it begins to give others, call
+     * cp_syncer_resync(); before a restart with another one, remember that a start that resumes (the wal source) reads
+     * nothing again. */
+    cp_code (*transform)(void *context, const cp_document *document, cp_output *out, cp_error *err);
 } cp_callbacks;
 
 #ifdef __cplusplus

@@ -25,7 +25,7 @@ typedef enum cp_code {
     CP_ERR_CONFIG,   /* a configuration file or value is wrong */
     CP_ERR_SYSTEM,   /* out of memory, threads or file descriptors */
     CP_ERR_POSTGRES, /* Postgres cannot be reached, refused, or lacks a function or table */
-    CP_ERR_REDIS,    /* Redis cannot be reached or refused */
+    CP_ERR_REDIS,    /* Redis cannot be reached or refused; or the host's store, in its place (store.h) */
     CP_ERR_TIMEOUT,  /* the time given has passed */
     CP_ERR_STOPPED,  /* the syncer is stopping, or has been stopped */
     CP_ERR_STANDBY,  /* another syncer of the name writes */

@@ -64,8 +64,9 @@ typedef enum cp_wait {
     CP_WAIT_WORK,     /* for something to do, or until it is time */
     CP_WAIT_POSTGRES, /* for Postgres' answer, and the like */
     CP_WAIT_REDIS,
-    CP_WAIT_NAMES, /* for the address of a host */
-    CP_WAIT_THREAD /* for another thread of ours, which waits for a server */
+    CP_WAIT_NAMES,  /* for the address of a host */
+    CP_WAIT_THREAD, /* for another thread of ours, which waits for a server */
+    CP_WAIT_STORE   /* for a function of the host's store (cp_store) */
 } cp_wait;
 
 /* A thread of the library. */
@@ -73,7 +74,8 @@ typedef struct cp_thread {
     size_t size;       /* sizeof(cp_thread) */
     char name[16];     /* such as "cp-worker-0" */
     bool runs;         /* false: not yet, or no more */
-    bool stuck;        /* it has neither moved nor waited for something that explains it for over three seconds */
+    bool stuck;        /* it has neither moved nor waited for something that explains it for over three seconds, or
+                        * for thirty in a function of the host's store */
     bool failing;      /* what it does fails, and is tried again: error says why */
     const char *doing; /* such as "storing documents"; static; NULL: nothing to tell */
     cp_wait waits_for;

@@ -6,8 +6,9 @@
 
 static _Thread_local struct cpi_pulse *mine;
 
-/* A thread that does not sleep and was not seen for so long is stuck. */
-enum { STUCK_AFTER_MS = 3500 };
+/* A thread that does not sleep and was not seen for so long is stuck. The host's store gives no sign of life in the
+ * midst of a call. */
+enum { STUCK_AFTER_MS = 3500, STUCK_IN_STORE_MS = 30000 };
 
 void cpi_pulse_init(struct cpi_pulse *pulse, const char *name)
 {
@@ -123,7 +124,8 @@ void cpi_pulse_look(struct cpi_pulse *pulse, cp_thread *out)
     out->for_ms = time_since(since_ms, now_ms);
     out->silent_ms = time_since(seen_ms, now_ms);
     bool may_be_silent = out->waits_for == CP_WAIT_WORK || out->waits_for == CP_WAIT_THREAD;
-    out->stuck = out->runs && !may_be_silent && out->silent_ms >= STUCK_AFTER_MS;
+    uint64_t limit_ms = out->waits_for == CP_WAIT_STORE ? STUCK_IN_STORE_MS : STUCK_AFTER_MS;
+    out->stuck = out->runs && !may_be_silent && out->silent_ms >= limit_ms;
     pthread_mutex_lock(&pulse->mutex);
     out->failing_ms = time_since(pulse->failed_ms, now_ms);
     out->error_ms = time_since(pulse->error_ms, now_ms);

@@ -4,7 +4,7 @@
  *
  * A thread that sleeps until there is work is well for any time. One that waits for a server says so, and comes back
  * from poll(2) once a second to say that it still does. Whoever does neither for seconds on end is stuck: in a callback
- * of the embedder, in a lock, stopped by a debugger.
+ * of the embedder, in a lock, stopped by a debugger. In a function of the host's store it has half a minute.
  *
  * The setters are for the thread itself, once it has adopted its pulse; in any other thread they do nothing.
  */

@@ -1,11 +1,9 @@
 #include "redis/follower.h"
 
 #include "base/error.h"
+#include "redis/copies.h"
 
 #include <stdlib.h>
-#include <string.h>
-
-enum { FIRST_BYTES = 4096, KEEP_BYTES = 4 * 1024 * 1024 };
 
 struct follower {
     struct cpi_target target; /* first: the two are cast into each other */
@@ -16,8 +14,7 @@ struct follower {
     uint32_t count;
     uint32_t capacity;
     bool is_sent;             /* the round has been flushed: what is appended next begins another */
-    struct cpi_output output; /* the round's documents, one behind the other; of none while it is lent */
-    size_t used;
+    struct cpi_copies copies; /* of the round's documents, since the rows they are in do not live as long */
 };
 
 static struct follower *follower_of(struct cpi_target *target)
@@ -35,7 +32,7 @@ static cp_code follower_open(struct cpi_target *target, cp_error *err)
     follower->is_admitted = false;
     follower->is_sent = false;
     follower->count = 0;
-    follower->used = 0;
+    cpi_copies_clear(&follower->copies);
     return CP_OK;
 }
 
@@ -52,7 +49,7 @@ static void follower_close(struct cpi_target *target)
 static void follower_destroy(struct cpi_target *target)
 {
     free(follower_of(target)->found);
-    free(follower_of(target)->output.bytes);
+    cpi_copies_fini(&follower_of(target)->copies);
     free(follower_of(target));
 }
 
@@ -110,7 +107,7 @@ static void begin_round(struct follower *follower)
 {
     if (follower->is_sent) {
         follower->count = 0;
-        follower->used = 0;
+        cpi_copies_clear(&follower->copies);
         follower->is_sent = false;
     }
 }
@@ -138,24 +135,6 @@ static cp_code no_memory(struct follower *follower, cp_error *err)
     return cpi_error_memory(err);
 }
 
-/* Where it was copied to: the row that it is in does not live as long. False: out of memory. */
-static bool copy_document(struct follower *follower, const char *value, size_t length, size_t *at)
-{
-    struct cpi_output *output = &follower->output;
-    if (follower->used + length > output->capacity || output->bytes == NULL) {
-        size_t capacity = 2 * (follower->used + length) + FIRST_BYTES;
-        char *bytes = realloc(output->bytes, capacity);
-        if (bytes == NULL) {
-            return false;
-        }
-        *output = (struct cpi_output){.bytes = bytes, .capacity = capacity};
-    }
-    memcpy(output->bytes + follower->used, value, length);
-    *at = follower->used;
-    follower->used += length;
-    return true;
-}
-
 static cp_code follower_set(struct cpi_target *target, const struct cpi_key *key, const char *id, const char *value,
                             size_t length, int64_t ttl_s, size_t *at, cp_error *err)
 {
@@ -163,7 +142,7 @@ static cp_code follower_set(struct cpi_target *target, const struct cpi_key *key
     size_t copied_at = 0;
     (void)ttl_s;
     begin_round(follower);
-    if (!copy_document(follower, value, length, at != NULL ? at : &copied_at) ||
+    if (!cpi_copies_add(&follower->copies, value, length, at != NULL ? at : &copied_at) ||
         !cpi_kept_keys_add(follower->kept, key, id)) {
         return no_memory(follower, err);
     }
@@ -201,21 +180,14 @@ static cp_code follower_flush(struct cpi_target *target, struct cpi_output *outp
     (void)err;
     follower->is_sent = true;
     if (output != NULL) {
-        *output = follower->output;
-        follower->output = (struct cpi_output){0};
+        cpi_copies_lend(&follower->copies, output);
     }
     return CP_OK;
 }
 
-/* Memory for large documents is not kept. */
 static void follower_give_back(struct cpi_target *target, struct cpi_output *output)
 {
-    if (output->capacity <= KEEP_BYTES) {
-        follower_of(target)->output = *output;
-    } else {
-        free(output->bytes);
-    }
-    *output = (struct cpi_output){0};
+    cpi_copies_give_back(&follower_of(target)->copies, output);
 }
 
 static struct cpi_result follower_result(struct cpi_target *target, uint32_t i)

@@ -7,7 +7,8 @@
 
 cp_code cpi_cursor_init(struct cpi_cursor *cursor, const struct cpi_key *key, bool whole_prefix, cp_error *err)
 {
-    *cursor = (struct cpi_cursor){.pattern = cpi_key_pattern(key, whole_prefix), .position = "0"};
+    *cursor =
+        (struct cpi_cursor){.pattern = cpi_key_pattern(key, whole_prefix), .prefix = key->before, .position = "0"};
     return cursor->pattern != NULL ? CP_OK : cpi_error_memory(err);
 }
 

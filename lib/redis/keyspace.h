@@ -10,7 +10,8 @@
 
 /* One walk. */
 struct cpi_cursor {
-    char *pattern; /* from cpi_key_pattern(); owned */
+    char *pattern;      /* from cpi_key_pattern(); owned */
+    const char *prefix; /* what all of the keys begin with, literally; the key's */
     char position[24];
     bool done;
 };

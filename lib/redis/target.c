@@ -1,10 +1,14 @@
 #include "redis/target.h"
 
 #include "redis/follower.h"
+#include "redis/host_store.h"
 #include "redis/single.h"
 
 struct cpi_target *cpi_target_create(const struct cpi_target_options *options)
 {
+    if (options->store != NULL) {
+        return cpi_host_store_create(options);
+    }
     return options->kept != NULL ? cpi_follower_create(options->kept) : cpi_single_create(options);
 }
 

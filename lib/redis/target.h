@@ -1,5 +1,6 @@
 /*
- * Where documents are stored: an interface to a Redis, however it is made up of servers, or to none (follower.h).
+ * Where documents are stored: an interface to a Redis, however it is made up of servers, to a store of the host's own
+ * (host_store.h), or to none (follower.h).
  *
  * A target is used in rounds. Commands are appended; flush() sends them; result(i) gives what came of the i-th.
  * Scanning, the marker and fencing are the target's as well, since where there are several servers each has its own
@@ -52,13 +53,15 @@ struct cpi_target {
 struct cpi_kept_keys;
 
 struct cpi_target_options {
-    struct cpi_kept_keys *kept; /* of a follower, which has no Redis; NULL: none */
+    const cp_store *store;      /* of the host, in Redis' place; NULL: none */
+    struct cpi_kept_keys *kept; /* of that, and of a follower, which has no store at all; NULL: there is a Redis */
     const struct cpi_redis_address *address;
     const char *role;        /* names its connections on the server: letters and dashes */
     struct cpi_stats *stats; /* where open connections are counted; NULL: nowhere */
     int cancel_fd;           /* readable: give up whatever is waited for */
     int connect_timeout_ms;
     int timeout_ms; /* for the server to take and answer one round */
+    bool is_told;   /* somebody wants to see documents once they have settled: what is flushed will be lent */
 };
 
 struct cpi_target_ops {

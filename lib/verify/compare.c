@@ -151,6 +151,28 @@ static cp_code append_gets(const struct comparison *comparison, const uint32_t *
     return code == CP_OK ? target->ops->flush(target, NULL, err) : code;
 }
 
+static void set_unreadable(const struct comparison *comparison, uint32_t position, const cp_error *why)
+{
+    comparison->out[position] = (struct cpi_compared){.verdict = CPI_UNREADABLE};
+    comparison->compare->unreadable = *why;
+}
+
+/* What is stored is what the host makes of a document. */
+static void compare_document(const struct comparison *comparison, uint32_t position,
+                             const struct cpi_document *document, const struct cpi_result *found)
+{
+    cp_output made;
+    cp_error why = {.code = CP_OK};
+    if (cpi_transform_run(&comparison->compare->env->transform, comparison->entity, &comparison->ids[position],
+                          document->bytes, document->length, &made, &why) != CP_OK) {
+        set_unreadable(comparison, position, &why);
+        return;
+    }
+    const struct cpi_document expected = {.bytes = made.bytes, .length = made.length};
+    compare_classify(&comparison->out[position], &expected, found);
+    cpi_transform_release(&made);
+}
+
 /* Values are taken one at a time, and one alone is held. */
 static bool compare_documents(void *context, const uint32_t *positions, const struct cpi_document *documents,
                               uint32_t n, cp_error *err)
@@ -161,7 +183,7 @@ static bool compare_documents(void *context, const uint32_t *positions, const st
     for (uint32_t i = 0; i < n && code == CP_OK; i++) {
         struct cpi_result found = target->ops->result(target, i);
         if (found.answer == CPI_ANSWER_DONE) {
-            compare_classify(&comparison->out[positions[i]], &documents[i], &found);
+            compare_document(comparison, positions[i], &documents[i], &found);
         } else {
             code = cpi_error(err, CP_ERR_REDIS, found.answer != CPI_ANSWER_REFUSED, "%s", found.message);
         }
@@ -176,9 +198,7 @@ static bool compare_documents(void *context, const uint32_t *positions, const st
 
 static void note_unreadable(void *context, uint32_t position, const cp_error *why)
 {
-    const struct comparison *comparison = context;
-    comparison->out[position] = (struct cpi_compared){.verdict = CPI_UNREADABLE};
-    comparison->compare->unreadable = *why;
+    set_unreadable(context, position, why);
 }
 
 cp_code cpi_compare_run(struct cpi_compare *compare, uint32_t index, const union cpi_id *ids, uint32_t n,

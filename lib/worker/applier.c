@@ -77,20 +77,42 @@ static void park_too_large(struct cpi_applier *applier, uint32_t handle, size_t 
     cpi_round_park(&applier->round, handle, why);
 }
 
+/* One that the host's transform fails for is parked. False: no more can be appended now. */
+static bool append_document(struct cpi_applier *applier, uint32_t position, const struct cpi_document *document,
+                            cp_error *err)
+{
+    const struct cpi_entity *entity = applier_entity_of(applier, applier->group_entity);
+    uint32_t handle = applier->group[position];
+    bool appended = true;
+    cp_output made;
+    cp_error why = {.code = CP_OK};
+    if (cpi_transform_run(&applier->env->transform, entity, &applier->ids[position], document->bytes, document->length,
+                          &made, &why) != CP_OK) {
+        cpi_round_park(&applier->round, handle, why.message);
+        return true;
+    }
+    if (made.length > CPI_TARGET_VALUE_MAX) {
+        park_too_large(applier, handle, made.length);
+    } else {
+        appended = make_room(applier, made.length, err) &&
+                   cpi_round_append(&applier->round, handle, made.bytes, made.length, err);
+    }
+    cpi_transform_release(&made);
+    return appended;
+}
+
 static bool append_documents(void *context, const uint32_t *positions, const struct cpi_document *documents, uint32_t n,
                              cp_error *err)
 {
     struct cpi_applier *applier = context;
-    for (uint32_t i = 0; i < n; i++) {
-        uint32_t handle = applier->group[positions[i]];
-        if (documents[i].length > CPI_TARGET_VALUE_MAX) {
-            park_too_large(applier, handle, documents[i].length);
-        } else if (!make_room(applier, documents[i].length, err) ||
-                   !cpi_round_append(&applier->round, handle, documents[i].bytes, documents[i].length, err)) {
-            return false;
-        }
+    bool appended = true;
+    for (uint32_t i = 0; i < n && appended; i++) {
+        appended = append_document(applier, positions[i], &documents[i], err);
     }
-    return true;
+    if (applier->env->transform.make != NULL) {
+        cpi_pulse_does("reading documents");
+    }
+    return appended;
 }
 
 static void note_doubled(void *context, uint32_t position)

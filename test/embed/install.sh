@@ -44,6 +44,7 @@ include/cachepusher/config.h
 include/cachepusher/error.h
 include/cachepusher/health.h
 include/cachepusher/stats.h
+include/cachepusher/store.h
 include/cachepusher/syncer.h
 include/cachepusher/ticket.h
 include/cachepusher/verify.h
@@ -70,6 +71,7 @@ share/doc/cachepusher/examples/cache.c
 share/doc/cachepusher/examples/cachepusher.py
 share/doc/cachepusher/examples/config.example.json
 share/doc/cachepusher/examples/example.c
+share/doc/cachepusher/examples/store.c
 share/man/man1/cachepusher.1${bench:+
 share/man/man1/cachepusher-bench.1}
 share/man/man1/cachepusher-doctor.1

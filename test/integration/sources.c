@@ -27,6 +27,8 @@ static const char *const only_notify[] = {
     "a_flood_is_dropped_and_read_again_by_a_resync", "as_many_as_may_wait", "more_than_may_wait_while_it_is_down",
 
     "while_notifications_are_held_up",
+    /* Followers, and stores that cannot keep a checkpoint. */
+    "followers_are_told_of_what_is_made", "store_lacking",
 
     /* Sessions that listen. */
     "a_former_session_that_listens_is_ended", "a_stranger_that_holds_the_listeners_lock_makes_nobody_deaf",

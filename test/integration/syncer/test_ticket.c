@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CUSTOMERS = 500, MANY = 12000, WRITERS = 2, ROUNDS = 500 };
+enum { CUSTOMERS = 500, MANY = 12000, WRITERS = 2, ROUNDS = 500, QUEUED = 25 };
 
 static void insert_customers(struct fixture *f)
 {
@@ -293,6 +293,65 @@ START_TEST(while_another_one_writes)
 }
 END_TEST
 
+/* ---- a host's queue with acknowledgement ---- */
+
+/* Events that no trigger sees: the rows of a batch are written, and their ids stand in a queue of the host's. */
+static void write_batch(struct fixture *f, int batch)
+{
+    sqlf(f,
+         "set session_replication_role = replica; update customer set name = 'batch %d.' where id_customer > %d and"
+         " id_customer <= %d; reset session_replication_role",
+         batch, batch * QUEUED, (batch + 1) * QUEUED);
+}
+
+static void hand_over(cp_syncer *syncer, int batch)
+{
+    for (int i = 1; i <= QUEUED; i++) {
+        char id[16];
+        cp_error err = {0};
+        snprintf(id, sizeof id, "%d", batch * QUEUED + i);
+        REQUIRE_OK(cp_syncer_enqueue(syncer, "customer", id, &err), err);
+    }
+}
+
+/* Once a batch may be acknowledged, whoever takes the queue over need not see it again. */
+static void require_batch(struct fixture *f, int batch)
+{
+    char name[32];
+    snprintf(name, sizeof name, "\"batch %d.\"", batch);
+    for (int i = 1; i <= QUEUED; i++) {
+        char *document = redis_text(f, "GET %s:%d", f->prefix, batch * QUEUED + i);
+        REQUIRE_CONTAINS(document, name);
+        free(document);
+    }
+}
+
+/* One process ends in the midst of a batch; the next one is given it again, since nobody has acknowledged it. */
+START_TEST(a_hosts_queue_is_acknowledged_once_it_has_settled)
+{
+    struct fixture *f = fixture_open();
+    int acknowledged = 0;
+    insert_customers(f);
+    cp_syncer *syncer = run_syncer(f, NULL, NO_SETTINGS);
+    while (acknowledged < CUSTOMERS / QUEUED) {
+        write_batch(f, acknowledged);
+        hand_over(syncer, acknowledged);
+        if (acknowledged == CUSTOMERS / QUEUED / 2) {
+            destroy_syncer(f, syncer);
+            syncer = run_syncer(f, NULL, SETTINGS("warmup", "none"));
+            hand_over(syncer, acknowledged);
+        }
+        settle(syncer);
+        require_batch(f, acknowledged++);
+    }
+    for (int batch = 0; batch < acknowledged; batch++) {
+        require_batch(f, batch);
+    }
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *ticket_suite(void)
 {
     Suite *suite = suite_create("ticket");
@@ -306,6 +365,7 @@ Suite *ticket_suite(void)
     add_test(tcase, one_that_is_parked);
     add_test(tcase, stopping_wakes_who_waits);
     add_test(tcase, while_another_one_writes);
+    tcase_add_test(tcase, a_hosts_queue_is_acknowledged_once_it_has_settled);
     suite_add_tcase(suite, tcase);
     return suite;
 }
