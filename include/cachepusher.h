@@ -49,15 +49,16 @@
  *    destroy it: every other call is CP_ERR_ARGUMENT there, or returns 0, and the parent never notices any of them. So
  *    whoever becomes a daemon makes its syncer after the fork. A child that lives on destroys what it has inherited, or
  *    calls exec (every descriptor is close-on-exec): the servers do not notice the parent's death as long as it keeps
- *    copies of the parent's sockets. A cp_config that no syncer owns is plain memory, and the child's own.
+ *    copies of the parent's sockets. A cp_config that no syncer owns is plain memory, and the child's own. Of a
+ *    cp_results the same holds as of a syncer.
  *  - Errors: a function that can fail returns a cp_code and fills *err when err is not NULL. The message is one line of
  *    UTF-8 that names the thing concerned, without a newline and never with a password.
  *  - Strings passed in are copied. Strings handed to callbacks live until the callback returns.
  *  - Memory: from malloc() and its kin alone, as libpq and the other libraries inside take theirs; there are no hooks.
- *    The host frees nothing but what it destroys with cp_config_destroy() and cp_syncer_destroy(). What waits is
- *    bounded by the settings max_pending and batch_bytes. Where memory runs out nothing aborts: a call is
- *    CP_ERR_SYSTEM and may be repeated, the threads try again, and ids that could not be kept are read again by a
- *    resync (CP_CAUSE_OVERFLOW).
+ *    The host frees nothing but what it destroys with cp_config_destroy(), cp_syncer_destroy() and
+ *    cp_results_destroy(). What waits is bounded by the settings max_pending and batch_bytes, and what waits for the
+ *    host by cp_results_options.max_bytes. Where memory runs out nothing aborts: a call is CP_ERR_SYSTEM and may be
+ *    repeated, the threads try again, and ids that could not be kept are read again by a resync (CP_CAUSE_OVERFLOW).
  *  - Standards: C99 to C23 and C++11 to C++20, without a warning of -Wall -Wextra -Wpedantic.
  *  - Times are in milliseconds.
  *  - Structs that may grow begin with their size. Set it before the call, and leave what you do not use at zero:
@@ -76,6 +77,7 @@
 #include "cachepusher/config.h"
 #include "cachepusher/error.h"
 #include "cachepusher/health.h"
+#include "cachepusher/results.h"
 #include "cachepusher/stats.h"
 #include "cachepusher/syncer.h"
 #include "cachepusher/ticket.h"

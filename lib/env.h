@@ -22,7 +22,7 @@ struct cpi_recent;
 struct cpi_env {
     const struct cp_config *config;
     struct cpi_log log;
-    void (*settled)(void *context, const cp_document *document); /* NULL: not wanted */
+    bool (*settled)(void *context, const cp_document *document); /* false: no memory for it; NULL: not wanted */
     void *settled_context;
     const char *postgres_host; /* for messages */
     const char *redis_host;

@@ -64,8 +64,9 @@ typedef enum cp_wait {
     CP_WAIT_WORK,     /* for something to do, or until it is time */
     CP_WAIT_POSTGRES, /* for Postgres' answer, and the like */
     CP_WAIT_REDIS,
-    CP_WAIT_NAMES, /* for the address of a host */
-    CP_WAIT_THREAD /* for another thread of ours, which waits for a server */
+    CP_WAIT_NAMES,  /* for the address of a host */
+    CP_WAIT_THREAD, /* for another thread of ours, which waits for a server */
+    CP_WAIT_HOST    /* for room in the queue of results: until the host takes some (CP_RESULTS_HOLD) */
 } cp_wait;
 
 /* A thread of the library. */
@@ -139,7 +140,7 @@ typedef struct cp_health {
     char why[512];       /* one line: what is in the way of alive or ready; "" */
 } cp_health;
 
-/* What to tell a load balancer, a supervisor, or a person. */
+/* What to tell a load balancer, a supervisor, or a person. To be told of changes: cp_callbacks.state. */
 CP_API cp_code cp_syncer_health(const cp_syncer *syncer, cp_health *health, cp_error *err);
 
 #ifdef __cplusplus

@@ -318,7 +318,12 @@ cp_syncer *make_syncer(struct fixture *f, const char *entities, const char *cons
     source_prepare(f, entities);
     code = code == CP_OK ? set_all(config, source_settings(), &err) : code;
     code = code == CP_OK ? set_all(config, settings, &err) : code;
-    cp_callbacks callbacks = {.size = sizeof callbacks, .log = write_log, .settled = f->settled, .context = f};
+    cp_callbacks callbacks = {.size = sizeof callbacks,
+                              .log = write_log,
+                              .settled = f->settled,
+                              .context = f,
+                              .state = f->state,
+                              .results = f->results};
     cp_syncer *syncer = code == CP_OK ? cp_syncer_create(config, &callbacks, &err) : NULL;
     if (syncer == NULL) {
         cp_config_destroy(config);

@@ -41,6 +41,8 @@ struct fixture {
     _Atomic int thread_fault; /* how many threads saw something wrong */
     void (*settled)(void *context, const cp_document *document); /* set before make_syncer() */
     void *settled_context;
+    void (*state)(void *context, const cp_health *health); /* these two as well */
+    cp_results *results;
     void (*logged)(struct fixture *f, const char *message); /* called in the thread that logs; it may block */
 
     pthread_mutex_t log_mutex;

@@ -29,6 +29,7 @@ static const struct {
     {"lifecycle", lifecycle_suite},
     {"threads", threads_suite},
     {"follow", follow_suite},
+    {"results", results_suite},
     {"ticket", ticket_suite},
     {"connections", connections_suite},
     {"redis_away", redis_away_suite},

@@ -24,6 +24,7 @@ Suite *documents_suite(void);
 Suite *lifecycle_suite(void);
 Suite *threads_suite(void);
 Suite *follow_suite(void);
+Suite *results_suite(void);
 Suite *ticket_suite(void);
 Suite *connections_suite(void);
 Suite *redis_away_suite(void);

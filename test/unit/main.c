@@ -51,6 +51,7 @@ static const struct {
     {"requests", requests_suite},
     {"tickets", tickets_suite},
     {"resolve", resolve_suite},
+    {"results", results_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
     {"settings", settings_suite},

@@ -46,6 +46,7 @@ Suite *redis_reply_suite(void);
 Suite *requests_suite(void);
 Suite *tickets_suite(void);
 Suite *resolve_suite(void);
+Suite *results_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
 Suite *settings_suite(void);

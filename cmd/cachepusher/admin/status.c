@@ -109,6 +109,8 @@ static const char *name_of_wait(cp_wait wait)
         return "names";
     case CP_WAIT_THREAD:
         return "thread";
+    case CP_WAIT_HOST:
+        return "host";
     default:
         return NULL;
     }

@@ -177,11 +177,8 @@ static void show_threads(const struct screen *screen)
     static const struct {
         const char *wait;
         const char *shown;
-    } waits[] = {{"work", "waits for work"},
-                 {"postgres", "waits for Postgres"},
-                 {"redis", "waits for Redis"},
-                 {"names", "looks up a host"},
-                 {"thread", "waits for another thread"}};
+    } waits[] = {{"work", "waits for work"},   {"postgres", "waits for Postgres"},     {"redis", "waits for Redis"},
+                 {"names", "looks up a host"}, {"thread", "waits for another thread"}, {"host", "waits for its host"}};
     size_t i;
     const json_t *thread;
     const json_t *threads = json_object_get(screen->status, "threads");
