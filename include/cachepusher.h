@@ -53,7 +53,8 @@
  *    destroy it: every other call is CP_ERR_ARGUMENT there, or returns 0, and the parent never notices any of them. So
  *    whoever becomes a daemon makes its syncer after the fork. A child that lives on destroys what it has inherited, or
  *    calls exec (every descriptor is close-on-exec): the servers do not notice the parent's death as long as it keeps
- *    copies of the parent's sockets. A cp_config that no syncer owns is plain memory, and the child's own.
+ *    copies of the parent's sockets. A cp_config that no syncer owns is plain memory, and the child's own. Of a
+ *    cp_results the same holds as of a syncer.
  *  - Errors: a function that can fail returns a cp_code and fills *err when err is not NULL. The message is one line of
  *    UTF-8 that names the thing concerned, without a newline and never with a password.
  *  - NULL: err may be NULL everywhere, and any other pointer where its function says so. Elsewhere NULL is
@@ -61,12 +62,13 @@
  *    false or 0, and those that destroy do nothing.
  *  - Strings passed in are copied. Strings handed to callbacks live until the callback returns.
  *  - Memory: from malloc() and its kin alone, as libpq and the other libraries inside take theirs; there are no hooks.
- *    The host frees nothing but what it destroys with cp_config_destroy() and cp_syncer_destroy(), which free
- *    everything. A syncer takes what its threads share when it is created; later it grows with what waits, and shrinks
- *    again: ids, and the keys of a resync, up to max_pending of either, and for each of `threads` (twice during a
- *    verification) a few times batch_bytes and its largest document. Callbacks are handed what is there anyway; calls
- *    that only look take none. Where memory runs out nothing aborts: a call is CP_ERR_SYSTEM and may be repeated, the
- *    threads try again, and ids that could not be kept are read again by a resync (CP_CAUSE_OVERFLOW).
+ *    The host frees nothing but what it destroys with cp_config_destroy(), cp_syncer_destroy() and
+ *    cp_results_destroy(), which free everything. A syncer takes what its threads share when it is created; later it
+ * grows with what waits, and shrinks again: ids, and the keys of a resync, up to max_pending of either, and for each of
+ * `threads` (twice during a verification) a few times batch_bytes and its largest document; and with what waits for the
+ * host, up to cp_results_options.max_bytes. Callbacks are handed what is there anyway; calls that only look take none.
+ * Where memory runs out nothing aborts: a call is CP_ERR_SYSTEM and may be repeated, the threads try again, and ids
+ * that could not be kept are read again by a resync (CP_CAUSE_OVERFLOW).
  *  - Locale: nothing depends on it but the decimal point in messages.
  *  - Standards: C99 to C23 and C++11 to C++20, without a warning of -Wall -Wextra -Wpedantic.
  *  - Times are in milliseconds.
@@ -86,6 +88,7 @@
 #include "cachepusher/config.h"
 #include "cachepusher/error.h"
 #include "cachepusher/health.h"
+#include "cachepusher/results.h"
 #include "cachepusher/stats.h"
 #include "cachepusher/store.h"
 #include "cachepusher/syncer.h"

@@ -24,7 +24,7 @@ struct cpi_recent;
 struct cpi_env {
     const struct cp_config *config;
     struct cpi_log log;
-    void (*settled)(void *context, const cp_document *document); /* NULL: not wanted */
+    bool (*settled)(void *context, const cp_document *document); /* false: no memory for it; NULL: not wanted */
     void *settled_context;
     struct cpi_thread_hooks hooks;
     struct cpi_transform transform;

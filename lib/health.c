@@ -77,6 +77,10 @@ static void judge_thread(const cp_thread *thread, bool matters, cp_health *out, 
     } else if (thread->waits_for == CP_WAIT_POSTGRES && is_silent && asks_simple_things(thread)) {
         say(out, "Postgres has not answered %s for %.1f s", thread->name, seconds(thread->for_ms));
         *is_away = true;
+    } else if (thread->waits_for == CP_WAIT_HOST && is_silent) {
+        say(out, "the host takes no results, or too few: %s has waited for room for %.1f s", thread->name,
+            seconds(thread->for_ms));
+        *is_away = true;
     } else if (thread->failing && matters) {
         say(out, "%s: %s (for %.1f s)", thread->name, thread->error, seconds(thread->failing_ms));
         *is_away = true;

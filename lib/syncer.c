@@ -40,6 +40,7 @@ static cp_code check_servers(struct cp_syncer *syncer, cp_error *err)
  * be; the keeper last, since the workers need the lease. */
 static void end_threads(struct cp_syncer *syncer)
 {
+    cpi_syncer_wake_host(syncer);
     cpi_resync_wake(syncer->resync);
     cpi_tickets_wake(&syncer->tickets);
     cpi_bell_ring(&syncer->requests.listener_bell);
@@ -62,9 +63,18 @@ static void end_threads(struct cp_syncer *syncer)
     cpi_repeats_finish(&syncer->env.log);
 }
 
+/* Whoever is told that it has been stopped finds it so. */
+static void end_telling(struct cp_syncer *syncer)
+{
+    atomic_store(&syncer->has_ended, true);
+    cpi_state_watch_join(syncer->state_watch);
+}
+
 static cp_code start_threads(struct cp_syncer *syncer, cp_error *err)
 {
-    cp_code code = cpi_keeper_start(syncer->keeper, err);
+    struct cpi_health_view view = cpi_syncer_view(syncer);
+    cp_code code = cpi_state_watch_start(syncer->state_watch, &view, &syncer->env.hooks, err);
+    code = code == CP_OK ? cpi_keeper_start(syncer->keeper, err) : code;
     for (uint32_t i = 0; i < syncer->config->threads && code == CP_OK; i++) {
         code = cpi_worker_start(syncer->workers[i], err);
     }
@@ -158,7 +168,7 @@ static void end(struct cp_syncer *syncer)
     }
     syncer->unsettled = count_unsettled(syncer);
     syncer->state = STOPPED;
-    atomic_store(&syncer->has_ended, true);
+    end_telling(syncer);
     cpi_resync_wake(syncer->resync); /* whoever waits for ready, of a syncer that never ran */
     cpi_tickets_wake(&syncer->tickets);
 }
@@ -188,9 +198,9 @@ cp_code cp_syncer_start(cp_syncer *syncer, cp_error *err)
         syncer->introduced = true;
         if (code == CP_OK) {
             cpi_syncer_stop_at_exit(); /* before any thread that exit() would have to wait for */
-            code = start_threads(syncer, err);
             syncer->state = RUNNING;
             atomic_store(&syncer->was_started, true);
+            code = start_threads(syncer, err);
             if (code != CP_OK) {
                 not_again(err);
                 cpi_stop_drain(&syncer->stop, 0);

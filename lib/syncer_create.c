@@ -132,7 +132,7 @@ static bool create_listener(struct cp_syncer *syncer, cp_error *err)
 /* Workers first: health.c finds that of a lane by its number. */
 static bool gather_pulses(struct cp_syncer *syncer, cp_error *err)
 {
-    enum { OTHERS = 8 };
+    enum { OTHERS = 9 };
     syncer->pulses = calloc(syncer->config->threads + OTHERS, sizeof *syncer->pulses);
     if (syncer->pulses == NULL) {
         cpi_error_memory(err);
@@ -156,6 +156,9 @@ static bool gather_pulses(struct cp_syncer *syncer, cp_error *err)
     if (syncer->audit != NULL) {
         syncer->pulses[n++] = cpi_audit_pulse(syncer->audit);
     }
+    if (syncer->state_watch != NULL) {
+        syncer->pulses[n++] = cpi_state_watch_pulse(syncer->state_watch);
+    }
     syncer->pulse_count = n;
     return true;
 }
@@ -178,7 +181,8 @@ static bool create_parts(struct cp_syncer *syncer, cp_error *err)
     }
     syncer->resync = cpi_resync_create(&syncer->env, &syncer->marker, err);
     return syncer->resync != NULL && create_workers(syncer, err) && create_mapper(syncer, err) &&
-           create_listener(syncer, err) && create_audit(syncer, err) && gather_pulses(syncer, err);
+           create_listener(syncer, err) && create_audit(syncer, err) && cpi_syncer_join_host(syncer, err) &&
+           gather_pulses(syncer, err);
 }
 
 static void free_syncer(struct cp_syncer *syncer)
@@ -208,6 +212,7 @@ static void free_syncer(struct cp_syncer *syncer)
     pthread_mutex_destroy(&syncer->lifecycle);
     cpi_stats_fini(&syncer->stats);
     free(syncer->pulses);
+    cpi_syncer_leave_host(syncer);
     cpi_repeats_fini(&syncer->repeats);
     free(syncer->workers);
     free(syncer->lanes);
@@ -230,13 +235,8 @@ static void wake_all(void *context)
     }
 }
 
-static void init_log(struct cp_syncer *syncer, const cp_callbacks *wanted)
+static void name_servers(struct cp_syncer *syncer)
 {
-    cpi_repeats_init(&syncer->repeats);
-    syncer->env.log = (struct cpi_log){.write = wanted->log,
-                                       .write_entry = wanted->log_entry,
-                                       .context = wanted->context,
-                                       .repeats = &syncer->repeats};
     cpi_conninfo_name(syncer->config->postgres, syncer->postgres_host, sizeof syncer->postgres_host);
     if (syncer->env.store == NULL) {
         cpi_redis_address_name(&syncer->config->redis_address, syncer->redis_host, sizeof syncer->redis_host);
@@ -266,15 +266,13 @@ static bool wire(struct cp_syncer *syncer, struct cp_config *config, const cp_ca
                                    .announcer = config->source == CPI_SOURCE_WAL ? &cpi_announce_by_message
                                                                                  : &cpi_announce_by_notify,
                                    .channel = syncer->channel,
-                                   .settled = wanted->settled,
-                                   .settled_context = wanted->context,
-                                   .hooks = {wanted->thread_start, wanted->thread_end, wanted->context},
-                                   .transform = {.make = wanted->transform, .context = wanted->context},
                                    .store = wanted->store != NULL ? &syncer->store : NULL};
     syncer->store = wanted->store != NULL ? *wanted->store : (cp_store){0};
     syncer->requests.resync_bell.fd = -1;
     syncer->requests.listener_bell.fd = -1;
-    init_log(syncer, wanted);
+    cpi_repeats_init(&syncer->repeats);
+    cpi_syncer_wire_host(syncer, wanted);
+    name_servers(syncer);
     bool follows = config->role == CPI_ROLE_FOLLOW;
     cpi_kept_keys_init(&syncer->kept);
     syncer->env.kept = follows || wanted->store != NULL ? &syncer->kept : NULL;
@@ -308,8 +306,9 @@ static cp_code check_callbacks(const struct cp_config *config, const cp_callback
     bool has_get = store == NULL || store->get != NULL;
     bool has_marker = store == NULL || store->advance_marker != NULL;
     const char *wrong =
-        config->role == CPI_ROLE_FOLLOW && wanted->settled == NULL
-            ? "role: follow is of no use to a host that sets no callback \"settled\""
+        config->role == CPI_ROLE_FOLLOW && !cpi_syncer_wants_documents(wanted)
+            ? "role: follow is of no use to a host that sets no callback \"settled\", and no results that want "
+              "documents"
         : config->role == CPI_ROLE_FOLLOW && store != NULL ? "role: follow stores nothing, and a cp_store was given"
         : config->audit_per_second > 0 && !has_get         ? "audit_per_second: the cp_store has no get"
         : config->source == CPI_SOURCE_WAL && !(has_get && has_marker)

@@ -15,6 +15,7 @@
 #include "resync/resync.h"
 #include "source/checkpoint.h"
 #include "source/listener.h"
+#include "state_watch.h"
 #include "verify/audit.h"
 #include "worker/worker.h"
 
@@ -51,7 +52,10 @@ struct cp_syncer {
     char postgres_host[128]; /* both for messages */
     char redis_host[128];
     struct cpi_repeats repeats;
-    struct cp_syncer *next; /* of this process; syncer_process.c */
+    struct cp_syncer *next;              /* of this process; syncer_process.c */
+    cp_callbacks host;                   /* whom to tell, and how; syncer_told.c */
+    struct cpi_state_watch *state_watch; /* NULL: nobody wants to know */
+    bool uses_results;                   /* the host's queue knows of it */
     bool introduced;
     pid_t process; /* that made it: in another one, a forked child, it can only be destroyed */
 
@@ -83,5 +87,22 @@ cp_code cpi_syncer_check_process(const struct cp_syncer *syncer, cp_error *err);
 
 /* What a forked child may do of cp_syncer_destroy(). */
 void cpi_syncer_abandon(struct cp_syncer *syncer);
+
+/* ---- syncer_told.c ---- */
+
+bool cpi_syncer_wants_documents(const cp_callbacks *host);
+
+/* Has the environment tell the host. Before the pulses are gathered, what that needs is made; and its end. */
+void cpi_syncer_wire_host(struct cp_syncer *syncer, const cp_callbacks *host);
+bool cpi_syncer_join_host(struct cp_syncer *syncer, cp_error *err);
+void cpi_syncer_leave_host(struct cp_syncer *syncer);
+
+/* It drains: nobody waits for the host any more. */
+void cpi_syncer_wake_host(struct cp_syncer *syncer);
+
+/* ---- syncer_watch.c ---- */
+
+/* What health is worked out from, now. */
+struct cpi_health_view cpi_syncer_view(const struct cp_syncer *syncer);
 
 #endif

@@ -57,9 +57,9 @@ void cpi_syncer_leave(struct cp_syncer *syncer)
 
 /* ---- exit() ---- */
 
-static bool may_run_here(const struct cp_syncer *syncer)
+static bool is_of_this_process(const struct cp_syncer *syncer)
 {
-    return syncer->process == getpid() && !atomic_load(&syncer->has_ended);
+    return syncer->process == getpid();
 }
 
 /* All are told before any is waited for. */
@@ -68,12 +68,12 @@ static void *stop_all(void *context)
     (void)context;
     lock_list();
     for (struct cp_syncer *syncer = syncers; syncer != NULL; syncer = syncer->next) {
-        if (may_run_here(syncer)) {
+        if (is_of_this_process(syncer)) {
             cpi_stop_drain(&syncer->stop, 0);
         }
     }
     for (struct cp_syncer *syncer = syncers; syncer != NULL; syncer = syncer->next) {
-        if (may_run_here(syncer)) {
+        if (is_of_this_process(syncer)) {
             cpi_thread_tell_start(&syncer->env.hooks, STOPPER);
             cp_syncer_stop(syncer, 0, NULL);
             cpi_thread_tell_end(&syncer->env.hooks, STOPPER);
@@ -91,7 +91,7 @@ static void stop_at_exit(void)
     bool any = false;
     lock_list();
     for (const struct cp_syncer *syncer = syncers; syncer != NULL; syncer = syncer->next) {
-        any = any || may_run_here(syncer);
+        any = any || is_of_this_process(syncer);
     }
     unlock_list();
     if (any && cpi_thread_start(&thread, NULL, STOPPER, stop_all, NULL, NULL) == CP_OK) {

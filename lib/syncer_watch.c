@@ -120,6 +120,15 @@ const char *cp_state_name(cp_state state)
     return (int)state >= 0 && state < CP_STATES ? names[state] : "unknown";
 }
 
+struct cpi_health_view cpi_syncer_view(const struct cp_syncer *syncer)
+{
+    return (struct cpi_health_view){.env = &syncer->env,
+                                    .pulses = syncer->pulses,
+                                    .pulse_count = syncer->pulse_count,
+                                    .was_started = atomic_load(&syncer->was_started),
+                                    .has_ended = atomic_load(&syncer->has_ended)};
+}
+
 cp_code cp_syncer_health(const cp_syncer *syncer, cp_health *health, cp_error *err)
 {
     cp_code code = cpi_syncer_check_process(syncer, err);
@@ -127,11 +136,7 @@ cp_code cp_syncer_health(const cp_syncer *syncer, cp_health *health, cp_error *e
     if (code != CP_OK) {
         return code;
     }
-    struct cpi_health_view view = {.env = &syncer->env,
-                                   .pulses = syncer->pulses,
-                                   .pulse_count = syncer->pulse_count,
-                                   .was_started = atomic_load(&syncer->was_started),
-                                   .has_ended = atomic_load(&syncer->has_ended)};
+    struct cpi_health_view view = cpi_syncer_view(syncer);
     cp_health own;
     cpi_health_look(&view, &own);
     cpi_abi_write(health, &own, sizeof own);

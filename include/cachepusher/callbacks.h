@@ -55,6 +55,9 @@ typedef struct cp_document {
     int64_t settled_us; /* when Redis' acknowledgement had been read */
 } cp_document;
 
+struct cp_health;  /* health.h */
+struct cp_results; /* results.h */
+
 /* What a transform makes of a document. All of it is zero, but for the size, when the transform is called. */
 typedef struct cp_output {
     size_t size;
@@ -67,7 +70,9 @@ typedef struct cp_output {
 
 /* All are called from the library's threads, several at a time, and hold up the thread that calls: return soon, and
  * call no function of the library from them except cp_syncer_stats(), cp_syncer_stat(), cp_syncer_enqueue() and
- * cp_syncer_resync(). cp_syncer_start() and cp_syncer_stop() also log in the thread that calls them.
+ * cp_syncer_resync(). cp_syncer_start() and cp_syncer_stop() also log in the thread that calls them. Whoever would
+ * rather be told on a thread of his own sets results (results.h), beside them or alone. After cp_syncer_stop() has
+ * returned none is called any more, but by a cp_syncer_verify() that has not.
  *
  * These threads have 1 MiB of stack, of which 768 KiB are the callbacks', less what the program's thread-local
  * variables take (with glibc they lie there). Every signal is blocked in them.
@@ -119,6 +124,14 @@ typedef struct cp_callbacks {
      * cp_syncer_resync(); before a restart with another one, remember that a start that resumes (the wal source) reads
      * nothing again. */
     cp_code (*transform)(void *context, const cp_document *document, cp_output *out, cp_error *err);
+
+    /* Told of each change of cp_health.state, alive or ready. NULL: not wanted. First of all, when the syncer's threads
+     * begin, that it is starting (unless it is being stopped by then); last of all that it is stopping, and that it has
+     * been stopped. Calls come one after another, from a thread that does nothing else: it looks as cp_syncer_health()
+     * does, every 100 ms, so that what is stuck cannot keep it from telling. What lasts for less than that may go
+     * untold. *health lives until it returns. */
+    void (*state)(void *context, const struct cp_health *health);
+    struct cp_results *results; /* a queue that is told as well, of what it was made for; NULL: none */
 } cp_callbacks;
 
 #ifdef __cplusplus

@@ -66,7 +66,8 @@ typedef enum cp_wait {
     CP_WAIT_REDIS,
     CP_WAIT_NAMES,  /* for the address of a host */
     CP_WAIT_THREAD, /* for another thread of ours, which waits for a server */
-    CP_WAIT_STORE   /* for a function of the host's store (cp_store) */
+    CP_WAIT_STORE,  /* for a function of the host's store (cp_store) */
+    CP_WAIT_HOST    /* for room in the queue of results: until the host takes some (CP_RESULTS_HOLD) */
 } cp_wait;
 
 /* A thread of the library. */
@@ -144,7 +145,7 @@ typedef struct cp_health {
     char why[512];       /* one line: what is in the way of alive or ready; "" */
 } cp_health;
 
-/* What to tell a load balancer, a supervisor, or a person. */
+/* What to tell a load balancer, a supervisor, or a person. To be told of changes: cp_callbacks.state. */
 CP_API cp_code cp_syncer_health(const cp_syncer *syncer, cp_health *health, cp_error *err);
 
 #ifdef __cplusplus

@@ -25,7 +25,7 @@ static int64_t arrival_us(cpi_ticks arrived, const struct cpi_settling *when)
     return when->real_us - when->now_us % TICK_US - cpi_ticks_since_us(arrived, when->ticks);
 }
 
-static void tell_embedder(const struct cpi_env *env, const struct cpi_event *event, const char *key,
+static bool tell_embedder(const struct cpi_env *env, const struct cpi_event *event, const char *key,
                           const char *document, size_t bytes, const struct cpi_settling *when)
 {
     const struct cpi_entity *entity = &env->config->entities[event->entity];
@@ -40,7 +40,7 @@ static void tell_embedder(const struct cpi_env *env, const struct cpi_event *eve
                         .origin = (cp_origin)event->origin,
                         .event_us = event->arrived != 0 ? arrival_us(event->arrived, when) : 0,
                         .settled_us = when->real_us};
-    env->settled(env->settled_context, &told);
+    return env->settled(env->settled_context, &told);
 }
 
 /* An ordinary key fits on the stack. */
@@ -57,11 +57,11 @@ static bool tell_with_key(const struct cpi_env *env, const struct cpi_event *eve
         return false;
     }
     snprintf(text, size, "%s%s%s", key->before, id, key->after);
-    tell_embedder(env, event, text, document, bytes, when);
+    bool is_told = tell_embedder(env, event, text, document, bytes, when);
     if (text != small) {
         free(text);
     }
-    return true;
+    return is_told;
 }
 
 bool cpi_tell_settled(const struct cpi_env *env, const struct cpi_event *event, const char *document, size_t bytes,

@@ -9,6 +9,7 @@
 #include "queue/inbox.h"
 #include "redis/keyspace.h"
 #include "queue/live_feed.h"
+#include "results/results.h"
 
 #include <jansson.h>
 #include <stdio.h>
@@ -222,6 +223,39 @@ START_TEST(an_inbox)
 }
 END_TEST
 
+/* A document is told later; that a message is missing is told at once, which takes no memory. */
+START_TEST(a_queue_of_results)
+{
+    struct cpi_stop stop;
+    cp_error err = {0};
+    cp_document document = {.size = sizeof document, .entity = "e", .key = "k", .id = "1", .exists = true};
+    document.document = "{}";
+    document.bytes = 2;
+    cp_log_entry entry = {.size = sizeof entry, .message = "hello"};
+    ck_assert_int_eq(cpi_stop_init(&stop, NULL), CP_OK);
+    fail_nth(1);
+    ck_assert_ptr_null(cp_results_create(NULL, &err));
+    ck_assert_int_eq(err.code, CP_ERR_SYSTEM);
+    cp_results *results = cp_results_create(NULL, &err);
+    ck_assert_ptr_nonnull(results);
+    fail_every(1);
+    ck_assert(!cpi_results_put_document(results, NULL, &stop, &document));
+    ck_assert_ptr_null(cp_results_next(results));
+    cpi_results_put_log(results, NULL, &entry);
+    const cp_result *result = cp_results_next(results);
+    ck_assert_uint_eq(fail_none(), 2);
+    ck_assert_int_eq(result->kind, CP_RESULT_DROPPED);
+    ck_assert(result->dropped->log == 1 && result->dropped->documents == 0);
+    cp_results_usage usage = {.size = sizeof usage};
+    ck_assert_int_eq(cp_results_look(results, &usage, &err), CP_OK);
+    ck_assert_uint_eq(usage.bytes, 0);
+    ck_assert(cpi_results_put_document(results, NULL, &stop, &document));
+    ck_assert_str_eq(cp_results_next(results)->document->document, "{}");
+    cp_results_destroy(results);
+    cpi_stop_fini(&stop);
+}
+END_TEST
+
 START_TEST(an_array_of_ids)
 {
     struct cpi_id_array array = {0};
@@ -396,6 +430,7 @@ Suite *parts_suite(void)
     tcase_add_test(tcase, jansson_has_no_memory_at_all);
     tcase_add_test(tcase, a_set);
     tcase_add_test(tcase, an_inbox);
+    tcase_add_test(tcase, a_queue_of_results);
     tcase_add_test(tcase, an_array_of_ids);
     tcase_add_test(tcase, a_lane);
     tcase_add_test(tcase, a_live_feed);

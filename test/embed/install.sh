@@ -43,6 +43,7 @@ include/cachepusher/callbacks.h
 include/cachepusher/config.h
 include/cachepusher/error.h
 include/cachepusher/health.h
+include/cachepusher/results.h
 include/cachepusher/stats.h
 include/cachepusher/store.h
 include/cachepusher/syncer.h
@@ -70,7 +71,10 @@ share/doc/cachepusher/embedding.md
 share/doc/cachepusher/examples/cache.c
 share/doc/cachepusher/examples/cachepusher.py
 share/doc/cachepusher/examples/config.example.json
+share/doc/cachepusher/examples/epoll.c
 share/doc/cachepusher/examples/example.c
+share/doc/cachepusher/examples/libuv.c
+share/doc/cachepusher/examples/plain.c
 share/doc/cachepusher/examples/store.c
 share/man/man1/cachepusher.1${bench:+
 share/man/man1/cachepusher-bench.1}

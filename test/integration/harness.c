@@ -325,7 +325,9 @@ cp_syncer *make_syncer(struct fixture *f, const char *entities, const char *cons
                               .thread_start = f->thread_start,
                               .thread_end = f->thread_end,
                               .store = f->store,
-                              .transform = f->transform};
+                              .transform = f->transform,
+                              .state = f->state,
+                              .results = f->results};
     cp_syncer *syncer = code == CP_OK ? cp_syncer_create(config, &callbacks, &err) : NULL;
     if (syncer == NULL) {
         cp_config_destroy(config);

@@ -45,6 +45,8 @@ struct fixture {
     void (*thread_end)(void *context, const char *name);
     const cp_store *store; /* the same; NULL: Redis */
     cp_code (*transform)(void *context, const cp_document *document, cp_output *out, cp_error *err); /* the same */
+    void (*state)(void *context, const cp_health *health); /* these two as well */
+    cp_results *results;
     void (*logged)(struct fixture *f, const char *message); /* called in the thread that logs; it may block */
 
     pthread_mutex_t log_mutex;

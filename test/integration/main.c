@@ -35,6 +35,7 @@ static const struct {
     {"store", store_suite},
     {"store_lacking", store_lacking_suite},
     {"transform", transform_suite},
+    {"results", results_suite},
     {"ticket", ticket_suite},
     {"ticket_waits", ticket_waits_suite},
     {"connections", connections_suite},

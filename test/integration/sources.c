@@ -34,6 +34,9 @@ static const char *const only_notify[] = {
     "a_former_session_that_listens_is_ended", "a_stranger_that_holds_the_listeners_lock_makes_nobody_deaf",
     "a_session_that_may_not_be_ended_keeps_nobody_from_listening",
 
+    /* Followers listen. */
+    "a_follower_needs_nothing_else",
+
     /* Who listens again reads everything; the log is read on, see wal: resumes_after_the_stream_is_cut. */
     "stopped_before_a_requested_resync_has_ended", "missed_notifications_are_not_ready",
 

@@ -29,6 +29,7 @@ Suite *no_thread_suite(void);
 Suite *follow_suite(void);
 Suite *store_lacking_suite(void);
 Suite *store_suite(void);
+Suite *results_suite(void);
 Suite *ticket_suite(void);
 Suite *ticket_waits_suite(void);
 Suite *transform_suite(void);

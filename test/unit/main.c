@@ -54,6 +54,7 @@ static const struct {
     {"tickets", tickets_suite},
     {"parked", parked_suite},
     {"resolve", resolve_suite},
+    {"results", results_suite},
     {"ring", ring_suite},
     {"ring_stress", ring_stress_suite},
     {"settings", settings_suite},

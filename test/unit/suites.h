@@ -48,6 +48,7 @@ Suite *requests_suite(void);
 Suite *tickets_suite(void);
 Suite *parked_suite(void);
 Suite *resolve_suite(void);
+Suite *results_suite(void);
 Suite *ring_suite(void);
 Suite *ring_stress_suite(void);
 Suite *settings_suite(void);

@@ -25,7 +25,7 @@ static cp_error err;
 static struct told told[TOLD];
 static unsigned told_count;
 
-static void note(void *context, const cp_document *document)
+static bool note(void *context, const cp_document *document)
 {
     ck_assert_ptr_eq(context, &fakes);
     ck_assert_uint_lt(told_count, TOLD);
@@ -40,6 +40,7 @@ static void note(void *context, const cp_document *document)
         ck_assert_uint_le(document->bytes, FAKE_TEXT);
         memcpy(to->document, document->document, document->bytes);
     }
+    return true;
 }
 
 static void setup(void)
