@@ -142,7 +142,7 @@ void cp_results_destroy(cp_results *results)
 static cp_code check_process(const struct cp_results *results, cp_error *err)
 {
     if (results == NULL) {
-        return cpi_error(err, CP_ERR_ARGUMENT, false, "the results are NULL");
+        return cpi_error(err, CP_ERR_ARGUMENT, false, "results is NULL");
     }
     return results->process == getpid()
                ? CP_OK

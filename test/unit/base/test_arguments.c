@@ -24,6 +24,8 @@ struct world {
     cp_verify_result result;
     cp_ticket ticket;
     uint64_t more;
+    cp_results *results;
+    cp_results_usage usage;
 };
 
 static void visit_nothing(void *context, const cp_parked *parked)
@@ -35,6 +37,13 @@ static void visit_nothing(void *context, const cp_parked *parked)
 static cp_code code_of(const void *made, const cp_error *err)
 {
     return made != NULL ? CP_OK : err != NULL ? err->code : CP_ERR_ARGUMENT;
+}
+
+static cp_code make_results(cp_error *err)
+{
+    cp_results *results = cp_results_create(NULL, err);
+    cp_results_destroy(results);
+    return code_of(results, err);
 }
 
 static cp_code make_and_destroy(cp_error *err)
@@ -119,7 +128,13 @@ static cp_code make_and_destroy(cp_error *err)
     X(cp_syncer_health, health, cp_syncer_health(w->syncer, NULL, err), CP_ERR_ARGUMENT, "cp_health")                  \
     X(cp_syncer_verify, syncer, cp_syncer_verify(NULL, NULL, &w->result, err), CP_ERR_ARGUMENT, "syncer")              \
     X(cp_syncer_verify, options, cp_syncer_verify(w->stopped, NULL, &w->result, err), CP_ERR_STOPPED, "stopping")      \
-    X(cp_syncer_verify, result, cp_syncer_verify(w->syncer, NULL, NULL, err), CP_ERR_ARGUMENT, "cp_verify_result")
+    X(cp_syncer_verify, result, cp_syncer_verify(w->syncer, NULL, NULL, err), CP_ERR_ARGUMENT, "cp_verify_result")     \
+    X(cp_results_create, options, make_results(err), CP_OK, NULL)                                                      \
+    X(cp_results_destroy, results, (cp_results_destroy(NULL), CP_OK), CP_OK, NULL)                                     \
+    X(cp_results_fd, results, cp_results_fd(NULL) == -1 ? CP_OK : CP_ERR_SYSTEM, CP_OK, NULL)                          \
+    X(cp_results_next, results, cp_results_next(NULL) == NULL ? CP_OK : CP_ERR_SYSTEM, CP_OK, NULL)                    \
+    X(cp_results_look, results, cp_results_look(NULL, &w->usage, err), CP_ERR_ARGUMENT, "results")                     \
+    X(cp_results_look, usage, cp_results_look(w->results, NULL, err), CP_ERR_ARGUMENT, "cp_results_usage")
 
 #define DEFINE(function, argument, call, ...)                                                                          \
     static cp_code call_##function##_##argument(struct world *w, cp_error *err)                                        \
@@ -161,7 +176,9 @@ START_TEST(null_for_each_pointer)
                       .lane = {.size = sizeof w.lane},
                       .thread = {.size = sizeof w.thread},
                       .health = {.size = sizeof w.health},
-                      .result = {.size = sizeof w.result}};
+                      .result = {.size = sizeof w.result},
+                      .results = cp_results_create(NULL, NULL),
+                      .usage = {.size = sizeof w.usage}};
     ck_assert_ptr_nonnull(w.config);
     ck_assert_int_eq(cp_syncer_stop(w.stopped, 0, NULL), CP_OK);
     for (size_t i = 0; i < sizeof misuses / sizeof *misuses; i++) {
@@ -180,6 +197,7 @@ START_TEST(null_for_each_pointer)
         ck_assert_msg(code == misuse->code, "%s without %s and err: %s", misuse->function, misuse->argument,
                       cp_code_name(code));
     }
+    cp_results_destroy(w.results);
     cp_syncer_destroy(w.stopped);
     cp_syncer_destroy(w.syncer);
     cp_config_destroy(w.config);
