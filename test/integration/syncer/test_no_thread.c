@@ -73,7 +73,10 @@ START_TEST(each_thread_of_a_start)
 {
     struct fixture *f = fixture_open();
     sql(f, "insert into customer (id_customer, name) select i, 'customer ' || i from generate_series(1, 20) i");
-    destroy_syncer(f, make_full_syncer(f)); /* what is opened once stays open */
+    cp_syncer *first = make_full_syncer(f);
+    start_syncer(first);
+    wait_ready(first);
+    stop_syncer(f, first); /* what is opened, or started by a sanitizer, once and for all is there now */
     size_t threads = count_threads("");
     size_t descriptors = count_descriptors();
     int n = 0;
