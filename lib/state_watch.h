@@ -7,10 +7,10 @@
 #ifndef CPI_STATE_WATCH_H
 #define CPI_STATE_WATCH_H
 
-#include "base/thread.h"
 #include "health.h"
 
 struct cpi_state_watch;
+struct cpi_thread_hooks;
 
 /* NULL: out of memory. */
 struct cpi_state_watch *cpi_state_watch_create(void (*tell)(void *context, const cp_health *health), void *context);
