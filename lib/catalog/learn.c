@@ -176,6 +176,18 @@ static bool add_channels(struct cpi_id_array *ids, const struct cpi_entity *enti
     return added;
 }
 
+/* Where something is to announce: on its own ones, unless it is declared, when each of its tables has one. */
+static bool add_expected_channels(struct cpi_id_array *ids, const struct cpi_entity *entity)
+{
+    bool is_declared = entity->document != NULL;
+    bool added = cpi_id_array_clear(ids, CPI_ID_TEXT) &&
+                 add_names(ids, entity->channels, is_declared ? 0 : entity->channel_count);
+    for (size_t i = 0; i < entity->watch_count && added; i++) {
+        added = add_names(ids, entity->watch[i].channels.items, entity->watch[i].channels.count);
+    }
+    return added;
+}
+
 /* With the entity's channels in `ids`. */
 static bool ask_catalog(struct cpi_pg *pg, const struct cpi_entity *entity, struct cpi_id_array *ids,
                         struct cpi_things *things, cp_error *err)
@@ -197,11 +209,14 @@ static bool ask_catalog(struct cpi_pg *pg, const struct cpi_entity *entity, stru
 static bool ask(struct cpi_pg *pg, const struct cp_config *config, const struct cpi_entity *entity,
                 struct cpi_id_array *ids, struct cpi_learned *learned, cp_error *err)
 {
-    if (!add_channels(ids, entity)) {
+    if (!add_expected_channels(ids, entity)) {
         return cpi_pg_no_memory(pg, err) == CP_OK;
     }
     learned->unannounced = cpi_unannounced_ask(pg, config, entity, ids, err);
-    return learned->unannounced != NULL && ask_catalog(pg, entity, ids, &learned->things, err);
+    if (learned->unannounced == NULL || !add_channels(ids, entity)) {
+        return learned->unannounced != NULL && cpi_pg_no_memory(pg, err) == CP_OK;
+    }
+    return ask_catalog(pg, entity, ids, &learned->things, err);
 }
 
 /* A fetch function that writes fails with 25006 here. That is no sign of a server that has been demoted, which a

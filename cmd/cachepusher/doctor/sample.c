@@ -27,19 +27,19 @@ static void watch_time(void *context, const cp_verify_result *so_far)
 static void tell_difference(struct doctor *doctor, const cp_verify_result *result)
 {
     static const char clash[] = ": another cachepusher may write the same keys";
-    bool is_clash = doctor->has_others && result->different + result->orphans > 0;
-    const char *cure = is_clash                 ? "give either of the two another --prefix and name"
-                       : doctor->writer_differs ? "restart the daemon, with this configuration"
-                       : doctor->has_writer     ? "cachepusher verify --repair"
-                                                : "cachepusher run";
+    bool is_clash = !doctor->writer_differs && doctor->has_others && result->different + result->orphans > 0;
+    const char *cure = doctor->writer_differs ? "restart the daemon, with this configuration"
+                       : is_clash             ? "give either of the two another --prefix and name"
+                       : doctor->has_writer   ? "cachepusher verify --repair"
+                                              : "cachepusher run";
     findings_add(&doctor->findings, is_clash || doctor->has_writer ? VERDICT_WRONG : VERDICT_WARNING, "equal", cure,
                  "of %" PRIu64 " looked at, %" PRIu64 " missing, %" PRIu64 " different, %" PRIu64
                  " without a document, for two seconds%s",
                  result->compared, result->missing, result->different, result->orphans,
-                 is_clash                 ? clash
-                 : doctor->writer_differs ? ": the daemon that writes serves another version of them"
-                 : doctor->has_writer     ? ", although a daemon writes"
-                                          : "; nobody writes at present");
+                 doctor->writer_differs ? ": the daemon that writes serves another version of them"
+                 : is_clash             ? clash
+                 : doctor->has_writer   ? ", although a daemon writes"
+                                        : "; nobody writes at present");
 }
 
 static void tell_comparison(struct doctor *doctor, const cp_verify_result *result)
