@@ -88,7 +88,7 @@ START_TEST(who_is_silent_is_stuck_unless_there_is_nothing_to_do)
     cpi_pulse_init(&pulse, "one");
     ck_assert(!is_stuck(&pulse, CP_WAIT_NONE, 1000));
     ck_assert(is_stuck(&pulse, CP_WAIT_NONE, 4000));
-    ck_assert(is_stuck(&pulse, CP_WAIT_REDIS, 4000)); /* waits are cut into seconds */
+    ck_assert(is_stuck(&pulse, CP_WAIT_REDIS, 4000));   /* waits are cut into seconds */
     ck_assert(!is_stuck(&pulse, CP_WAIT_STORE, 29000)); /* and these are not */
     ck_assert(is_stuck(&pulse, CP_WAIT_STORE, 31000));
     ck_assert(!is_stuck(&pulse, CP_WAIT_WORK, 4000000));
