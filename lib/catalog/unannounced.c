@@ -1,5 +1,6 @@
 #include "catalog/unannounced.h"
 
+#include "base/nearest.h"
 #include "catalog/catalog_sql.h"
 
 #include <stdlib.h>
@@ -108,52 +109,19 @@ struct cpi_rows *cpi_unannounced_ask(struct cpi_pg *pg, const struct cp_config *
     return rows;
 }
 
-/* ---- names that look alike ---- */
-
-enum { NAME_BYTES = 64 /* of a channel, at most */ };
-
-static size_t least(size_t a, size_t b)
-{
-    return a < b ? a : b;
-}
-
-/* How many bytes have to be added, left out or replaced. */
-static size_t distance(const char *a, const char *b)
-{
-    size_t row[NAME_BYTES + 1];
-    size_t length = strlen(b);
-    for (size_t j = 0; j <= length; j++) {
-        row[j] = j;
-    }
-    for (size_t i = 0; a[i] != '\0'; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 1; j <= length; j++) {
-            size_t replaced = diagonal + (a[i] != b[j - 1]);
-            diagonal = row[j];
-            row[j] = least(replaced, least(row[j], row[j - 1]) + 1);
-        }
-    }
-    return row[length];
-}
+/* ---- telling ---- */
 
 /* What somebody who wrote `name` may have meant; NULL: none of the others is like it. */
-static const char *nearest(const char *name, const struct cpi_rows *rows)
+static const char *nearest_other(const char *name, const struct cpi_rows *rows)
 {
-    const char *best = NULL;
-    size_t fewest = strlen(name) / 3 + 1;
-    for (int row = 0; row < cpi_rows_count(rows) && strlen(name) < NAME_BYTES; row++) {
-        const char *other = cpi_rows_value(rows, row, NAME);
-        bool counts = strcmp(cpi_rows_value(rows, row, KIND), "other") == 0 && strlen(other) < NAME_BYTES;
-        if (counts && distance(name, other) < fewest) {
-            fewest = distance(name, other);
-            best = other;
+    struct cpi_nearest nearest = {.name = name};
+    for (int row = 0; row < cpi_rows_count(rows); row++) {
+        if (strcmp(cpi_rows_value(rows, row, KIND), "other") == 0) {
+            cpi_nearest_offer(&nearest, cpi_rows_value(rows, row, NAME));
         }
     }
-    return best;
+    return nearest.found;
 }
-
-/* ---- telling ---- */
 
 /* Whether it is to be said now. */
 static bool note(struct cpi_unannounced *unannounced, const char *name)
@@ -205,7 +173,7 @@ void cpi_unannounced_tell(struct cpi_unannounced *unannounced, const struct cpi_
             continue;
         }
         if (is_channel) {
-            tell_channel(env, entity, name, nearest(name, rows));
+            tell_channel(env, entity, name, nearest_other(name, rows));
         } else {
             tell_table(env, entity, name);
         }

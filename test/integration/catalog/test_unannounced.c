@@ -58,6 +58,11 @@ START_TEST(a_misspelt_channel)
     stop_syncer(f, follow(f, "[\"order_updated\", \"order_deleted\", \"xyzzy\"]", ""));
     REQUIRE_INT(count_logged(f, "order: nothing announces on its channel \"xyzzy\": expected a trigger"), ==, 1);
     REQUIRE_INT(count_logged(f, nothing_announces), ==, 2);
+    stop_syncer(f,
+                follow(f, "[\"order_updated\", \"order_deleted\"]",
+                       "\"watch\": [{\"table\": \"product\", \"column\": \"product_id\", \"channel\": \"tea_changed\","
+                       " \"maps\": \"select order_id from line where product_id = any ($1)\"}],"));
+    REQUIRE_INT(count_logged(f, "order: nothing announces on its channel \"tea_changed\": expected a trigger"), ==, 1);
     fixture_close(f);
 }
 END_TEST

@@ -133,7 +133,7 @@ check "which is told as it is" lacks 'customer example' err
 
 sql "create role $reader login; grant select on project to $reader; grant usage on schema public to $reader"
 sed '/"maps"/d; s/"project_tag", "column": "project"},/"project_tag", "column": "project"}],/' by_hand.json >direct.json
-start --config direct.json --dsn "$dsn user=$reader"
+start --config direct.json --dsn "$dsn user=$reader" --set flush=true # lest it be equal before
 check "ready tells of what fails, and of the right" wait_for logged 'warn +ready: 0 documents in .*, 50 fail and are being '`
     `"retried: Postgres: permission denied for table project_tag \(grant select on table project_tag to the daemon's role\)"
 sql "grant select on project_tag, tag to $reader"
