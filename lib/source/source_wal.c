@@ -81,7 +81,8 @@ static cp_code watch_both(struct wal *wal, cp_error *err)
 /* Both connections have to lead to one server, whatever the address does: its slot says who streams. */
 static cp_code start_streaming(struct wal *wal, struct cpi_wal_slot *slot, cp_error *err)
 {
-    cp_code code = cpi_wal_stream_open(&wal->stream, wal->keeper.name, wal->publication, err);
+    cp_code code =
+        cpi_wal_stream_open(&wal->stream, wal->keeper.name, wal->publication, !wal->changes.has_outgrown, err);
     if (code !=
         CP_OK) { /* of a slot that is lost the other session knows; what this one leads to may be another server */
         return code;
@@ -315,6 +316,7 @@ static cp_code wal_read(struct cpi_source *source, struct cpi_arrivals *arrivals
 {
     struct wal *wal = wal_of(source);
     bring_failing(wal, arrivals);
+    cpi_wal_changes_hand_on(&wal->changes, arrivals);
     cp_code code = work_on_stream(wal, arrivals, err);
     code = code == CP_OK ? cpi_wal_session_read(&wal->session, arrivals, err) : code;
     if (arrivals->barrier != 0 && arrivals->barrier != wal->session.barrier) {
@@ -351,7 +353,7 @@ static int sooner_of(int a_ms, int b_ms)
 static int wal_due_ms(const struct cpi_source *source)
 {
     const struct wal *wal = (const struct wal *)source;
-    if (wal->has_more && !wal->paused) {
+    if ((wal->has_more || cpi_wal_changes_have_more(&wal->changes)) && !wal->paused) {
         return 0;
     }
     int due_ms = wal->rests ? ROOM_LOOK_MS : cpi_wal_stream_due_ms(&wal->stream);

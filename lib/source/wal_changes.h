@@ -1,10 +1,14 @@
 /*
  * From the messages of a logical replication stream to events.
  *
- * The stream brings whole transactions, in the order in which they were committed, each as soon as its commit is on
- * disk. Its events are kept back until a snapshot has seen the transaction, since a document read before would be the
- * old one: as a rule that takes no longer than asking. Those of later transactions do not wait for it; only the
- * position does.
+ * The stream brings transactions in the order in which they were committed, each as soon as its commit is on disk. Its
+ * events are kept back until a snapshot has seen the transaction, since a document read before would be the old one: as
+ * a rule that takes no longer than asking. Those of later transactions do not wait for it; only the position does.
+ *
+ * Of a transaction for which Postgres has not enough memory (logical_decoding_work_mem), most comes early, in parts,
+ * while it is still open: by its commit there is little left to decode. What it brings waits for its end, and goes if
+ * that is a rollback. Up to max_pending events are kept for such transactions. Where that does not do, the stream has
+ * to be begun anew without early parts, which brings transactions as slowly as they are taken.
  *
  * Belongs to the listener's thread.
  */
@@ -28,8 +32,11 @@ struct cpi_wal_changes {
     struct cpi_wal_transaction
         *first; /* in the order of commit: those that have not been handed on, or not to their end */
     struct cpi_wal_transaction *last;
-    size_t kept_back;                   /* events, of all of these */
-    bool in_transaction;                /* the last one's end has not come */
+    struct cpi_wal_transaction *open;    /* come early, in parts; neither committed nor rolled back */
+    struct cpi_wal_transaction *current; /* what messages belong to, of either list; NULL: none */
+    size_t kept_back;                    /* events, of those that came after their commit */
+    size_t kept_early;                   /* events, of those that came early */
+    bool has_outgrown;                   /* more came early than may be kept: begin without. Stays, for good */
     uint64_t position;                  /* whatever was committed up to here has been handed on */
     struct cpi_arrivals *arrivals;      /* during a call */
     const struct cpi_wal_route *routes; /* those found last */
@@ -41,12 +48,17 @@ struct cpi_wal_changes {
 /* A new stream: forgets what has been announced and kept back, which comes again. The tables stay. */
 void cpi_wal_changes_begin(struct cpi_wal_changes *changes, uint64_t position);
 
-/* Takes one message of pgoutput. Events of a transaction that is visible go to arrivals at once. */
+/* Takes one message of pgoutput. Events of a transaction that is visible go to arrivals at once; what has been kept
+ * back of it goes in portions, which leave arrivals some room (hand_on). */
 cp_code cpi_wal_changes_take(struct cpi_wal_changes *changes, const void *data, size_t size,
                              struct cpi_arrivals *arrivals, cp_error *err);
 
 /* Everything up to end_lsn has been sent. */
 void cpi_wal_changes_keepalive(struct cpi_wal_changes *changes, uint64_t end_lsn);
+
+/* Hands on what is left of transactions that are visible, as far as there is room; whether there is more of them. */
+void cpi_wal_changes_hand_on(struct cpi_wal_changes *changes, struct cpi_arrivals *arrivals);
+bool cpi_wal_changes_have_more(const struct cpi_wal_changes *changes);
 
 /* Whether a transaction waits to be seen. */
 bool cpi_wal_changes_wait(const struct cpi_wal_changes *changes);

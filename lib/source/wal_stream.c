@@ -195,15 +195,15 @@ static bool name_publication(struct cpi_wal_stream *stream, const char *publicat
     return fits && is_ended(stream, err);
 }
 
-static bool start(struct cpi_wal_stream *stream, const char *slot, const char *publication, cp_error *err)
+static bool start(struct cpi_wal_stream *stream, const char *slot, const char *publication, bool early, cp_error *err)
 {
     char command[512];
     char *literal = PQescapeLiteral(stream->pg.connection, publication, strlen(publication));
     bool escaped = literal != NULL;
     if (escaped) {
         snprintf(command, sizeof command,
-                 "START_REPLICATION SLOT \"%s\" LOGICAL 0/0 (proto_version '1', publication_names %s, messages 'true')",
-                 slot, literal);
+                 "START_REPLICATION SLOT \"%s\" LOGICAL 0/0 (proto_version '%s', publication_names %s, messages 'true')",
+                 slot, early ? "2', streaming 'on" : "1", literal);
     }
     PQfreemem(literal);
     if (!escaped) {
@@ -215,7 +215,8 @@ static bool start(struct cpi_wal_stream *stream, const char *slot, const char *p
     return result != NULL;
 }
 
-cp_code cpi_wal_stream_open(struct cpi_wal_stream *stream, const char *slot, const char *publication, cp_error *err)
+cp_code cpi_wal_stream_open(struct cpi_wal_stream *stream, const char *slot, const char *publication, bool early,
+                            cp_error *err)
 {
     char name[PUBLICATION_BYTES];
     stream->is_gone = false;
@@ -228,7 +229,7 @@ cp_code cpi_wal_stream_open(struct cpi_wal_stream *stream, const char *slot, con
         return code;
     }
     if (!name_publication(stream, publication, name, err) || !set_encoding(stream, err) || !identify(stream, err) ||
-        !start(stream, slot, name, err)) {
+        !start(stream, slot, name, early, err)) {
         return CP_ERR_POSTGRES;
     }
     stream->heard_ms = cpi_now_ms();

@@ -31,8 +31,9 @@ struct cpi_wal_stream {
     bool has_unsent;               /* libpq holds some of what is to be sent */
 };
 
-/* Begins to stream from where the slot stands. */
-cp_code cpi_wal_stream_open(struct cpi_wal_stream *stream, const char *slot, const char *publication, cp_error *err);
+/* Begins to stream from where the slot stands. early: parts of large transactions may come while these are open. */
+cp_code cpi_wal_stream_open(struct cpi_wal_stream *stream, const char *slot, const char *publication, bool early,
+                            cp_error *err);
 void cpi_wal_stream_close(struct cpi_wal_stream *stream);
 
 /* The process that serves it, as pg_replication_slots.active_pid tells it. */

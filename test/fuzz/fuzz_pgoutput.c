@@ -36,7 +36,7 @@ static void check_message(const void *data, size_t size)
 {
     struct cpi_pgoutput message;
     cp_error err;
-    cp_code code = cpi_pgoutput_decode(data, size, &message, &err);
+    cp_code code = cpi_pgoutput_decode(data, size, false, &message, &err);
     if (code != CP_OK) {
         fuzz_check_error(&err, code, CP_ERR_POSTGRES);
     } else if (message.kind == CPI_PGOUTPUT_RELATION) {

@@ -180,25 +180,54 @@ static void read_message(struct cpi_wal_cursor *cursor, struct cpi_pgoutput *mes
     message->message.content = (const char *)cpi_wal_cursor_bytes(cursor, message->message.length);
 }
 
+static void read_stream_start(struct cpi_wal_cursor *cursor, struct cpi_pgoutput *message)
+{
+    message->stream.xid = cpi_wal_cursor_u32(cursor);
+    cpi_wal_cursor_u8(cursor); /* whether it is the first of the transaction */
+}
+
+static void read_stream_stop(struct cpi_wal_cursor *cursor, struct cpi_pgoutput *message)
+{
+    (void)cursor, (void)message;
+}
+
+static void read_stream_commit(struct cpi_wal_cursor *cursor, struct cpi_pgoutput *message)
+{
+    uint32_t xid = cpi_wal_cursor_u32(cursor);
+    read_commit(cursor, message);
+    message->commit.xid = xid;
+}
+
+static void read_stream_abort(struct cpi_wal_cursor *cursor, struct cpi_pgoutput *message)
+{
+    message->stream.xid = cpi_wal_cursor_u32(cursor);
+    message->stream.subxid = cpi_wal_cursor_u32(cursor);
+}
+
 static const struct {
     uint8_t type;
+    bool has_xid; /* in front, in a stream */
     enum cpi_pgoutput_kind kind;
     const char *name;
     void (*read)(struct cpi_wal_cursor *cursor, struct cpi_pgoutput *message);
 } formats[] = {
-    {'B', CPI_PGOUTPUT_BEGIN, "Begin", read_begin},
-    {'C', CPI_PGOUTPUT_COMMIT, "Commit", read_commit},
-    {'O', CPI_PGOUTPUT_ORIGIN, "Origin", read_origin},
-    {'R', CPI_PGOUTPUT_RELATION, "Relation", read_relation},
-    {'Y', CPI_PGOUTPUT_TYPE, "Type", read_type},
-    {'I', CPI_PGOUTPUT_INSERT, "Insert", read_insert},
-    {'U', CPI_PGOUTPUT_UPDATE, "Update", read_update},
-    {'D', CPI_PGOUTPUT_DELETE, "Delete", read_delete},
-    {'T', CPI_PGOUTPUT_TRUNCATE, "Truncate", read_truncate},
-    {'M', CPI_PGOUTPUT_MESSAGE, "Message", read_message},
+    {'B', false, CPI_PGOUTPUT_BEGIN, "Begin", read_begin},
+    {'C', false, CPI_PGOUTPUT_COMMIT, "Commit", read_commit},
+    {'O', false, CPI_PGOUTPUT_ORIGIN, "Origin", read_origin},
+    {'R', true, CPI_PGOUTPUT_RELATION, "Relation", read_relation},
+    {'Y', true, CPI_PGOUTPUT_TYPE, "Type", read_type},
+    {'I', true, CPI_PGOUTPUT_INSERT, "Insert", read_insert},
+    {'U', true, CPI_PGOUTPUT_UPDATE, "Update", read_update},
+    {'D', true, CPI_PGOUTPUT_DELETE, "Delete", read_delete},
+    {'T', true, CPI_PGOUTPUT_TRUNCATE, "Truncate", read_truncate},
+    {'M', true, CPI_PGOUTPUT_MESSAGE, "Message", read_message},
+    {'S', false, CPI_PGOUTPUT_STREAM_START, "Stream Start", read_stream_start},
+    {'E', false, CPI_PGOUTPUT_STREAM_STOP, "Stream Stop", read_stream_stop},
+    {'c', false, CPI_PGOUTPUT_STREAM_COMMIT, "Stream Commit", read_stream_commit},
+    {'A', false, CPI_PGOUTPUT_STREAM_ABORT, "Stream Abort", read_stream_abort},
 };
 
-cp_code cpi_pgoutput_decode(const void *data, size_t size, struct cpi_pgoutput *message, cp_error *err)
+cp_code cpi_pgoutput_decode(const void *data, size_t size, bool in_stream, struct cpi_pgoutput *message, cp_error *err)
 {
     *message = (struct cpi_pgoutput){.kind = CPI_PGOUTPUT_UNKNOWN};
     if (size == 0) {
@@ -211,6 +240,9 @@ cp_code cpi_pgoutput_decode(const void *data, size_t size, struct cpi_pgoutput *
             continue;
         }
         message->kind = formats[i].kind;
+        if (in_stream && formats[i].has_xid) {
+            cpi_wal_cursor_u32(&cursor);
+        }
         formats[i].read(&cursor, message);
         if (cursor.problem == NULL && cursor.at < size) {
             cpi_wal_cursor_fail(&cursor, "it goes on after its end");

@@ -1,6 +1,6 @@
 /*
- * Decodes what the output plugin pgoutput sends (protocol version 1, with messages; Postgres 14 to 18). Nothing is
- * copied or allocated: strings and values point into the caller's bytes and are good for as long as these are.
+ * Decodes what the output plugin pgoutput sends (protocol versions 1 and 2, with messages; Postgres 14 to 18). Nothing
+ * is copied or allocated: strings and values point into the caller's bytes and are good for as long as these are.
  *
  * Times are microseconds since 2000-01-01 UTC.
  */
@@ -24,7 +24,11 @@ enum cpi_pgoutput_kind {
     CPI_PGOUTPUT_UPDATE,
     CPI_PGOUTPUT_DELETE,
     CPI_PGOUTPUT_TRUNCATE,
-    CPI_PGOUTPUT_MESSAGE
+    CPI_PGOUTPUT_MESSAGE,
+    CPI_PGOUTPUT_STREAM_START, /* what follows is of a transaction that has not been committed, */
+    CPI_PGOUTPUT_STREAM_STOP,  /* up to here; more of it may come */
+    CPI_PGOUTPUT_STREAM_COMMIT,
+    CPI_PGOUTPUT_STREAM_ABORT
 };
 
 enum cpi_wal_value_kind {
@@ -73,7 +77,12 @@ struct cpi_pgoutput {
             uint64_t lsn;
             uint64_t end_lsn;
             int64_t time;
+            uint32_t xid; /* of STREAM_COMMIT */
         } commit;
+        struct {
+            uint32_t xid;
+            uint32_t subxid; /* of STREAM_ABORT: what has been aborted, xid itself or a subtransaction */
+        } stream;
         struct {
             uint64_t lsn;
             const char *name;
@@ -110,9 +119,12 @@ struct cpi_pgoutput {
     };
 };
 
-/* Decodes one message: all bytes after XLogData's header. One that ends early, goes on after its end or holds what it
- * cannot is CP_ERR_POSTGRES; so the items of one that was decoded can be read without looking for errors. */
-cp_code cpi_pgoutput_decode(const void *data, size_t size, struct cpi_pgoutput *message, cp_error *err);
+/* Decodes one message: all bytes after XLogData's header. in_stream: between STREAM_START and STREAM_STOP, where
+ * messages have a number of a transaction in front that others lack. One that ends early, goes on after its end or
+ * holds what it cannot is CP_ERR_POSTGRES; so the items of one that was decoded can be read without looking for errors.
+ */
+cp_code cpi_pgoutput_decode(const void *data, size_t size, bool in_stream, struct cpi_pgoutput *message,
+                            cp_error *err);
 
 /* The next item. False: there are no more. */
 bool cpi_pgoutput_value(struct cpi_items *row, struct cpi_wal_value *value);

@@ -163,6 +163,19 @@ static void describe(char *out, const struct cpi_pgoutput *message)
         add(out, "message %d %lX %s %.*s", message->message.transactional, message->message.lsn,
             message->message.prefix, (int)message->message.length, message->message.content);
         break;
+    case CPI_PGOUTPUT_STREAM_START:
+        add(out, "stream start %u", message->stream.xid);
+        break;
+    case CPI_PGOUTPUT_STREAM_STOP:
+        add(out, "stream stop");
+        break;
+    case CPI_PGOUTPUT_STREAM_COMMIT:
+        add(out, "stream commit %u %lX %lX %ld", message->commit.xid, message->commit.lsn, message->commit.end_lsn,
+            message->commit.time);
+        break;
+    case CPI_PGOUTPUT_STREAM_ABORT:
+        add(out, "stream abort %u %u", message->stream.xid, message->stream.subxid);
+        break;
     }
 }
 
@@ -172,7 +185,7 @@ START_TEST(decodes_a_message)
     uint8_t *bytes = from_hex(recorded[_i].hex, &size);
     struct cpi_pgoutput message;
     cp_error err;
-    cp_code code = cpi_pgoutput_decode(bytes, size, &message, &err);
+    cp_code code = cpi_pgoutput_decode(bytes, size, false, &message, &err);
     ck_assert_msg(code == CP_OK, "%s", err.message);
     char described[TEXT_BYTES];
     describe(described, &message);
@@ -191,13 +204,13 @@ START_TEST(refuses_what_is_cut_or_goes_on)
         uint8_t *shorter = malloc(cut + (cut == 0));
         ck_assert_ptr_nonnull(shorter);
         memcpy(shorter, bytes, cut);
-        ck_assert_int_eq(cpi_pgoutput_decode(shorter, cut, &message, &err), CP_ERR_POSTGRES);
+        ck_assert_int_eq(cpi_pgoutput_decode(shorter, cut, false, &message, &err), CP_ERR_POSTGRES);
         free(shorter);
     }
     uint8_t *longer = calloc(1, size + 1);
     ck_assert_ptr_nonnull(longer);
     memcpy(longer, bytes, size);
-    ck_assert_int_eq(cpi_pgoutput_decode(longer, size + 1, &message, &err), CP_ERR_POSTGRES);
+    ck_assert_int_eq(cpi_pgoutput_decode(longer, size + 1, false, &message, &err), CP_ERR_POSTGRES);
     free(longer);
     free(bytes);
 }
@@ -225,7 +238,7 @@ START_TEST(says_what_is_wrong)
     uint8_t *bytes = from_hex(bad[_i].hex, &size);
     struct cpi_pgoutput message;
     cp_error err;
-    ck_assert_int_eq(cpi_pgoutput_decode(bytes, size, &message, &err), CP_ERR_POSTGRES);
+    ck_assert_int_eq(cpi_pgoutput_decode(bytes, size, false, &message, &err), CP_ERR_POSTGRES);
     ck_assert_msg(strstr(err.message, bad[_i].problem) != NULL, "%s", err.message);
     free(bytes);
 }
@@ -234,7 +247,7 @@ END_TEST
 START_TEST(lets_unknown_messages_pass)
 {
     struct cpi_pgoutput message;
-    ck_assert_int_eq(cpi_pgoutput_decode("S\0\0\0\1", 5, &message, NULL), CP_OK);
+    ck_assert_int_eq(cpi_pgoutput_decode("S\0\0\0\1", 5, false, &message, NULL), CP_OK);
     ck_assert_int_eq(message.kind, CPI_PGOUTPUT_UNKNOWN);
 }
 END_TEST

@@ -133,7 +133,8 @@ void wal_fixture_init(struct wal_fixture *wal)
     wal->arrivals = (struct cpi_arrivals){.everything = wal->marks,
                                           .again = wal->marks + WAL_ENTITIES,
                                           .lost = wal->marks + (2 * WAL_ENTITIES),
-                                          .unreadable = wal->marks + (3 * WAL_ENTITIES)};
+                                          .unreadable = wal->marks + (3 * WAL_ENTITIES),
+                                          .room = UINT32_MAX};
     wal->changes.env = &wal->env;
     cp_error err = {0};
     ck_assert_msg(cpi_wal_tables_look_up(&wal->changes.tables, &wal->config, NULL, &err) == CP_OK, "%s", err.message);
