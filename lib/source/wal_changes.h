@@ -37,9 +37,9 @@ struct cpi_wal_changes {
     size_t kept_back;                    /* events, of those that came after their commit */
     size_t kept_early;                   /* events, of those that came early */
     bool has_outgrown;                   /* more came early than may be kept: begin without. Stays, for good */
-    uint64_t position;                  /* whatever was committed up to here has been handed on */
-    struct cpi_arrivals *arrivals;      /* during a call */
-    const struct cpi_wal_route *routes; /* those found last */
+    uint64_t position;                   /* whatever was committed up to here has been handed on */
+    struct cpi_arrivals *arrivals;       /* during a call */
+    const struct cpi_wal_route *routes;  /* those found last */
     size_t route_count;
     uint32_t relid;  /* of these */
     bool is_foreign; /* texts are neither UTF-8 nor without an encoding: only what is ASCII can be read */

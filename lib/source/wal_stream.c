@@ -201,9 +201,10 @@ static bool start(struct cpi_wal_stream *stream, const char *slot, const char *p
     char *literal = PQescapeLiteral(stream->pg.connection, publication, strlen(publication));
     bool escaped = literal != NULL;
     if (escaped) {
-        snprintf(command, sizeof command,
-                 "START_REPLICATION SLOT \"%s\" LOGICAL 0/0 (proto_version '%s', publication_names %s, messages 'true')",
-                 slot, early ? "2', streaming 'on" : "1", literal);
+        snprintf(
+            command, sizeof command,
+            "START_REPLICATION SLOT \"%s\" LOGICAL 0/0 (proto_version '%s', publication_names %s, messages 'true')",
+            slot, early ? "2', streaming 'on" : "1", literal);
     }
     PQfreemem(literal);
     if (!escaped) {

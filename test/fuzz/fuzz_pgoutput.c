@@ -32,11 +32,11 @@ static void check_relation(const struct cpi_pgoutput *message)
     REQUIRE(columns.count == 0 && columns.cursor.problem == NULL);
 }
 
-static void check_message(const void *data, size_t size)
+static void check_message(const void *data, size_t size, bool in_stream)
 {
     struct cpi_pgoutput message;
     cp_error err;
-    cp_code code = cpi_pgoutput_decode(data, size, false, &message, &err);
+    cp_code code = cpi_pgoutput_decode(data, size, in_stream, &message, &err);
     if (code != CP_OK) {
         fuzz_check_error(&err, code, CP_ERR_POSTGRES);
     } else if (message.kind == CPI_PGOUTPUT_RELATION) {
@@ -60,12 +60,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct cpi_frame frame;
     cp_error err;
     end_of_input = data + size;
-    check_message(data, size);
+    check_message(data, size, false);
+    check_message(data, size, true);
     cp_code code = cpi_frame_decode(data, size, &frame, &err);
     if (code != CP_OK) {
         fuzz_check_error(&err, code, CP_ERR_POSTGRES);
     } else if (frame.kind == CPI_FRAME_DATA) {
-        check_message(frame.data, frame.length);
+        check_message(frame.data, frame.length, false);
     }
     return 0;
 }

@@ -43,6 +43,7 @@ static const struct {
     {"triggers", triggers_suite},
     {"wal", wal_suite},
     {"wal_losses", wal_losses_suite},
+    {"wal_parts", wal_parts_suite},
     {"wal_tables", wal_tables_suite},
     {"watch", watch_suite},
     {"watch_messages", watch_messages_suite},

@@ -20,7 +20,7 @@ bool is_over_wal(void)
 static const char *const only_notify[] = {
     /* What triggers announce, in which words, and how notifications are heard or kept from being heard. What is said
      * in the log instead is in wal and watch_messages, which have servers of their own kind. */
-    "payloads", "triggers", "watch", "watch_messages", "watch_reads", "wal", "wal_losses", "wal_tables",
+    "payloads", "triggers", "watch", "watch_messages", "watch_reads", "wal", "wal_losses", "wal_parts", "wal_tables",
 
     /* How notifications are folded, lost among others, or dropped: Postgres keeps what the lanes have no room for, see
      * wal: more_rows_than_may_wait. */

@@ -7,6 +7,7 @@
 Suite *parity_suite(void);
 Suite *wal_suite(void);
 Suite *wal_losses_suite(void);
+Suite *wal_parts_suite(void);
 Suite *wal_tables_suite(void);
 Suite *changes_suite(void);
 Suite *mapping_suite(void);

@@ -65,6 +65,7 @@ static const struct {
     {"stats", stats_suite},
     {"suspects", suspects_suite},
     {"wal_changes", wal_changes_suite},
+    {"wal_parts", wal_parts_suite},
     {"wal_reads", wal_reads_suite},
     {"wal_rows", wal_rows_suite},
     {"wal_session", wal_session_suite},
@@ -75,6 +76,7 @@ static const struct {
 
 int main(int argc, char **argv)
 {
+    setenv("CK_DEFAULT_TIMEOUT", "30", 0); /* seconds; four, as Check has it, pass on a busy machine */
     SRunner *runner = srunner_create(NULL);
     int chosen = 0;
     for (size_t i = 0; i < sizeof suites / sizeof *suites; i++) {

@@ -123,8 +123,7 @@ struct cpi_pgoutput {
  * messages have a number of a transaction in front that others lack. One that ends early, goes on after its end or
  * holds what it cannot is CP_ERR_POSTGRES; so the items of one that was decoded can be read without looking for errors.
  */
-cp_code cpi_pgoutput_decode(const void *data, size_t size, bool in_stream, struct cpi_pgoutput *message,
-                            cp_error *err);
+cp_code cpi_pgoutput_decode(const void *data, size_t size, bool in_stream, struct cpi_pgoutput *message, cp_error *err);
 
 /* The next item. False: there are no more. */
 bool cpi_pgoutput_value(struct cpi_items *row, struct cpi_wal_value *value);

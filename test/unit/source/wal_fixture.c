@@ -171,6 +171,15 @@ static void put_number(struct bytes *bytes, uint64_t number, unsigned size)
     }
 }
 
+/* Of what has the number of a transaction behind it while a part of one comes. */
+static void put_type(struct bytes *bytes, const struct wal_fixture *wal, char type)
+{
+    put_number(bytes, (uint8_t)type, 1);
+    if (wal->part_of != 0) {
+        put_number(bytes, wal->part_of, 4);
+    }
+}
+
 static void put_string(struct bytes *bytes, const char *text)
 {
     put(bytes, text, strlen(text) + 1);
@@ -269,11 +278,84 @@ void wal_refuses_commit(struct wal_fixture *wal, uint64_t end_lsn)
     refuse(wal, &bytes);
 }
 
+static struct bytes insert(const struct wal_fixture *wal, uint32_t relid, const char *row)
+{
+    struct bytes bytes = {0};
+    put_type(&bytes, wal, 'I');
+    put_number(&bytes, relid, 4);
+    put_number(&bytes, 'N', 1);
+    put_row(&bytes, row);
+    return bytes;
+}
+
+void wal_insert(struct wal_fixture *wal, uint32_t relid, const char *row)
+{
+    const struct bytes bytes = insert(wal, relid, row);
+    hand_in(wal, &bytes);
+}
+
+void wal_start_part(struct wal_fixture *wal, uint32_t xid)
+{
+    struct bytes bytes = {0};
+    put_number(&bytes, 'S', 1);
+    put_number(&bytes, xid, 4);
+    put_number(&bytes, 1, 1);
+    hand_in(wal, &bytes);
+    wal->part_of = xid;
+}
+
+void wal_stop_part(struct wal_fixture *wal)
+{
+    struct bytes bytes = {0};
+    put_number(&bytes, 'E', 1);
+    wal->part_of = 0;
+    hand_in(wal, &bytes);
+}
+
+static struct bytes commit_parts(uint32_t xid, uint64_t end_lsn)
+{
+    struct bytes bytes = {0};
+    put_number(&bytes, 'c', 1);
+    put_number(&bytes, xid, 4);
+    put_number(&bytes, 0, 1);
+    put_number(&bytes, end_lsn - 1, 8);
+    put_number(&bytes, end_lsn, 8);
+    put_number(&bytes, 0, 8);
+    return bytes;
+}
+
+void wal_commit_parts(struct wal_fixture *wal, uint32_t xid, uint64_t end_lsn)
+{
+    const struct bytes bytes = commit_parts(xid, end_lsn);
+    hand_in(wal, &bytes);
+}
+
+void wal_refuses_commit_parts(struct wal_fixture *wal, uint32_t xid, uint64_t end_lsn)
+{
+    const struct bytes bytes = commit_parts(xid, end_lsn);
+    refuse(wal, &bytes);
+}
+
+void wal_abort_parts(struct wal_fixture *wal, uint32_t xid, uint32_t subxid)
+{
+    struct bytes bytes = {0};
+    put_number(&bytes, 'A', 1);
+    put_number(&bytes, xid, 4);
+    put_number(&bytes, subxid, 4);
+    hand_in(wal, &bytes);
+}
+
+void wal_refuses_insert(struct wal_fixture *wal, uint32_t relid, const char *row)
+{
+    const struct bytes bytes = insert(wal, relid, row);
+    refuse(wal, &bytes);
+}
+
 void wal_relation(struct wal_fixture *wal, uint32_t relid, const char *name, const char *columns)
 {
     struct bytes bytes = {0};
     const char *dot = strchr(name, '.');
-    put_number(&bytes, 'R', 1);
+    put_type(&bytes, wal, 'R');
     put_number(&bytes, relid, 4);
     put(&bytes, name, (size_t)(dot - name));
     put_number(&bytes, 0, 1);
@@ -292,16 +374,6 @@ void wal_relation(struct wal_fixture *wal, uint32_t relid, const char *name, con
     hand_in(wal, &bytes);
 }
 
-void wal_insert(struct wal_fixture *wal, uint32_t relid, const char *row)
-{
-    struct bytes bytes = {0};
-    put_number(&bytes, 'I', 1);
-    put_number(&bytes, relid, 4);
-    put_number(&bytes, 'N', 1);
-    put_row(&bytes, row);
-    hand_in(wal, &bytes);
-}
-
 static void put_old_row(struct bytes *bytes, const char *old_row)
 {
     put(bytes, old_row, 1);
@@ -311,7 +383,7 @@ static void put_old_row(struct bytes *bytes, const char *old_row)
 void wal_update(struct wal_fixture *wal, uint32_t relid, const char *old_row, const char *row)
 {
     struct bytes bytes = {0};
-    put_number(&bytes, 'U', 1);
+    put_type(&bytes, wal, 'U');
     put_number(&bytes, relid, 4);
     if (old_row != NULL) {
         put_old_row(&bytes, old_row);
@@ -324,7 +396,7 @@ void wal_update(struct wal_fixture *wal, uint32_t relid, const char *old_row, co
 void wal_delete(struct wal_fixture *wal, uint32_t relid, const char *old_row)
 {
     struct bytes bytes = {0};
-    put_number(&bytes, 'D', 1);
+    put_type(&bytes, wal, 'D');
     put_number(&bytes, relid, 4);
     put_old_row(&bytes, old_row);
     hand_in(wal, &bytes);
@@ -333,7 +405,7 @@ void wal_delete(struct wal_fixture *wal, uint32_t relid, const char *old_row)
 void wal_truncate(struct wal_fixture *wal, uint32_t relid, uint32_t other)
 {
     struct bytes bytes = {0};
-    put_number(&bytes, 'T', 1);
+    put_type(&bytes, wal, 'T');
     put_number(&bytes, 2, 4);
     put_number(&bytes, 0, 1);
     put_number(&bytes, relid, 4);
@@ -344,7 +416,7 @@ void wal_truncate(struct wal_fixture *wal, uint32_t relid, uint32_t other)
 void wal_message(struct wal_fixture *wal, const char *prefix, const char *content)
 {
     struct bytes bytes = {0};
-    put_number(&bytes, 'M', 1);
+    put_type(&bytes, wal, 'M');
     put_number(&bytes, 1, 1);
     put_number(&bytes, 0, 8);
     put_string(&bytes, prefix);

@@ -29,6 +29,7 @@ struct wal_fixture {
     struct cpi_arrivals arrivals;
     bool marks[4 * WAL_ENTITIES]; /* those of arrivals */
     unsigned warnings;
+    uint32_t part_of; /* the transaction of which a part comes; 0: none */
 };
 
 /* The tables have been looked up, and a stream begun at position 1. */
@@ -46,6 +47,12 @@ void wal_delete(struct wal_fixture *wal, uint32_t relid, const char *old_row);
 void wal_truncate(struct wal_fixture *wal, uint32_t relid, uint32_t other);
 void wal_message(struct wal_fixture *wal, const char *prefix, const char *content);
 
+/* One that comes in parts. */
+void wal_start_part(struct wal_fixture *wal, uint32_t xid);
+void wal_stop_part(struct wal_fixture *wal);
+void wal_commit_parts(struct wal_fixture *wal, uint32_t xid, uint64_t end_lsn);
+void wal_abort_parts(struct wal_fixture *wal, uint32_t xid, uint32_t subxid);
+
 /* Announces all five: customer(id, name), address(id, customer_id, note), note(code char(n), body), and two of
  * contact(customer_id). What they refer to is in their identities. */
 void wal_relations(struct wal_fixture *wal);
@@ -53,6 +60,8 @@ void wal_relations(struct wal_fixture *wal);
 /* The next message is not taken: CP_ERR_POSTGRES, retriable. */
 void wal_refuses_begin(struct wal_fixture *wal, uint32_t xid);
 void wal_refuses_commit(struct wal_fixture *wal, uint64_t end_lsn);
+void wal_refuses_commit_parts(struct wal_fixture *wal, uint32_t xid, uint64_t end_lsn);
+void wal_refuses_insert(struct wal_fixture *wal, uint32_t relid, const char *row);
 
 void wal_see(struct wal_fixture *wal, const char *snapshot);
 

@@ -1,0 +1,168 @@
+/* The wal source: a transaction that Postgres has not enough memory for comes in parts, while it is open. */
+#include "equal.h"
+#include "servers.h"
+#include "sources.h"
+#include "suites.h"
+#include "wal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+/* Postgres has the least memory that can be set. */
+static struct fixture *open_parts(void)
+{
+    struct fixture *f = open_wal();
+    sqlf(f, "alter database %s set logical_decoding_work_mem = '64kB'", f->database);
+    return f;
+}
+
+/* How many parts have come, as the server counts them. */
+static long long parts(struct fixture *f)
+{
+    char query[256];
+    snprintf(query, sizeof query,
+             "select coalesce(sum(stream_count), 0) from pg_stat_replication_slots where slot_name = 'cachepusher_%s'",
+             f->prefix);
+    return sql_number(f, query);
+}
+
+/* Begins a transaction that changes every customer, and waits until some of it has come. */
+static PGconn *begin_large(struct fixture *f)
+{
+    long long before = parts(f);
+    PGconn *writer = connect_again(f);
+    sql_on(writer, "begin; update customer set name = repeat('x', 100) || id_customer");
+    WAIT_UNTIL(parts(f) > before);
+    return writer;
+}
+
+/* Whatever comes behind has come by now. */
+static void pass_a_change(struct fixture *f, cp_syncer *syncer)
+{
+    long long events = (long long)stats_of(syncer).events;
+    sql(f, "insert into customer (id_customer, name) select 1 + max(id_customer), 'behind' from customer");
+    WAIT_UNTIL((long long)stats_of(syncer).events > events);
+    REQUIRE_INT(stats_of(syncer).events, ==, events + 1);
+}
+
+START_TEST(parts_wait_for_the_commit)
+{
+    struct fixture *f = open_parts();
+    cp_syncer *syncer = run_wal(f);
+    wait_confirmed(f);
+    PGconn *writer = begin_large(f);
+    pass_a_change(f, syncer);
+    sql_on(writer,
+           "update address set description = 'more of it'; update customer set name = 'last' where id_customer = 3");
+    pass_a_change(f, syncer);
+    sql_on(writer, "commit");
+    expect_customers(f);
+    REQUIRE_INT(stats_of(syncer).events, >=, CUSTOMERS);
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
+    wait_moved_on(f);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(what_is_rolled_back_is_not_read)
+{
+    struct fixture *f = open_parts();
+    cp_syncer *syncer = run_wal(f);
+    wait_confirmed(f);
+    PGconn *writer = begin_large(f);
+    sql_on(writer, "truncate address; rollback");
+    pass_a_change(f, syncer);
+    REQUIRE_INT(stats_of(syncer).causes[CP_CAUSE_TRUNCATE], ==, 0);
+    writer = begin_large(f);
+    sql_on(writer, "savepoint a; delete from customer where id_customer > 10; rollback to a; insert into customer "
+                   "values (9000, 'kept'); commit");
+    expect_customers(f);
+    wait_moved_on(f); /* nothing is waited for that never comes */
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* What a part says of a table's columns is true until the transaction is rolled back. */
+START_TEST(tables_that_change_in_parts)
+{
+    struct fixture *f = open_parts();
+    cp_syncer *syncer = run_wal(f);
+    wait_confirmed(f);
+    static const char *const ends[] = {"rollback", "commit"};
+    for (size_t i = 0; i < 2; i++) {
+        long long before = parts(f);
+        PGconn *writer = connect_again(f);
+        sql_on(writer, "begin; alter table address drop column description; alter table address add column description "
+                       "text; alter table address alter column fk_customer type bigint");
+        sql_on(writer, "update address set description = repeat('y', 200)");
+        sql_on(writer, "update customer set name = repeat('z', 200)");
+        WAIT_UNTIL(parts(f) > before);
+        sql_on(writer, ends[i]);
+        sql(f, "update address set fk_customer = fk_customer + 1 where fk_customer < 20");
+        expect_customers(f);
+    }
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* A restart has not confirmed it, and gets it whole. */
+START_TEST(a_restart_between_the_parts)
+{
+    struct fixture *f = open_parts();
+    cp_syncer *first = run_wal(f);
+    wait_confirmed(f);
+    PGconn *writer = begin_large(f);
+    pass_a_change(f, first);
+    wait_confirmed(f); /* behind some of it, and before its end */
+    stop_syncer(f, first);
+    sql_on(writer, "update customer set name = name || '+'");
+    cp_syncer *second = run_wal(f);
+    require_resumed(second);
+    sql_on(writer, "commit");
+    expect_customers(f);
+    require_resumed(second);
+    stop_syncer(f, second);
+    fixture_close(f);
+}
+END_TEST
+
+START_TEST(more_than_may_be_kept)
+{
+    enum { MORE = 5000 };
+    struct fixture *f = open_parts();
+    sqlf(f, "insert into customer select i, 'c' from generate_series(1001, %d) i", 1000 + MORE);
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS(WAL, "max_pending", "1000", "threads", "2"));
+    wait_confirmed(f);
+    PGconn *writer = begin_large(f);
+    WAIT_UNTIL(count_logged(f, "replication: resumed") == 1);
+    pass_a_change(f, syncer);
+    sql_on(writer, "commit");
+    expect_customers(f);
+    sql(f, "update customer set name = 'once more'");
+    expect_customers(f);
+    REQUIRE_INT(count_logged(f, "more than max_pending"), ==, 1);
+    REQUIRE_INT(stats_of(syncer).overflows, ==, 0);
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+Suite *wal_parts_suite(void)
+{
+    Suite *suite = suite_create("wal_parts");
+    TCase *tcase = tcase_create("wal_parts");
+    tcase_set_timeout(tcase, 240);
+    tcase_add_test(tcase, parts_wait_for_the_commit);
+    tcase_add_test(tcase, what_is_rolled_back_is_not_read);
+    tcase_add_test(tcase, tables_that_change_in_parts);
+    tcase_add_test(tcase, a_restart_between_the_parts);
+    tcase_add_test(tcase, more_than_may_be_kept);
+    suite_add_tcase(suite, tcase);
+    return suite;
+}
