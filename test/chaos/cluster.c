@@ -42,7 +42,8 @@ static void append_settings(const struct cluster *cluster)
     cluster_configure(cluster,
                       "listen_addresses = ''\nport = 5432\nmax_connections = 60\nshared_buffers = 16MB\nfsync = off\n"
                       "full_page_writes = off\ndynamic_shared_memory_type = mmap\ndeadlock_timeout = 50ms\n"
-                      "log_line_prefix = '%m [%p] %a '\nlog_checkpoints = off\nwal_level = logical\n");
+                      "log_line_prefix = '%m [%p] %a '\nlog_checkpoints = off\nwal_level = logical\n"
+                      "logical_decoding_work_mem = 64kB\n"); /* so that some transactions come in parts */
 }
 
 static void load(struct cluster *cluster, const char *path)

@@ -131,6 +131,28 @@ static void heal_prepared_kill(struct world *world, struct strike *strike)
     heal_prepared(world, strike);
 }
 
+/* Too large for the memory that Postgres decodes with (cluster.c): parts of it come while it is open, and it may be
+ * rolled back. */
+static void inject_parts(struct world *world, struct strike *strike)
+{
+    strike->postgres = cluster_connect(&world->cluster);
+    if (strike->postgres != NULL) {
+        PQclear(PQexec(strike->postgres,
+                       "begin; insert into customer (id_customer, name)"
+                       " select id, repeat('part ', 20) || id from generate_series(6001, 8000) as id"));
+    }
+}
+
+static void heal_parts(struct world *world, struct strike *strike)
+{
+    if (strike->postgres != NULL) {
+        PQclear(PQexec(strike->postgres, roll(&strike->random, 2) == 0 ? "commit" : "rollback"));
+    }
+    PQfinish(strike->postgres);
+    strike->postgres = NULL;
+    cluster_do(&world->cluster, "delete from customer where id_customer > 6000");
+}
+
 const struct fault wal_faults[] = {
     {"wal-sender", TARGET_POSTGRES, 0, 0, inject_sender, NULL, false, true},
     {"wal-sender-stop", TARGET_POSTGRES, 200, 4000, inject_sender_stop, heal_sender_stop, false, true},
@@ -141,5 +163,6 @@ const struct fault wal_faults[] = {
     {"wal-copy", TARGET_POSTGRES, 0, 0, inject_copy, NULL, false, true},
     {"wal-prepared", TARGET_POSTGRES, 200, 4000, inject_prepared, heal_prepared, false, true},
     {"wal-prepared-kill", TARGET_POSTGRES, 200, 3000, inject_prepared, heal_prepared_kill, false, true},
+    {"wal-parts", TARGET_POSTGRES, 200, 4000, inject_parts, heal_parts, false, true},
     {0},
 };

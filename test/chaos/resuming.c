@@ -26,7 +26,7 @@ _Static_assert(TARGETS == (int)RESUMING_TARGETS && DAEMONS_MAX == (int)RESUMING_
 
 bool resuming_is_harmless(const struct fault *fault)
 {
-    return is_any(fault, (const char *const[]){"wal-copy", "wal-prepared", "wal-prepared-kill", NULL});
+    return is_any(fault, (const char *const[]){"wal-copy", "wal-prepared", "wal-prepared-kill", "wal-parts", NULL});
 }
 
 static bool changes_what_a_start_goes_by(const struct fault *fault)
