@@ -12,6 +12,10 @@ static const struct {
     {"configuration", configuration_suite},
     {"parts", parts_suite},
     {"syncer", syncer_suite},
+    {"store", store_suite},
+    {"dropping", dropping_suite},
+    {"holding", holding_suite},
+    {"transform", transform_suite},
 };
 
 int main(int argc, char **argv)

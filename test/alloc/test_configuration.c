@@ -115,6 +115,45 @@ static cp_code create_syncer(cp_config **config, const char *value, cp_error *er
     return CP_OK;
 }
 
+static void ignore_state(void *context, const cp_health *health)
+{
+    (void)context;
+    (void)health;
+}
+
+static cp_store_answer set_nothing(void *session, const char *key, const char *bytes, size_t length, int64_t ttl_s,
+                                   cp_error *err)
+{
+    (void)session, (void)key, (void)bytes, (void)length, (void)ttl_s, (void)err;
+    return CP_STORE_DONE;
+}
+
+static cp_store_answer delete_nothing(void *session, const char *key, cp_error *err)
+{
+    (void)session, (void)key, (void)err;
+    return CP_STORE_DONE;
+}
+
+/* The same for a host with all that makes for more: a store, results, states. */
+static cp_code create_hosted(cp_config **config, const char *value, cp_error *err)
+{
+    static const cp_store store = {.size = sizeof store, .set = set_nothing, .del = delete_nothing};
+    (void)value;
+    cp_results *results = cp_results_create(NULL, err);
+    if (results == NULL) {
+        return err->code;
+    }
+    cp_callbacks callbacks = {.size = sizeof callbacks, .store = &store, .state = ignore_state, .results = results};
+    cp_syncer *syncer = cp_syncer_create(*config, &callbacks, err);
+    cp_syncer_destroy(syncer);
+    cp_results_destroy(results);
+    if (syncer == NULL) {
+        return err->code;
+    }
+    *config = NULL;
+    return CP_OK;
+}
+
 START_TEST(creating)
 {
     ck_assert_uint_gt(fail_in_turn(create, NULL, NULL), 10);
@@ -149,6 +188,8 @@ START_TEST(creating_a_syncer)
 {
     ck_assert_uint_gt(fail_in_turn(create_syncer, NULL, "{}"), 30);
     ck_assert_uint_gt(fail_in_turn(create_syncer, NULL, everything), 30);
+    unsigned count = fail_in_turn(create_syncer, NULL, "{}");
+    ck_assert_uint_gt(fail_in_turn(create_hosted, NULL, "{}"), count);
 }
 END_TEST
 

@@ -109,8 +109,7 @@ static void break_and_name(struct fixture *f, cp_syncer *syncer)
     }
 }
 
-/* Starts, however often that fails for want of memory. */
-static void start_at_last(cp_syncer *syncer)
+void start_at_last(cp_syncer *syncer)
 {
     cp_error err = {0};
     cp_code code;

@@ -28,7 +28,7 @@ for piece in "$directory"/piece*.c; do
     fi
 done
 pieces=("$directory"/piece*.c)
-if ((programs != 1 || ${#pieces[@]} < 9)); then
+if ((programs != 1 || ${#pieces[@]} < 14)); then
     echo "$document: ${#pieces[@]} pieces, and $programs programs"
     exit 1
 fi

@@ -69,6 +69,7 @@ share/cachepusher/prometheus/runbook.md
 share/cachepusher/schema.sql
 share/doc/cachepusher/embedding.md
 share/doc/cachepusher/examples/cache.c
+share/doc/cachepusher/examples/cachepusher.go
 share/doc/cachepusher/examples/cachepusher.py
 share/doc/cachepusher/examples/config.example.json
 share/doc/cachepusher/examples/epoll.c
