@@ -996,12 +996,13 @@ create table if not exists cachepusher.document (
 );
 grant select on cachepusher.document to public;
 
--- cachepusher setup adds a checksum, by which it knows what it has loaded.
+-- By this checksum of the file cachepusher setup knows what is loaded; what it has loaded itself teardown takes away.
+-- db/check-sql --fix brings it up to date.
 do $$
 begin
     if (select pg_catalog.pg_has_role(nspowner, 'usage') from pg_catalog.pg_namespace
         where nspname operator(pg_catalog.=) 'cachepusher') then
-        comment on schema cachepusher is 'cachepusher.sql';
+        comment on schema cachepusher is 'cachepusher.sql aea2374edf0ed0c7596f7b4a88407bd9, by hand';
     end if;
 end
 $$;

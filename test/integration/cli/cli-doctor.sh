@@ -352,8 +352,8 @@ broken "one that is missing" 'drop trigger cachepusher_update_fk_customer on add
     "select cachepusher.watch('public.address', 'fk_customer', 'customer_updated', announce => 'notify');"
 broken "all are missing" 'set client_min_messages = warning; drop function cachepusher_address__fk_customer, cachepusher_customer__id_customer cascade' '' \
     WRONG channel 'customer: no trigger announces on customer_deleted or customer_updated' 'cachepusher setup'
-broken "functions that were loaded by hand" 'comment on schema cachepusher is null' '' warning schema \
-    'schema cachepusher is of another version, or was loaded by hand' 'cachepusher setup'
+broken "functions of another version" 'comment on schema cachepusher is null' '' warning schema \
+    'schema cachepusher is of another version' 'cachepusher setup'
 broken "no functions" 'alter schema cachepusher rename to gone' \
     'alter schema gone rename to cachepusher' WRONG schema 'schema cachepusher is missing' 'cachepusher setup'
 broken "no index" 'drop index address_of_customer' '' warning index 'public.address\(fk_customer\) has none: ' \
