@@ -59,8 +59,9 @@ sql "create table language (language_id int primary key, name text not null);
      create table node (id int primary key, a int references node, b int references node);
      create function reads() returns int language sql stable as 'select count(*)::int from film'"
 d='entities\[0\]\.document'
-check "a member that is unknown" refuses "$d\.colums: unknown; expected table, key, columns, where or include" \
-    '{"table": "film", "colums": []}'
+check "a member that is unknown" refuses "$d\.colums: unknown; did you mean columns\?" '{"table": "film", "colums": []}'
+check "one that is like none" refuses "$d\.lists: unknown; expected table, key, columns, where or include" \
+    '{"table": "film", "lists": []}'
 check "one of an include" refuses "$d\.include\[0\]\.key: unknown; expected name, table, .*depth or include" \
     '{"table": "film", "include": [{"name": "x", "table": "actor", "key": "y"}]}'
 check "a table that is not there" refuses "$d\.table: there is no table flim that this role can see" '{"table": "flim"}'
