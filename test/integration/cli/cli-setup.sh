@@ -117,7 +117,7 @@ check "twice" runs_nothing "$command" setup
 load_by_hand() { psql -qX -v ON_ERROR_STOP=1 -d "$name" -f "$repo/db/cachepusher.sql"; }
 load_by_hand
 check "functions that were loaded by hand are what this program has" runs_nothing "$command" setup
-loads_again() { sets_up && [[ $(cat out) == '-- schema cachepusher is of another version'*'cachepusher.sql' ]]; }
+loads_again() { sets_up --source notify && [[ $(cat out) == '-- schema cachepusher is of another version'*'cachepusher.sql' ]]; }
 for each in "'cachepusher.sql'" "'cachepusher.sql 0123456789abcdef0123456789abcdef, by hand'" null; do
     sql "comment on schema cachepusher is $each"
     check "those of another version are not: $each" loads_again
