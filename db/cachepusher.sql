@@ -47,8 +47,13 @@
 -- transaction, takes no lock, and does not mind PREPARE TRANSACTION. announce => 'notify' goes back; a call that does not
 -- say announce keeps what there is. A table announces in one way only.
 --
--- watch() creates a trigger function for this table and column, in the table's schema. To stop watching, drop the
--- function; the triggers go with it. (If the names are long, or the columns several, it has another name: see \d address.)
+-- watch() creates a trigger function for this table and column, in the table's schema. (If the names are long, or the
+-- columns several, it has another name: see \d address.) To stop watching, which its owner may:
+--
+--   select cachepusher.unwatch('address', 'fk_customer');    -- or those of all columns: unwatch('address')
+--
+-- It returns how many triggers it has dropped: four of each table and partition. Where schema cachepusher is gone, drop
+-- the function; the triggers go with it:
 --
 --   drop function cachepusher_address__fk_customer() cascade;
 --
@@ -904,6 +909,79 @@ as $$
                              reads)
 $$;
 
+-- The triggers of watch() on a table with all that inherits from it: of these columns, or of any; of those that announce on
+-- this channel, or on any. The triggers of one function go together: deletions may have a channel of their own.
+create or replace function cachepusher.watching_triggers(
+    watched pg_catalog.regclass, id_columns pg_catalog.name[], channel pg_catalog.text
+) returns table (target pg_catalog.regclass, name pg_catalog.name, made_function pg_catalog.oid, announces pg_catalog.text)
+language sql stable
+set search_path = pg_catalog, pg_temp
+as $$
+    with found as (
+        select f.target, f.place, tgname, tgfoid, tgtype & 8 <> 0 as is_for_deletions,
+               case when tgnargs = 1 then convert_from(substring(tgargs for length(tgargs) - 1), getdatabaseencoding())
+               end as announces
+        from cachepusher.family(watched) with ordinality as f (target, kind, place)
+        join pg_trigger on tgrelid = f.target::oid and not tgisinternal
+        join pg_proc on pg_proc.oid = tgfoid and starts_with(prosrc, ' -- made by cachepusher.watch()')
+    )
+    select target, tgname, tgfoid, announces
+    from found
+    where (id_columns is null or tgname in (select cachepusher.trigger_name(operation, id_columns)
+                                            from unnest('{insert,update,delete,truncate}'::text[]) as operation))
+      and (channel is null or tgfoid in (select f.tgfoid from found as f
+                                         where f.announces = channel and not f.is_for_deletions))
+    order by place, tgname
+$$;
+
+-- The opposite of watch(): takes its triggers away from a table and all that inherits from it, and the functions that no
+-- trigger is left of. Without columns those of all columns, without a channel those of all channels. Returns how many
+-- triggers there were; it is an error if there were none. A column may have been renamed or dropped: it is meant by the
+-- name it had. What has been announced is still read; what is written from now on is not announced.
+create or replace function cachepusher.unwatch(
+    watched pg_catalog.regclass, id_columns pg_catalog.name[] default null, channel pg_catalog.text default null
+) returns integer
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+    statement text;
+    drops constant text[] := array(select format('drop trigger %I on %s', name, target)
+                                   from cachepusher.watching_triggers(watched, id_columns, channel));
+    functions constant oid[] := array(select made_function
+                                      from cachepusher.watching_triggers(watched, id_columns, channel));
+    others text;
+begin
+    if cardinality(drops) = 0 then
+        select concat('; it has ' || string_agg(format('%s on %s', name, announces), ', '))
+        from cachepusher.watching_triggers(watched, null, null) where target = watched into others;
+        raise exception 'cachepusher.unwatch: table % has no triggers of watch()%', watched,
+            concat(' for (' || array_to_string(id_columns, ', ') || ')', ' that announce on "' || channel || '"', others)
+            using errcode = 'undefined_object';
+    end if;
+    foreach statement in array drops loop
+        execute statement;
+    end loop;
+    for statement in
+        select format('drop function %s', pg_proc.oid::regprocedure) from pg_proc
+        where pg_proc.oid = any (functions) and not exists (select from pg_trigger where tgfoid = pg_proc.oid)
+    loop
+        execute statement;
+    end loop;
+    return cardinality(drops);
+end
+$$;
+
+-- The same for an id of one column.
+create or replace function cachepusher.unwatch(
+    watched pg_catalog.regclass, id_column pg_catalog.name, channel pg_catalog.text default null
+) returns integer
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+    select cachepusher.unwatch(watched, case when id_column is not null then array[id_column] end, channel)
+$$;
+
 -- What cachepusher setup has made of declared documents (a configuration's "document"), for the daemon to look up. digest
 -- is that of the declaration; it can be resolved anew, when a table has another column: that is another version, and the
 -- last one counts. The former one stays beside it, with its function, for a daemon that has not been restarted yet.
@@ -918,12 +996,13 @@ create table if not exists cachepusher.document (
 );
 grant select on cachepusher.document to public;
 
--- cachepusher setup adds a checksum, by which it knows what it has loaded.
+-- By this checksum of the file cachepusher setup knows what is loaded; what it has loaded itself teardown takes away.
+-- db/check-sql --fix brings it up to date.
 do $$
 begin
     if (select pg_catalog.pg_has_role(nspowner, 'usage') from pg_catalog.pg_namespace
         where nspname operator(pg_catalog.=) 'cachepusher') then
-        comment on schema cachepusher is 'cachepusher.sql';
+        comment on schema cachepusher is 'cachepusher.sql aea2374edf0ed0c7596f7b4a88407bd9, by hand';
     end if;
 end
 $$;

@@ -56,16 +56,9 @@ static cp_code refuse_when_stopping(const struct cp_syncer *syncer, cp_error *er
                : cpi_error(err, CP_ERR_STOPPED, false, "the syncer is stopping");
 }
 
-cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err)
+/* index: of an entity, or of what is mapped. */
+static cp_code enqueue(struct cp_syncer *syncer, size_t index, const char *id, cp_error *err)
 {
-    uint32_t index = 0;
-    cp_code code = refuse_when_stopping(syncer, err);
-    code = code == CP_OK ? cpi_need(entity, "cp_syncer_enqueue", "entity", err) : code;
-    code = code == CP_OK ? cpi_need(id, "cp_syncer_enqueue", "id", err) : code;
-    code = code == CP_OK ? find_entity(syncer, entity, &index, err) : code;
-    if (code != CP_OK) {
-        return code;
-    }
     struct cpi_event event = {.entity = (uint16_t)index, .origin = CP_ORIGIN_ENQUEUED};
     enum cpi_id_type type = syncer->config->entities[event.entity].id_type;
     bool out_of_memory = false;
@@ -81,6 +74,48 @@ cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id,
                    : cpi_error(err, CP_ERR_SYSTEM, true, "too many ids have been enqueued at once; try again");
     }
     return CP_OK;
+}
+
+cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err)
+{
+    uint32_t index = 0;
+    cp_code code = refuse_when_stopping(syncer, err);
+    code = code == CP_OK ? cpi_need(entity, "cp_syncer_enqueue", "entity", err) : code;
+    code = code == CP_OK ? cpi_need(id, "cp_syncer_enqueue", "id", err) : code;
+    code = code == CP_OK ? find_entity(syncer, entity, &index, err) : code;
+    return code == CP_OK ? enqueue(syncer, index, id, err) : code;
+}
+
+/* By each of its columns that is mapped. */
+static cp_code enqueue_rows(struct cp_syncer *syncer, uint32_t target, const char *table, const char *value,
+                            cp_error *err)
+{
+    const struct cp_config *config = syncer->config;
+    cp_code code = CP_OK;
+    bool is_mapped = false;
+    for (size_t i = config->entity_count; i < config->entity_count + config->mapping_count && code == CP_OK; i++) {
+        if (config->entities[i].target == target && strcmp(config->entities[i].table, table) == 0) {
+            is_mapped = true;
+            code = enqueue(syncer, i, value, err);
+        }
+    }
+    return is_mapped
+               ? code
+               : cpi_error(err, CP_ERR_ARGUMENT, false,
+                           "entity \"%s\" maps no rows of \"%.*s\"; expected a table of its \"watch\" with \"maps\"",
+                           config->entities[target].name, cpi_shown(table), table);
+}
+
+cp_code cp_syncer_enqueue_rows(cp_syncer *syncer, const char *entity, const char *table, const char *value,
+                               cp_error *err)
+{
+    uint32_t index = 0;
+    cp_code code = refuse_when_stopping(syncer, err);
+    code = code == CP_OK ? cpi_need(entity, "cp_syncer_enqueue_rows", "entity", err) : code;
+    code = code == CP_OK ? cpi_need(table, "cp_syncer_enqueue_rows", "table", err) : code;
+    code = code == CP_OK ? cpi_need(value, "cp_syncer_enqueue_rows", "value", err) : code;
+    code = code == CP_OK ? find_entity(syncer, entity, &index, err) : code;
+    return code == CP_OK ? enqueue_rows(syncer, index, table, value, err) : code;
 }
 
 cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err)

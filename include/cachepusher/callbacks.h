@@ -69,10 +69,10 @@ typedef struct cp_output {
 } cp_output;
 
 /* All are called from the library's threads, several at a time, and hold up the thread that calls: return soon, and
- * call no function of the library from them except cp_syncer_stats(), cp_syncer_stat(), cp_syncer_enqueue() and
- * cp_syncer_resync(). cp_syncer_start() and cp_syncer_stop() also log in the thread that calls them. Whoever would
- * rather be told on a thread of his own sets results (results.h), beside them or alone. After cp_syncer_stop() has
- * returned none is called any more, but by a cp_syncer_verify() that has not.
+ * call no function of the library from them except cp_syncer_stats(), cp_syncer_stat(), cp_syncer_enqueue(),
+ * cp_syncer_enqueue_rows() and cp_syncer_resync(). cp_syncer_start() and cp_syncer_stop() also log in the thread that
+ * calls them. Whoever would rather be told on a thread of his own sets results (results.h), beside them or alone. After
+ * cp_syncer_stop() has returned none is called any more, but by a cp_syncer_verify() that has not.
  *
  * These threads have 1 MiB of stack, of which 768 KiB are the callbacks', less what the program's thread-local
  * variables take (with glibc they lie there). Every signal is blocked in them.

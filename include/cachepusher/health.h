@@ -96,7 +96,7 @@ CP_API cp_code cp_syncer_thread(const cp_syncer *syncer, size_t index, cp_thread
 CP_API cp_code cp_syncer_last_error(const cp_syncer *syncer, cp_error *out);
 
 /* An id that fails by itself: its document cannot be read, or is refused by Redis. Tried again for ever, and at once
- * after cp_syncer_enqueue(). Strings live until the visit returns. */
+ * after cp_syncer_enqueue(), or cp_syncer_enqueue_rows() where it has a table. Strings live until the visit returns. */
 typedef struct cp_parked {
     size_t size;
     const char *entity;
@@ -111,7 +111,7 @@ typedef struct cp_parked {
 
 /* Visits those that fail now, in no order, from the calling thread; *more (more may be NULL): how many there are
  * besides, since each worker remembers the reasons of a hundred. The visit must call no function of the library but
- * cp_syncer_enqueue(). */
+ * cp_syncer_enqueue() and cp_syncer_enqueue_rows(). */
 CP_API cp_code cp_syncer_parked(const cp_syncer *syncer, void (*visit)(void *context, const cp_parked *parked),
                                 void *context, uint64_t *more, cp_error *err);
 

@@ -39,6 +39,13 @@ CP_API cp_code cp_syncer_wait_ready(cp_syncer *syncer, int timeout_ms, cp_error 
  * stands by, by the syncer that writes. */
 CP_API cp_code cp_syncer_enqueue(cp_syncer *syncer, const char *entity, const char *id, cp_error *err);
 
+/* The same for every document of the entity that rows of a mapped table are a part of: a table of its "watch" that has
+ * "maps" (or that a declared document includes so), as it is named there and in cp_parked.table. `value` is that of the
+ * rows' column, as text; what is none of the column's type is parked. CP_ERR_ARGUMENT: the entity maps no such table.
+ */
+CP_API cp_code cp_syncer_enqueue_rows(cp_syncer *syncer, const char *entity, const char *table, const char *value,
+                                      cp_error *err);
+
 /* Has every document of an entity (NULL: of all) read and stored again and keys without a row removed, beside live
  * changes. Returns at once; a request made while a resync runs is served by one more run after it. */
 CP_API cp_code cp_syncer_resync(cp_syncer *syncer, const char *entity, cp_error *err);

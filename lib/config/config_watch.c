@@ -1,6 +1,7 @@
 #include "config/config_internal.h"
 
 #include "base/error.h"
+#include "base/nearest.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -162,12 +163,15 @@ static const struct {
 
 static cp_code read_member(struct cpi_reader *reader, const char *name, const json_t *value, struct cpi_watch *watch)
 {
+    struct cpi_nearest nearest = {.name = name};
     for (size_t i = 0; i < sizeof members / sizeof *members; i++) {
         if (strcmp(name, members[i].name) == 0) {
             return members[i].read(reader, value, watch);
         }
+        cpi_nearest_offer(&nearest, members[i].name);
     }
-    return cpi_reader_reject(reader, "unknown; expected table, column, maps, reads or channel");
+    return nearest.found != NULL ? cpi_reader_reject(reader, "unknown; did you mean %s?", nearest.found)
+                                 : cpi_reader_reject(reader, "unknown; expected table, column, maps, reads or channel");
 }
 
 static cp_code read_watch(struct cpi_reader *reader, json_t *object, struct cpi_watch *watch)

@@ -60,6 +60,7 @@ static void ask_for_resync(struct cpi_listener *listener, uint32_t entity, cp_ca
 
 static void route(struct cpi_listener *listener, struct cpi_events *events)
 {
+    cpi_detour_send(&listener->detour, events);
     listener->has_backlog =
         cpi_route(listener->env, listener->live_feed, &listener->asking, events) || listener->has_backlog;
 }
@@ -83,7 +84,6 @@ static void note_asked(struct cpi_listener *listener, uint32_t entity, enum cpi_
 static void take_arrivals(struct cpi_listener *listener)
 {
     struct cpi_arrivals *arrivals = &listener->arrivals;
-    cpi_detour_send(&listener->detour, &arrivals->events);
     route(listener, &arrivals->events);
     for (uint32_t e = 0; e < listener->env->config->entity_count; e++) {
         note_asked(listener, e, CPI_ASKED_EVERYTHING, &arrivals->everything[e]);

@@ -45,6 +45,7 @@ static const struct {
     {"wal_losses", wal_losses_suite},
     {"wal_parts", wal_parts_suite},
     {"wal_tables", wal_tables_suite},
+    {"unwatch", unwatch_suite},
     {"watch", watch_suite},
     {"watch_messages", watch_messages_suite},
     {"watch_reads", watch_reads_suite},

@@ -37,6 +37,7 @@ Suite *transform_suite(void);
 Suite *connections_suite(void);
 Suite *redis_away_suite(void);
 Suite *triggers_suite(void);
+Suite *unwatch_suite(void);
 Suite *watch_suite(void);
 Suite *watch_messages_suite(void);
 Suite *watch_reads_suite(void);

@@ -158,15 +158,22 @@ static enum MHD_Result retry(struct admin *admin, struct MHD_Connection *connect
     json_error_t wrong;
     const char *entity = NULL;
     const char *id = NULL;
+    json_t *of = NULL;
     json_t *asked = body->is_too_long ? NULL : json_loadb(body->text, body->length, 0, &wrong);
-    if (asked == NULL || json_unpack(asked, "{s:s, s:s}", "entity", &entity, "id", &id) != 0) {
+    if (asked == NULL || json_unpack(asked, "{s:s, s:s, s?o}", "entity", &entity, "id", &id, "table", &of) != 0 ||
+        (of != NULL && !json_is_null(of) && !json_is_string(of))) {
         json_decref(asked);
-        return answer(connection, MHD_HTTP_BAD_REQUEST, "expected {\"entity\": \"...\", \"id\": \"...\"}\n");
+        return answer(connection, MHD_HTTP_BAD_REQUEST,
+                      "expected {\"entity\": \"...\", \"id\": \"...\"}, and \"table\" where it has one\n");
     }
     /* Not const for this alone; a syncer may be asked by any thread. */
-    cp_code code = cp_syncer_enqueue((cp_syncer *)(uintptr_t)admin->syncer, entity, id, &err);
+    cp_syncer *syncer = (cp_syncer *)(uintptr_t)admin->syncer;
+    const char *table = json_string_value(of);
+    cp_code code = table != NULL ? cp_syncer_enqueue_rows(syncer, entity, table, id, &err)
+                                 : cp_syncer_enqueue(syncer, entity, id, &err);
     if (code == CP_OK) {
-        logger_printf(admin->logger, CP_LOG_INFO, "admin: %s %s is to be tried again", entity, id);
+        logger_printf(admin->logger, CP_LOG_INFO, "admin: %s %s is to be tried again", table != NULL ? table : entity,
+                      id);
     }
     json_decref(asked);
     return code == CP_OK ? answer(connection, MHD_HTTP_ACCEPTED, "it is tried again\n")

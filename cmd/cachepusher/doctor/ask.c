@@ -115,8 +115,9 @@ static void tell_planned(struct doctor *doctor, const struct doctor_plan *plan, 
     const char *why = cpi_rows_value(rows, row, PLANNED_WHY);
     char cure[CURE_BYTES];
     if (strcmp(kind, "error") == 0) {
-        findings_add(&doctor->findings, VERDICT_WRONG, plan->point, doctor->setup, "%s%s%s",
-                     plan->lacks != NULL ? plan->lacks : "", plan->lacks != NULL ? "; " : "", body);
+        findings_add(&doctor->findings, plan->is_for_owner ? VERDICT_WARNING : VERDICT_WRONG, plan->point,
+                     doctor->setup, "%s%s%s", plan->lacks != NULL ? plan->lacks : "", plan->lacks != NULL ? "; " : "",
+                     body);
     } else if (strcmp(kind, "note") == 0) {
         if (!plan->skips_notes) {
             tell_note(doctor, plan->point, body);

@@ -73,6 +73,7 @@ struct doctor_plan {
     const char *lacks; /* what it is when there is something to do, and setup does not say why */
     const char *fine;  /* what to say when there is nothing to do */
     bool skips_notes;  /* they are about what a query tells as well */
+    bool is_for_owner; /* that this role may not do it is a warning: a daemon's role need not */
 };
 
 void doctor_ask_plan(struct doctor *doctor, const struct doctor_plan *plan);

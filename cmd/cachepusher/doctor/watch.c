@@ -18,7 +18,8 @@ static void check_triggers(struct doctor *doctor)
                                        .sql = embedded_setup_functions_sql,
                                        .parameters = {embedded_cachepusher_sql},
                                        .count = 1,
-                                       .fine = "cachepusher is what this program's setup makes"};
+                                       .fine = "cachepusher is what this program's setup makes",
+                                       .is_for_owner = true};
     const struct doctor_plan triggers = {.point = "triggers",
                                          .sql = embedded_setup_triggers_sql,
                                          .parameters = {doctor_watched(doctor, WATCHED_PLAN), announce},

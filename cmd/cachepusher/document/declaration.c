@@ -171,7 +171,7 @@ static bool read_through(const struct reader *reader, const char *path, const js
         bool is_fine = strcmp(name, "table") == 0 ? read_table_name(place, member, &table->through)
                        : strcmp(name, "by") == 0  ? read_names(reader, place, member, &table->through_by)
                        : strcmp(name, "to") == 0  ? read_names(reader, place, member, &table->through_to)
-                                                  : refuse(place, "unknown; expected table, by or to");
+                                                  : refuse_unknown(place, name, "table, by or to");
         if (!is_fine) {
             return false;
         }
@@ -189,7 +189,7 @@ static bool read_member_object(const struct reader *reader, const json_t *object
         bool is_fine = strcmp(name, "name") == 0     ? read_text(path, value, "the member's name", &member->name)
                        : strcmp(name, "column") == 0 ? read_column_name(path, value, &member->column)
                        : strcmp(name, "sql") == 0    ? read_text(path, value, "an expression in SQL", &member->sql)
-                                                     : refuse(path, "unknown; expected name, column or sql");
+                                                     : refuse_unknown(path, name, "name, column or sql");
         if (!is_fine) {
             return false;
         }
@@ -272,9 +272,9 @@ static bool read_member(const struct reader *reader, const char *name, const jso
             return members[i].read(reader, path, value, table);
         }
     }
-    return refuse(path, "unknown; expected %s",
-                  is_root ? "table, key, columns, where or include"
-                          : "name, table, columns, where, order, one, by, through, depth or include");
+    return refuse_unknown(path, name,
+                          is_root ? "table, key, columns, where or include"
+                                  : "name, table, columns, where, order, one, by, through, depth or include");
 }
 
 static bool check_table(const struct declared_table *table, bool is_root)

@@ -7,4 +7,7 @@
 /* Tells "PATH: problem", and returns false. */
 bool refuse(const char *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
+/* The same of a member that nobody knows: which one was meant, or what there is. expected: "a, b or c". */
+bool refuse_unknown(const char *path, const char *name, const char *expected);
+
 #endif

@@ -1,5 +1,6 @@
 #include "document/resolve.h"
 
+#include "document/qualify.h"
 #include "embedded.h"
 #include "setup/database.h"
 
@@ -66,7 +67,7 @@ static const char *take_answer(const char *path, const struct node *node, const 
             return NULL;
         }
         if (strcmp(kind, "sql") == 0) {
-            written = memory_print(memory, "%s", value);
+            written = qualify(value, memory);
             continue;
         }
         const struct catalog_column *column = catalog_column_by_number(node->table, (int)strtol(value, NULL, 10));
@@ -77,7 +78,7 @@ static const char *take_answer(const char *path, const struct node *node, const 
     return written;
 }
 
-/* Names are written in full but for Postgres' own, and constants in a way that no setting changes. */
+/* Names are written in full, Postgres' own by qualify(), and constants in a way that no setting changes. */
 static const char *look_at_check(struct resolver *resolver, const char *path, const struct node *node,
                                  enum expression kind, const char *sql, bool *reads)
 {

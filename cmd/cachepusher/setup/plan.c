@@ -80,15 +80,17 @@ static bool run_statement(PGconn *pg, const char *kind, const char *statement)
     return false;
 }
 
+/* The file says that it was loaded by hand. */
 static bool load_functions(PGconn *pg)
 {
+    static const char say_by_whom[] = "select format('comment on schema cachepusher is %L',"
+                                      " substring($1::text from 'cachepusher\\.sql [0-9a-f]{32}'))";
     const char *const text[] = {embedded_cachepusher_sql};
     char sqlstate[6];
     if (!run_statement(pg, "run", embedded_cachepusher_sql)) {
         return false;
     }
-    PGresult *comment = database_query(
-        pg, "select format('comment on schema cachepusher is %L', 'cachepusher.sql ' || md5($1::text))", 1, text);
+    PGresult *comment = database_query(pg, say_by_whom, 1, text);
     bool is_done = comment != NULL && database_run(pg, PQgetvalue(comment, 0, 0), "", sqlstate);
     PQclear(comment);
     return is_done;

@@ -115,8 +115,8 @@ static bool retry(const char *address, const json_t *parked)
 {
     char *answer = NULL;
     char *body = NULL;
-    json_t *asked =
-        json_pack("{s:O, s:O}", "entity", json_object_get(parked, "entity"), "id", json_object_get(parked, "id"));
+    json_t *asked = json_pack("{s:O, s:O, s:O}", "entity", json_object_get(parked, "entity"), "id",
+                              json_object_get(parked, "id"), "table", json_object_get(parked, "table"));
     body = asked != NULL ? json_dumps(asked, JSON_COMPACT) : NULL;
     json_decref(asked);
     if (body == NULL) {

@@ -206,6 +206,34 @@ check "a port of the loopback" prints '^ready ' "$command" status --admin ":$por
 check "by its name" prints '^ready ' "$command" status --admin "localhost:$port"
 check "it stops" stop
 
+# ---- rows that are mapped ----
+
+sql "create table city (id integer primary key, name text); insert into city values (7, 'x'), (8, 'y');
+     create function customers_of(ids integer[]) returns setof integer language plpgsql stable as
+     \$\$ begin if 7 = any (ids) then raise 'no map'; end if; return query select 1; end \$\$;
+     select cachepusher.watch('city', 'id', 'cachepusher:city.id')" >/dev/null
+cat >rows.json <<'END'
+{ "entities": [ { "name": "customer", "key": "{prefix}:{id}", "channels": ["customer_updated", "customer_deleted"],
+    "fetch_many": "customer_get_many", "list": "select id_customer from customer",
+    "watch": [ {"table": "city", "column": "id", "maps": "select c from customers_of($1) as c"} ] } ] }
+END
+start_ready --admin "$admin" --config rows.json
+sql "update city set name = 'z' where id = 7" >/dev/null
+row_is_parked() { call "$command" parked --admin "$admin" && ((code == 1)) && grep -qE '^city 7: rows of city cannot be mapped: .*no map' out; }
+check "a row that cannot be mapped is parked" wait_for row_is_parked
+retries_rows() { call "$command" parked --retry --admin "$admin" && ((code == 1)) && logged 'admin: city 7 is to be tried again'; }
+check "it is the row that is tried again" retries_rows
+sql 'create or replace function customers_of(ids integer[]) returns setof integer language sql stable as $$ select 1 $$' >/dev/null
+check "and is well" wait_for is_well
+get /metrics
+mapped=$(sed -n 's/^cachepusher_mapped_rows_total //p' got)
+check "one that nobody has announced" answers 202 '' /parked/retry -H 'X-Cachepusher: 1' -d '{"entity": "customer", "table": "city", "id": "8"}'
+check "is mapped" wait_for answers 200 "^cachepusher_mapped_rows_total $((mapped + 1))\$" /metrics
+check "a table that is not" answers 400 'entity "customer" maps no rows of "address"' /parked/retry -H 'X-Cachepusher: 1' -d '{"entity": "customer", "table": "address", "id": "8"}'
+check "what is no table" answers 400 'expected \{.*"table" where it has one' /parked/retry -H 'X-Cachepusher: 1' -d '{"entity": "customer", "table": 1, "id": "8"}'
+check "none" answers 202 '' /parked/retry -H 'X-Cachepusher: 1' -d '{"entity": "customer", "table": null, "id": "8"}'
+check "it stops" stop
+
 if ((failures > 0)); then
     echo "$failures failed"
     exit 1

@@ -352,8 +352,17 @@ broken "one that is missing" 'drop trigger cachepusher_update_fk_customer on add
     "select cachepusher.watch('public.address', 'fk_customer', 'customer_updated', announce => 'notify');"
 broken "all are missing" 'set client_min_messages = warning; drop function cachepusher_address__fk_customer, cachepusher_customer__id_customer cascade' '' \
     WRONG channel 'customer: no trigger announces on customer_deleted or customer_updated' 'cachepusher setup'
-broken "functions that were loaded by hand" 'comment on schema cachepusher is null' '' warning schema \
-    'schema cachepusher is of another version, or was loaded by hand' 'cachepusher setup'
+broken "functions of another version" 'comment on schema cachepusher is null' '' warning schema \
+    'schema cachepusher is of another version' 'cachepusher setup'
+sql "comment on schema cachepusher is 'cachepusher.sql'"
+an_owners_matter() {
+    finds warning schema 'schema cachepusher is of another version' 'cachepusher setup' "${weak[@]}" &&
+        finds warning schema 'schema cachepusher belongs to .*, and weak may not bring it up to date: run it as that role' \
+            'cachepusher setup' "${weak[@]}" && (($(said WRONG) == 0)) && grep -q '^  ok       triggers' out
+}
+check "for a role that may only read nothing is wrong with them" an_owners_matter
+psql -qX -v ON_ERROR_STOP=1 -d "$name" -f "$repo/db/cachepusher.sql"
+check "those of this version, loaded by hand" all_right "${weak[@]}"
 broken "no functions" 'alter schema cachepusher rename to gone' \
     'alter schema gone rename to cachepusher' WRONG schema 'schema cachepusher is missing' 'cachepusher setup'
 broken "no index" 'drop index address_of_customer' '' warning index 'public.address\(fk_customer\) has none: ' \

@@ -59,8 +59,9 @@ sql "create table language (language_id int primary key, name text not null);
      create table node (id int primary key, a int references node, b int references node);
      create function reads() returns int language sql stable as 'select count(*)::int from film'"
 d='entities\[0\]\.document'
-check "a member that is unknown" refuses "$d\.colums: unknown; expected table, key, columns, where or include" \
-    '{"table": "film", "colums": []}'
+check "a member that is unknown" refuses "$d\.colums: unknown; did you mean columns\?" '{"table": "film", "colums": []}'
+check "one that is like none" refuses "$d\.lists: unknown; expected table, key, columns, where or include" \
+    '{"table": "film", "lists": []}'
 check "one of an include" refuses "$d\.include\[0\]\.key: unknown; expected name, table, .*depth or include" \
     '{"table": "film", "include": [{"name": "x", "table": "actor", "key": "y"}]}'
 check "a table that is not there" refuses "$d\.table: there is no table flim that this role can see" '{"table": "flim"}'
@@ -160,13 +161,20 @@ sql "create schema app; create schema evil; create extension citext schema app;
      insert into app.person values (1, 'Bob', 'B@x', 'glad'), (2, 'Eve', 'e@x', 'sad');
      create function app.loud(text) returns text language sql immutable as 'select pg_catalog.upper(\$1)';
      create function evil.upper(varchar) returns text language sql immutable as 'select ''evil''::text';
+     create function evil.concat(varchar, text) returns text language sql immutable as 'select ''evil''::text';
+     create function evil.same(app.mood[], app.mood[]) returns bool language sql immutable as 'select false';
+     create operator evil.= (function = evil.same, leftarg = app.mood[], rightarg = app.mood[]);
      create function evil.loud(text) returns text language sql immutable as 'select ''evil''::text'"
-person='{"table": "person", "where": "email = '"'b@X' and mood = 'glad'"'", "columns": ["id", {"name": "loud", "sql": "loud(name) || upper(name)"},
+person='{"table": "person", "where": "email = '"'b@X' and array[mood] = array['glad']::app.mood[]"'", "columns": ["id", {"name": "loud", "sql": "loud(name) || concat(upper(name), '"''::text"') || concat(name, '"':'::text"')"},
     {"name": "since", "sql": "'"date '2020-02-01' + id"'"}]}'
 export PGOPTIONS='-c search_path=app,public -c datestyle=sql,dmy'
 check "names that search_path finds" takes "${person/2020-02-01/01/02/2020}"
 export PGOPTIONS='-c search_path=evil,public'
-check "mean the same with another one" test "$(documents '{1,2}')" == '{"id":1,"loud":"BOBBOB","since":"2020-02-02"}'
+check "mean the same with another one" test "$(documents '{1,2}')" == '{"id":1,"loud":"BOBBOBBob:","since":"2020-02-02"}'
+listed() { [[ $(sql "$(sql "select entity ->> 'list' from cachepusher.document where name = 'doc' order by made_at desc limit 1")") == 1 ]]; }
+check "also in what is listed" listed
+export PGOPTIONS='-c search_path=evil,public,pg_catalog'
+check "or where Postgres' own names come last" test "$(documents '{1,2}')" == '{"id":1,"loud":"BOBBOBBob:","since":"2020-02-02"}'
 unset PGOPTIONS
 
 # ---- what rows hang on ----

@@ -150,8 +150,8 @@ before=$(fetch film)
 sed 's/"rating",/"rating", "views",/' film.json >film2.json
 check "what has changed is shown" changes_nothing "$command" setup --config film2.json --dry-run
 shown() {
-    grep -qE '^-- - +select f.film_id, f.title as name, f.rating, \(upper' out &&
-        grep -qE '^-- \+ +select f.film_id, f.title as name, f.rating, f.views, \(upper' out
+    grep -qE '^-- - +select f.film_id, f.title as name, f.rating, \(pg_catalog.upper' out &&
+        grep -qE '^-- \+ +select f.film_id, f.title as name, f.rating, f.views, \(pg_catalog.upper' out
 }
 check "line by line" shown
 check "the daemon's version stays" setup film2.json

@@ -114,9 +114,15 @@ notify_triggers() {
 }
 check "deletions of documents have a channel of their own" notify_triggers
 check "twice" runs_nothing "$command" setup
-psql -qX -v ON_ERROR_STOP=1 -d "$name" -f "$repo/db/cachepusher.sql"
-check "functions that were loaded by hand become what this program has" sets_up
-check "and then that is enough" runs_nothing "$command" setup
+load_by_hand() { psql -qX -v ON_ERROR_STOP=1 -d "$name" -f "$repo/db/cachepusher.sql"; }
+load_by_hand
+check "functions that were loaded by hand are what this program has" runs_nothing "$command" setup
+loads_again() { sets_up --source notify && [[ $(cat out) == '-- schema cachepusher is of another version'*'cachepusher.sql' ]]; }
+for each in "'cachepusher.sql'" "'cachepusher.sql 0123456789abcdef0123456789abcdef, by hand'" null; do
+    sql "comment on schema cachepusher is $each"
+    check "those of another version are not: $each" loads_again
+    check "and then that is enough" runs_nothing "$command" setup
+done
 sql 'drop trigger cachepusher_update_fk_customer on address'
 one_trigger() { prints_what_it_runs && (($(wc -l <out) == 1)) && written "'public.address'"; }
 check "a trigger that is missing" one_trigger
@@ -147,6 +153,10 @@ nothing_is_left() {
                  select slot_name from pg_replication_slots where database = '$name'") ]]
 }
 check "nothing is left" nothing_is_left
+load_by_hand
+check "teardown keeps what was loaded by hand" changes_nothing "$command" teardown
+check "and says so" written '-- schema cachepusher stays: it was loaded by hand; if nothing else needs it: drop schema'
+sql 'set client_min_messages = warning; drop schema cachepusher cascade'
 
 # ---- tables: identities ----
 

@@ -95,6 +95,14 @@ static cp_code make_and_destroy(cp_error *err)
     X(cp_syncer_enqueue, syncer, cp_syncer_enqueue(NULL, "customer", "1", err), CP_ERR_ARGUMENT, "syncer")             \
     X(cp_syncer_enqueue, entity, cp_syncer_enqueue(w->syncer, NULL, "1", err), CP_ERR_ARGUMENT, "enqueue: entity")     \
     X(cp_syncer_enqueue, id, cp_syncer_enqueue(w->syncer, "customer", NULL, err), CP_ERR_ARGUMENT, "enqueue: id")      \
+    X(cp_syncer_enqueue_rows, syncer, cp_syncer_enqueue_rows(NULL, "customer", "t", "1", err), CP_ERR_ARGUMENT,        \
+      "syncer")                                                                                                        \
+    X(cp_syncer_enqueue_rows, entity, cp_syncer_enqueue_rows(w->syncer, NULL, "t", "1", err), CP_ERR_ARGUMENT,         \
+      "rows: entity")                                                                                                  \
+    X(cp_syncer_enqueue_rows, table, cp_syncer_enqueue_rows(w->syncer, "customer", NULL, "1", err), CP_ERR_ARGUMENT,   \
+      "rows: table")                                                                                                   \
+    X(cp_syncer_enqueue_rows, value, cp_syncer_enqueue_rows(w->syncer, "customer", "t", NULL, err), CP_ERR_ARGUMENT,   \
+      "rows: value")                                                                                                   \
     X(cp_syncer_resync, syncer, cp_syncer_resync(NULL, "customer", err), CP_ERR_ARGUMENT, "syncer")                    \
     X(cp_syncer_resync, entity, cp_syncer_resync(w->syncer, NULL, err), CP_OK, NULL)                                   \
     X(cp_syncer_stop, syncer, cp_syncer_stop(NULL, 0, err), CP_ERR_ARGUMENT, "syncer")                                 \

@@ -322,6 +322,7 @@ START_TEST(what_is_no_table)
     parse_watch("[{\"table\": \"t\"}]", "watch[0]: column is missing");
     parse_watch("[{\"column\": \"c\"}]", "watch[0]: table is missing");
     parse_watch("[{\"table\": \"t\", \"column\": \"c\", \"key\": \"k\"}]", "watch[0].key: unknown");
+    parse_watch("[{\"table\": \"t\", \"colum\": \"c\"}]", "watch[0].colum: unknown; did you mean column?");
     parse_watch("[{\"table\": \"a.b.c\", \"column\": \"c\"}]", "not the name of a table");
     parse_watch("[{\"table\": \"t; drop\", \"column\": \"c\"}]", "not the name of a table");
     parse_watch("[{\"table\": \"t\", \"column\": \"a.b\"}]", "not the name of a column");

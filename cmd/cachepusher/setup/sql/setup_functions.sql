@@ -1,9 +1,10 @@
--- A plan (plan.h): schema cachepusher. $1: the text of db/cachepusher.sql, whose checksum setup leaves as a comment.
+-- A plan (plan.h): schema cachepusher. $1: the text of db/cachepusher.sql, which leaves its checksum as a comment.
 with schema as (
     select to_regnamespace('cachepusher')::oid as oid
 ), is_due as (
     select oid from schema
-    where obj_description(oid, 'pg_namespace') is distinct from 'cachepusher.sql ' || md5($1::text)
+    where split_part(obj_description(oid, 'pg_namespace'), ',', 1)
+          is distinct from substring($1::text from 'cachepusher\.sql [0-9a-f]{32}')
 )
 select kind, body, why
 from (
@@ -16,7 +17,7 @@ from (
     from is_due join pg_namespace n using (oid) where not pg_has_role(nspowner, 'usage')
     union all
     select 'load', null, case when oid is null then 'schema cachepusher is missing'
-                              else 'schema cachepusher is of another version, or was loaded by hand' end, 2
+                              else 'schema cachepusher is of another version' end, 2
     from is_due
 ) as plan
 order by place

@@ -28,11 +28,13 @@ with slot as (
 ), ours as (
     select distinct oid, proowner from used where document is null and oid not in (select oid from shared)
 ), schema as (
-    select nspowner from pg_namespace
-    where nspname = 'cachepusher' and obj_description(oid, 'pg_namespace') ~ '^cachepusher\.sql [0-9a-f]{32}$'
-      and pg_has_role(nspowner, 'usage')
+    select coalesce(obj_description(oid, 'pg_namespace') ~ '^cachepusher\.sql [0-9a-f]{32}$', false) as is_ours
+    from pg_namespace where nspname = 'cachepusher' and pg_has_role(nspowner, 'usage')
 ), left_over as ( -- what the schema stays for
     select format('document %s is in it', document) as what, 1 as place from neighbours
+    union
+    select 'it was loaded by hand; if nothing else needs it: drop schema cachepusher cascade;', 3
+    from schema where not is_ours
     union
     select format('function %s is of watch()', oid::regprocedure), 2 from made where oid not in (select oid from ours)
 ), members as (
@@ -66,7 +68,6 @@ from (
     union all
     select 'run', format('drop function %s cascade', oid::regprocedure), null, 4 from ours
     union all
-    -- Who loaded it by hand, or watches other tables, keeps it.
     select 'run', 'drop schema cachepusher cascade', null, 5 from schema where not exists (select from left_over)
     union all
     select 'note', format('schema cachepusher stays: %s%s', (select what from left_over order by place, what limit 1),
