@@ -181,8 +181,10 @@ void cpi_map_retried(struct cpi_mapper *mapper, bool worked)
         unpark_some(mapper);
     } else {
         int longer_ms = 2 * mapper->parked_timeout_ms;
+        /* While the server was away it took nobody's time. */
+        int64_t began_ms = mapper->opened_ms > mapper->parked_began_ms ? mapper->opened_ms : mapper->parked_began_ms;
         mapper->parked_left -= mapper->parked_left > 0;
-        mapper->parked_at_ms = now_ms + PARKED_REST * (now_ms - mapper->parked_began_ms) + 1;
+        mapper->parked_at_ms = now_ms + PARKED_REST * (now_ms - began_ms) + 1;
         if (mapper->parked_left == 0) {
             mapper->parked_at_ms += cpi_backoff_next(&mapper->parked_backoff);
             mapper->parked_timeout_ms =

@@ -30,6 +30,9 @@ enum {
     PARKED_FOR_MS = 20,
     PARKED_BESIDE_MS = 2, /* while others wait */
     PARKED_REST = 9,      /* times what was spent */
+    /* The rest instead, after a try that ended because a server went away, however long it took: on a silent way that
+     * is no fault of the document's, and one that ends its session is not to do so all the time. */
+    LOST_REST_MS = 5000,
     /* Parked ids that were dropped are read again by a resync, at the latest after this. */
     FORGOTTEN_FOR_MS = 600000
 };
@@ -115,6 +118,13 @@ static void note_session(struct cpi_worker *worker, bool has_settled)
     }
 }
 
+/* Until when it rests after a try that has just ended: what fails is not to take this time all the time. */
+static int64_t rests_until_ms(int64_t began_ms, bool worked)
+{
+    int64_t now_ms = cpi_now_ms();
+    return now_ms + (worked ? PARKED_REST * (now_ms - began_ms) : LOST_REST_MS);
+}
+
 static void work_on(struct cpi_worker *worker, uint32_t n, int timeout_ms)
 {
     cp_error err = {0};
@@ -123,8 +133,8 @@ static void work_on(struct cpi_worker *worker, uint32_t n, int timeout_ms)
     int64_t began_ms = cpi_now_ms();
     bool worked = cpi_applier_work(worker->applier, worker->batch, n, timeout_ms, &err);
     note_session(worker, cpi_idset_total(worker->set) < before);
-    if (cpi_idset_count(worker->set, CPI_PARKED) > parked) { /* what fails is not to take this time all the time */
-        worker->intake.rested_ms = cpi_now_ms() + PARKED_REST * (cpi_now_ms() - began_ms);
+    if (cpi_idset_count(worker->set, CPI_PARKED) > parked) {
+        worker->intake.rested_ms = rests_until_ms(began_ms, worked);
     }
     if (worked) {
         note_success(worker);
@@ -206,7 +216,8 @@ static void retry_parked(struct cpi_worker *worker, int for_ms)
 {
     uint32_t before = cpi_idset_total(worker->set);
     int64_t began_ms = cpi_now_ms();
-    if (cpi_idset_count(worker->set, CPI_PARKED) == 0 || began_ms < parked_due_ms(worker)) {
+    if (cpi_idset_count(worker->set, CPI_PARKED) == 0 || began_ms < parked_due_ms(worker) ||
+        began_ms < worker->retry_at_ms) {
         return;
     }
     worker->intake.recalled = false;
@@ -223,10 +234,9 @@ static void retry_parked(struct cpi_worker *worker, int for_ms)
         pay_debt(worker, true);
         return;
     }
-    int64_t now_ms = cpi_now_ms();
     bool others_wait = cpi_intake_waiting(&worker->intake) > 0 || !cpi_lane_is_empty(worker->lane);
-    bool rests = others_wait || worker->parked_left > 0;
-    worker->parked_at_ms = now_ms + (rests ? PARKED_REST * (now_ms - began_ms) : 0) + 1;
+    bool rests = others_wait || worker->parked_left > 0 || worker->away;
+    worker->parked_at_ms = (rests ? rests_until_ms(began_ms, !worker->away) : cpi_now_ms()) + 1;
     worker->intake.rested_ms = worker->parked_at_ms;
     if (worker->parked_left == 0) {
         worker->parked_at_ms += cpi_backoff_next(&worker->parked_backoff);

@@ -2,6 +2,7 @@
 #include "fault.h"
 
 #include <signal.h>
+#include <string.h>
 #include <sys/types.h>
 
 enum { BACKENDS = 64, LOCK_MS = 20000 };
@@ -86,7 +87,18 @@ struct lock {
     PGconn *connection;
 };
 
-/* May have to wait for Postgres to be back from a crash. */
+static void say_who_holds(struct world *world)
+{
+    PGresult *result =
+        cluster_query(&world->cluster, "select coalesce(string_agg(application_name || ', ' || state, '; '), 'nobody')"
+                                       " from pg_locks join pg_stat_activity using (pid)"
+                                       " where relation = 'address'::regclass and granted");
+    say("the table could not be locked within 2 s; held by %s", PQgetvalue(result, 0, 0));
+    PQclear(result);
+}
+
+/* May have to wait for Postgres to be back from a crash, but not for long for a session that has read the table and
+ * whose link is held up, or whose daemon is stopped: that ends only after us. */
 static bool has_locked(void *context)
 {
     struct lock *lock = context;
@@ -94,13 +106,20 @@ static bool has_locked(void *context)
     if (lock->connection == NULL) {
         return false;
     }
+    PQclear(PQexec(lock->connection, "set lock_timeout = '2s'"));
     PGresult *result = PQexec(lock->connection, "begin; lock table address in access exclusive mode");
+    const char *code = PQresultErrorField(result, PG_DIAG_SQLSTATE);
+    bool is_held = code != NULL && strcmp(code, "55P03") == 0; /* lock_not_available */
     bool locked = PQresultStatus(result) == PGRES_COMMAND_OK;
     PQclear(result);
     if (!locked) {
         PQfinish(lock->connection);
+        lock->connection = NULL;
     }
-    return locked;
+    if (is_held) {
+        say_who_holds(lock->world);
+    }
+    return locked || is_held;
 }
 
 /* Every read waits for a lock, longer than a statement may take. */

@@ -5,6 +5,8 @@
 #include "sources.h"
 #include "suites.h"
 
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,13 +18,18 @@ static void insert_customers(struct fixture *f)
          CUSTOMERS);
 }
 
-/* A role that may read, and owns nothing. */
+/* A role that may read, and owns nothing. dsn: the database's, as that role. */
+static void create_reader(struct fixture *f, char *dsn, size_t size)
+{
+    sqlf(f, "create role %s_reader login replication; grant select on customer, address to %s_reader", f->base,
+         f->base);
+    snprintf(dsn, size, "%s user=%s_reader", f->dsn, f->base);
+}
+
 static cp_syncer *make_reader(struct fixture *f, const char *entities)
 {
     char dsn[700];
-    sqlf(f, "create role %s_reader login replication; grant select on customer, address to %s_reader", f->base,
-         f->base);
-    snprintf(dsn, sizeof dsn, "%s user=%s_reader", f->dsn, f->base);
+    create_reader(f, dsn, sizeof dsn);
     return make_syncer(f, entities, SETTINGS("postgres", dsn, "max_delete_percent", "100"));
 }
 
@@ -98,6 +105,55 @@ START_TEST(search_path_was_wrong_for_a_while)
     expect_customers(f);
     WAIT_UNTIL(stats_of(syncer).failing == 0);
     REQUIRE_INT(stats_of(syncer).deleted, ==, 0);
+    stop_syncer(f, syncer);
+    drop_reader(f);
+    fixture_close(f);
+}
+END_TEST
+
+static pid_t worker_session(struct fixture *f)
+{
+    return (pid_t)sql_number(f, "select pid from pg_stat_activity where datname = current_database() and "
+                                "application_name = 'cachepusher worker'");
+}
+
+/* The way to Postgres goes silent over what fails, and both are over: others are read in a new session, and what failed
+ * rests no longer than where the way was good. */
+START_TEST(search_path_was_wrong_and_then_the_session_silent)
+{
+    char dsn[700];
+    struct fixture *f = fixture_open();
+    insert_customers(f);
+    sql(f, "create schema app; create function app.app_get(id integer) returns json language sql stable as"
+           " $$ select public.customer_get(id) $$");
+    create_reader(f, dsn, sizeof dsn);
+    cp_syncer *syncer =
+        make_syncer(f, unqualified, SETTINGS("postgres", dsn, "threads", "1", "fetch_timeout_ms", "2000"));
+    sqlf(f, "grant usage on schema app to %s_reader; alter role %s_reader set search_path = app, public", f->base,
+         f->base);
+    start_syncer(syncer);
+    wait_ready(syncer);
+    sqlf(f, "alter role %s_reader set search_path = public", f->base);
+    REQUIRE_INT(terminate_backends(f, "cachepusher%"), >, 0);
+    sql(f, "update customer set name = 'changed'");
+    WAIT_UNTIL(stats_of(syncer).failing == CUSTOMERS);
+    sqlf(f, "alter role %s_reader set search_path = app, public", f->base);
+    unsigned long long retries = stats_of(syncer).retries;
+    pid_t backend = worker_session(f);
+    REQUIRE(kill(backend, SIGSTOP) == 0);
+
+    /* No WAIT_UNTIL: the process has to go on whatever comes of it. */
+    int64_t until_ms = now_ms() + timeout_ms();
+    while (stats_of(syncer).retries == retries && now_ms() < until_ms) {
+        poll(NULL, 0, 10);
+    }
+    int64_t lost_ms = now_ms();
+    kill(backend, SIGCONT);
+    REQUIRE_INT(stats_of(syncer).retries, >, retries);
+    sql(f, "insert into customer (id_customer, name) values (1000, 'another')");
+    expect_customers(f);
+    REQUIRE_INT(now_ms() - lost_ms, <, 12000 * slowness());
+    WAIT_UNTIL(stats_of(syncer).failing == 0);
     stop_syncer(f, syncer);
     drop_reader(f);
     fixture_close(f);
@@ -205,6 +261,7 @@ Suite *sessions_suite(void)
     tcase_set_timeout(tcase, 240);
     tcase_add_test(tcase, mended_with_another_type);
     tcase_add_test(tcase, search_path_was_wrong_for_a_while);
+    tcase_add_test(tcase, search_path_was_wrong_and_then_the_session_silent);
     tcase_add_test(tcase, serializable_and_deferrable_by_default);
     tcase_add_test(tcase, row_level_security_is_refused);
     tcase_add_test(tcase, a_plan_from_when_a_table_was_small_is_given_up);

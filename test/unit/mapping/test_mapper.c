@@ -250,6 +250,27 @@ START_TEST(one_that_failed_is_tried_again)
 }
 END_TEST
 
+/* The server's time is not the value's: nine times as long would be a rest of 18 seconds. */
+START_TEST(one_that_failed_over_an_outage_rests_no_longer)
+{
+    fake.broken = 13;
+    put(13);
+    CYCLE_UNTIL(failing() == 1);
+    fake.open_failure = CPI_FAILURE_CONNECTION;
+    fake.open = false;
+    unsigned opened = fake.opened;
+    CYCLE_UNTIL(fake.opened > opened);
+    poll(NULL, 0, 2000); /* the outage */
+    fake.open_failure = CPI_FAILURE_NONE;
+    unsigned runs = fake.runs;
+    CYCLE_UNTIL(fake.runs > runs);
+    int64_t began_ms = cpi_now_ms();
+    fake.broken = -1;
+    CYCLE_UNTIL(failing() == 0);
+    ck_assert_int_lt(cpi_now_ms() - began_ms, 12000);
+}
+END_TEST
+
 START_TEST(one_that_crashes_the_server)
 {
     fake.lethal = 13;
@@ -385,6 +406,7 @@ Suite *mapper_suite(void)
     tcase_add_test(tcase, one_that_comes_again_between_its_pages);
     tcase_add_test(tcase, one_that_fails_takes_no_other_along);
     tcase_add_test(tcase, one_that_failed_is_tried_again);
+    tcase_add_test(tcase, one_that_failed_over_an_outage_rests_no_longer);
     tcase_add_test(tcase, one_that_crashes_the_server);
     tcase_add_test(tcase, a_statement_that_cannot_be_made);
     tcase_add_test(tcase, nothing_is_lost_while_the_server_is_away);

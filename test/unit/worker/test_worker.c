@@ -227,6 +227,28 @@ START_TEST(what_failed_is_tried_soon_where_others_work)
 }
 END_TEST
 
+/* However long that took: a second, as on a silent way, or no time, as when it ends its session itself. */
+START_TEST(what_loses_a_session_rests_for_five_seconds)
+{
+    fakes.postgres.broken = (struct fake_ids){.numbers = {1, 2}, .count = 2};
+    put_many(1, 2, CPI_RING_LIVE);
+    cpi_worker_cycle(worker);
+    fakes.postgres.lethal = fakes.postgres.broken;
+    fakes.postgres.run_ms = _i == 0 ? 0 : 1000;
+    CYCLE_UNTIL(cpi_stats_get(&fakes.stats, CPI_STAT_RETRIES) == 1);
+
+    int64_t lost_ms = cpi_now_ms();
+    fakes.postgres.lethal.count = 0;
+    fakes.postgres.broken.count = 0;
+    fakes.postgres.run_ms = 0;
+    put(3, CPI_RING_BULK);
+    CYCLE_UNTIL(fakes_stored(&fakes, 3) == 1); /* in a new session */
+    CYCLE_UNTIL(cpi_worker_unsettled(worker) == 0);
+    ck_assert_int_ge(cpi_now_ms() - lost_ms, 4500);
+    ck_assert_int_lt(cpi_now_ms() - lost_ms, 8000);
+}
+END_TEST
+
 START_TEST(an_id_that_fails_holds_no_other_up)
 {
     fakes.postgres.broken = (struct fake_ids){.numbers = {1}, .count = 1};
@@ -344,6 +366,7 @@ Suite *worker_suite(void)
     tcase_add_test(tcase, parked_ids_are_retried_until_they_work);
     tcase_add_test(tcase, a_parked_id_that_changes_is_tried_at_once);
     tcase_add_test(tcase, what_failed_is_tried_soon_where_others_work);
+    tcase_add_loop_test(tcase, what_loses_a_session_rests_for_five_seconds, 0, 2);
     tcase_add_test(tcase, an_id_that_fails_holds_no_other_up);
     tcase_add_test(tcase, one_that_hangs_is_only_tried_alone);
     tcase_add_test(tcase, one_that_works_again_is_found_behind_many_that_do_not);
