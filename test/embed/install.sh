@@ -8,6 +8,7 @@ set -euo pipefail
 build=$1
 libdir=$2
 directory=$3
+source=$(cd "$(dirname "$0")/../.." && pwd)
 
 rm -rf "$directory"
 mkdir -p "$directory"
@@ -114,6 +115,10 @@ END
 installed=$(find . ! -type d ! -name 'cachepusher-s*-*.cmake' -printf '%P\n' | sort)
 diff -u --label expected --label installed <(expected) - <<<"$installed"
 
+# Each page is in a Debian package.
+for page in share/doc/cachepusher/doc/*; do
+    grep -qx "usr/$page" "$source"/debian/*.install || { echo "$page is in no debian/*.install" && exit 1; }
+done
 for program in bin/*; do "$program" --help >/dev/null; done
 for file in bin/* "$libdir/libcachepusher.so"; do
     if readelf -d "$file" | grep -E '\((RPATH|RUNPATH)\)'; then
