@@ -12,8 +12,8 @@
 
 #define AT(member) offsetof(struct cp_config, member)
 
-/* The one list of settings: the parser, the messages, --help, the header's comment, README and the example file are
- * made of it (scripts/generate-docs). */
+/* The one list of settings: the parser, the messages, --help, the header's comment, doc/configuration.md and the
+ * example file are made of it (scripts/generate-docs). */
 #define SETTING(setting_name, setting_type, ...)                                                                       \
     .shown = {.size = sizeof(cp_setting), .name = (setting_name), .type = (setting_type), __VA_ARGS__}
 

@@ -8,6 +8,7 @@ set -euo pipefail
 build=$1
 libdir=$2
 directory=$3
+source=$(cd "$(dirname "$0")/../.." && pwd)
 
 rm -rf "$directory"
 mkdir -p "$directory"
@@ -22,7 +23,8 @@ for unit in cachepusher cachepusher@; do
 done
 rm -r "$directory/staged"
 
-if grep -rIF --exclude-dir=systemd -e "$directory" -e "$build" -e /usr/local -e /opt/cachepusher "$directory/prefix"; then
+# One page tells of /usr/local.
+if grep -rIF --exclude-dir=systemd --exclude=installing.md -e "$directory" -e "$build" -e /usr/local -e /opt/cachepusher "$directory/prefix"; then
     echo "these files say where they were built or installed"
     exit 1
 fi
@@ -67,7 +69,24 @@ share/cachepusher/grafana/cachepusher.json
 share/cachepusher/prometheus/cachepusher.rules.yml
 share/cachepusher/prometheus/runbook.md
 share/cachepusher/schema.sql
-share/doc/cachepusher/embedding.md
+share/doc/cachepusher/doc/admin-page.png
+share/doc/cachepusher/doc/configuration.md
+share/doc/cachepusher/doc/declared-documents.md
+share/doc/cachepusher/doc/development-vm.md
+share/doc/cachepusher/doc/doctor.md
+share/doc/cachepusher/doc/embedding.md
+share/doc/cachepusher/doc/failover-and-pg_upgrade.md
+share/doc/cachepusher/doc/installing.md
+share/doc/cachepusher/doc/mapped-events.md
+share/doc/cachepusher/doc/monitoring.md
+share/doc/cachepusher/doc/oci-image.md
+share/doc/cachepusher/doc/runbook.md
+share/doc/cachepusher/doc/setting-up.md
+share/doc/cachepusher/doc/systemd.md
+share/doc/cachepusher/doc/test-data.md
+share/doc/cachepusher/doc/verification.md
+share/doc/cachepusher/doc/wal.md
+share/doc/cachepusher/doc/your-own-functions.md
 share/doc/cachepusher/examples/cache.c
 share/doc/cachepusher/examples/cachepusher.go
 share/doc/cachepusher/examples/cachepusher.py
@@ -97,6 +116,10 @@ END
 installed=$(find . ! -type d ! -name 'cachepusher-s*-*.cmake' -printf '%P\n' | sort)
 diff -u --label expected --label installed <(expected) - <<<"$installed"
 
+# Each page is in a Debian package.
+for page in share/doc/cachepusher/doc/*; do
+    grep -qx "usr/$page" "$source"/debian/*.install || { echo "$page is in no debian/*.install" && exit 1; }
+done
 for program in bin/*; do "$program" --help >/dev/null; done
 for file in bin/* "$libdir/libcachepusher.so"; do
     if readelf -d "$file" | grep -E '\((RPATH|RUNPATH)\)'; then

@@ -1,4 +1,4 @@
-/* Everything that there is to be seen of a daemon, as JSON; README lists the members. */
+/* Everything that there is to be seen of a daemon, as JSON; doc/monitoring.md says for whom. */
 #ifndef CMD_ADMIN_STATUS_H
 #define CMD_ADMIN_STATUS_H
 

@@ -94,7 +94,7 @@ static bool send_request(int fd, const char *path, const char *body)
 /* All that comes until the server closes, as HTTP/1.0 has it. NULL with errno: it did not. */
 static char *receive_all(int fd)
 {
-    double until_s = clock_now_s() + PATIENCE_S;
+    double until_s = clock_now_s() + (double)PATIENCE_S;
     size_t size = FIRST_BYTES;
     size_t length = 0;
     char *text = malloc(size);
