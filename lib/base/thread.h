@@ -9,7 +9,9 @@
 /*
  * How large a thread's stack is, whatever the program's limit (8 MiB mostly, of which each thread of 64 would reserve
  * as much; with musl a sixtieth of it). 256 KiB are the library's and what it calls, the rest is for callbacks:
- * callbacks.h promises 768 KiB. The deepest use measured was 22 KiB (embed.manners, case stack: TLS and a password).
+ * callbacks.h promises 768 KiB. The deepest use measured was 22 KiB (embed.manners, case stack: TLS and a password),
+ * and 28 KiB where libpq has a Kerberos ticket to try, by hand with a KDC of the test's own: 27 with GSS encryption and
+ * a ticket for the service asked of the KDC, 28 where the KDC is looked up in DNS and not found.
  */
 #if defined(__has_feature)
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) || __has_feature(memory_sanitizer)
