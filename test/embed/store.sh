@@ -67,7 +67,8 @@ equal "after the warm-up"
 sql -c "update customer set name = 'Zürich ' || id_customer where id_customer % 3 = 0;
         delete from customer where id_customer % 7 = 0"
 equal "after changes"
-rm -f "$files"/customer:[0-9]* # what is missing is noticed by the marker, which goes last
+# The marker last: what is written again when it is missed is not to be among what is still being removed.
+rm -f "$files"/customer:*
 rm -f "$files"/*
 equal "after the directory was emptied"
 
