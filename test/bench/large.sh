@@ -1,7 +1,7 @@
 #!/bin/bash
 # What one large transaction costs over the wal source, in seconds of processors, by process: while it is open, and from its
-# commit to the last document in Redis; and a warm-up of as many. Times pass slower on a busy machine, processors' seconds
-# hardly do.
+# commit to the last document in Redis; and of the warm-up of as many, before. Times pass slower on a busy machine,
+# processors' seconds hardly do.
 #
 # Usage: scripts/with-servers test/bench/large.sh [--customers N] [--runs K] [--bin DIR]
 #   --customers N  all of them are updated by one statement; 500,000 without
@@ -73,11 +73,14 @@ psql -qAtc 'set client_min_messages = warning' -f db/cachepusher.sql -f db/schem
 psql -qAtc 'vacuum analyze'
 "$bin/cachepusher" setup --source wal >/dev/null
 redis set a b >/dev/null # so that there is something to count
+begun=$(spent) begun_ms=$(now_ms)
 "$bin/cachepusher" run --source wal --redis "$CP_REDIS" 2>"$CP_SERVERS_DIR/large.log" &
 daemon=$!
 until grep -qE 'info  ready: ' "$CP_SERVERS_DIR/large.log"; do
-    kill -0 "$daemon" && sleep 0.1
+    kill -0 "$daemon" && sleep 0.02
 done
+ready=$(spent)
+echo "warm-up: $(($(now_ms) - begun_ms)) ms; processors: $(between "$begun" "$ready")"
 for ((run = 1; run <= runs; run++)); do
     psql -qAtc 'vacuum full customer' -c checkpoint >/dev/null
     stored=$(sets) begun=$(spent) begun_ms=$(now_ms)
@@ -88,17 +91,3 @@ for ((run = 1; run <= runs; run++)); do
     echo "run $run: statement $((committed_ms - begun_ms)) ms, settled $((settled_ms - committed_ms)) ms behind it;" \
         "processors until the commit: $(between "$begun" "$committed"), behind it: $(between "$committed" "$settled")"
 done
-kill -TERM "$daemon"
-wait "$daemon"
-redis flushall >/dev/null
-begun=$(spent)
-"$bin/cachepusher" warmup --set source=wal --redis "$CP_REDIS" 2>/dev/null &
-daemon=$!
-while kill -0 "$daemon" 2>/dev/null; do
-    sample=$(spent)
-    [[ $sample != *backends*daemon* && $sample != *daemon*backends* ]] || last=$sample
-    sleep 0.02
-done
-wait "$daemon"
-daemon=
-echo "warm-up: $(between "$begun" "$last")"
