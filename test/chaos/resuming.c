@@ -56,9 +56,10 @@ void resuming_note(struct world *world, const struct fault *fault, bool begins)
     bool is_of_postgres = fault->target == TARGET_POSTGRES || fault->target == TARGET_POSTGRES_LINK;
     /* Those that end it, or keep it from looking at Postgres. */
     bool is_of_daemon = is_any(fault, (const char *const[]){"daemon-restart", "daemon-files", "daemon-dns", NULL});
-    bool restarts_redis = is_any(fault, (const char *const[]){"redis-kill-kept", NULL});
+    /* It comes back with what it had, or does not let the marker be written until what was missed is read again. */
+    bool is_of_redis = is_any(fault, (const char *const[]){"redis-kill-kept", "redis-acl", NULL});
     resuming->active[fault->target] += begins ? 1 : -1;
-    if (is_of_postgres || is_of_daemon || restarts_redis) {
+    if (is_of_postgres || is_of_daemon || is_of_redis) {
         let_off(resuming, fault->name);
     }
     if (changes_what_a_start_goes_by(fault)) {
@@ -123,15 +124,30 @@ static bool slot_agrees(struct world *world, const char *slot, const char *since
     return agrees;
 }
 
+/* Until a daemon that could not look when it started has looked at what documents hang on, its checkpoints do not say
+ * what that is. */
 static bool agree(void *context)
 {
+    static const char unknown[] = "0000000000000000";
     char text[CHECKPOINT_BYTES];
     char slot[64];
     char since[32];
+    char catalog[32];
     char position[32];
     read_checkpoint(context, text);
-    return sscanf(text, "2 %*s %63s %*s %31s %*s %*s %31s", slot, since, position) == 3 &&
-           slot_agrees(context, slot, since, position);
+    return sscanf(text, "2 %*s %63s %*s %31s %*s %31s %31s", slot, since, catalog, position) == 4 &&
+           strcmp(catalog, unknown) != 0 && slot_agrees(context, slot, since, position);
+}
+
+/* One is made only when the transactions have ended that are open, and those may be ours (wal-prepared, wal-parts). */
+static bool has_slot(struct world *world)
+{
+    PGconn *connection = cluster_connect(&world->cluster);
+    PGresult *result = connection != NULL ? PQexec(connection, "select from pg_replication_slots where active") : NULL;
+    bool has = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
+    PQclear(result);
+    PQfinish(connection);
+    return has;
 }
 
 /* Whatever it had sent has been executed once Redis has closed its connection. */
@@ -245,7 +261,7 @@ void resuming_kill(struct world *world, int index, int own)
     struct daemon *daemon = &world->daemons[index];
     bool is_wal = strcmp(daemon->source, "wal") == 0;
     bool is_writer = is_wal && daemon_writes(daemon);
-    if (is_writer && nothing_else(resuming, own)) {
+    if (is_writer && nothing_else(resuming, own) && has_slot(world)) {
         expect_agreement(world);
     }
     unsigned epoch = history_epoch(world->history, VIEW_REDIS);
