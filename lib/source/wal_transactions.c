@@ -105,6 +105,11 @@ static void free_transaction(struct cpi_wal_changes *changes, struct cpi_wal_tra
     free(transaction);
 }
 
+static bool is_crowd(const struct cpi_wal_transaction *transaction)
+{
+    return transaction->count > CROWD_FROM;
+}
+
 static bool has_more(const struct cpi_wal_transaction *transaction)
 {
     return transaction->is_visible && transaction->events.count > 0;
@@ -153,13 +158,14 @@ static void drop_done(struct cpi_wal_changes *changes)
     changes->last = at;
 }
 
-/* It is visible: what it has brought so far goes on, as far as there is room. The last of it first, which is taken off
- * the array without moving the rest. */
+/* It is visible: what it has brought so far goes on, as far as there is room, of which a crowd leaves half to what
+ * comes of others meanwhile. The last of it first, which is taken off the array without moving the rest. */
 static void hand_on(struct cpi_wal_changes *changes, struct cpi_wal_transaction *transaction)
 {
     struct cpi_arrivals *arrivals = changes->arrivals;
     struct cpi_events *events = &transaction->events;
-    size_t most = arrivals->room < TOGETHER ? arrivals->room : TOGETHER;
+    size_t room = is_crowd(transaction) ? arrivals->room - arrivals->room / 2 : arrivals->room;
+    size_t most = room < TOGETHER ? room : TOGETHER;
     size_t left = most > arrivals->events.count ? most - arrivals->events.count : 0;
     size_t rest = events->count > left ? events->count - left : 0;
     for (size_t i = rest; i < events->count; i++) {
@@ -276,14 +282,21 @@ bool cpi_wal_is_in_part(const struct cpi_wal_changes *changes)
 
 /* ---- handing on ---- */
 
-void cpi_wal_changes_hand_on(struct cpi_wal_changes *changes, struct cpi_arrivals *arrivals)
+/* Crowds take the room that others leave. */
+static void hand_on_all(struct cpi_wal_changes *changes, bool of_crowds)
 {
-    changes->arrivals = arrivals;
     for (struct cpi_wal_transaction *at = changes->first; at != NULL; at = at->next) {
-        if (has_more(at)) {
+        if (has_more(at) && is_crowd(at) == of_crowds) {
             hand_on(changes, at);
         }
     }
+}
+
+void cpi_wal_changes_hand_on(struct cpi_wal_changes *changes, struct cpi_arrivals *arrivals)
+{
+    changes->arrivals = arrivals;
+    hand_on_all(changes, false);
+    hand_on_all(changes, true);
     drop_done(changes);
 }
 
@@ -309,7 +322,7 @@ bool cpi_wal_changes_wait(const struct cpi_wal_changes *changes)
 
 bool cpi_wal_changes_in_crowd(const struct cpi_wal_changes *changes)
 {
-    return changes->current != NULL && changes->current->is_visible && changes->current->count > CROWD_FROM;
+    return changes->current != NULL && changes->current->is_visible && is_crowd(changes->current);
 }
 
 cp_code cpi_wal_changes_see(struct cpi_wal_changes *changes, const char *snapshot, struct cpi_arrivals *arrivals,

@@ -65,6 +65,7 @@ static const struct {
     {"stats", stats_suite},
     {"suspects", suspects_suite},
     {"wal_changes", wal_changes_suite},
+    {"wal_orders", wal_orders_suite},
     {"wal_parts", wal_parts_suite},
     {"wal_reads", wal_reads_suite},
     {"wal_rows", wal_rows_suite},

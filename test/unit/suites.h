@@ -60,6 +60,7 @@ Suite *pulse_suite(void);
 Suite *stats_suite(void);
 Suite *suspects_suite(void);
 Suite *wal_changes_suite(void);
+Suite *wal_orders_suite(void);
 Suite *wal_parts_suite(void);
 Suite *wal_reads_suite(void);
 Suite *wal_rows_suite(void);

@@ -110,6 +110,61 @@ START_TEST(tables_that_change_in_parts)
 }
 END_TEST
 
+/* Parts in which the columns stand elsewhere, and the id's is another one, are rolled back; what follows in the same
+ * transaction has them as they were. Large values cannot be sent before their row, nor what is said at once later. */
+START_TEST(tables_that_change_up_to_a_savepoint)
+{
+    struct fixture *f = open_parts();
+    cp_syncer *syncer = run_wal(f);
+    wait_confirmed(f);
+    PGconn *writer = begin_large(f);
+    long long before = parts(f);
+    sql_on(writer, "savepoint a; alter table address add column other integer; update address set other = 1;"
+                   "alter table address drop column fk_customer; alter table address rename other to fk_customer;"
+                   "update address set description = repeat('9', 300)");
+    WAIT_UNTIL(parts(f) > before);
+    sql_on(writer, "rollback to a; update address set fk_customer = fk_customer + 1 where fk_customer < 300");
+    before = parts(f);
+    sql_on(writer, "insert into customer select 5000 + i, (select string_agg(md5(concat(i, j)), '') from "
+                   "generate_series(1, 300) as j) from generate_series(1, 50) as i");
+    WAIT_UNTIL(parts(f) > before);
+    long long events = (long long)stats_of(syncer).events;
+    sql(f, "select pg_logical_emit_message(false, 'cachepusher:customer_updated', '7')");
+    WAIT_UNTIL((long long)stats_of(syncer).events == events + 1);
+    sql_on(writer, "update customer set name = name || '!' where id_customer > 5000; commit");
+    expect_customers(f);
+    wait_moved_on(f);
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
+    REQUIRE_INT(stats_of(syncer).unreadable, ==, 0);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
+/* The stream is left while nothing settles, and part of what came with it has not gone on. */
+START_TEST(what_is_left_when_the_stream_is_left)
+{
+    enum { MANY = 3900 };
+    struct fixture *f = open_parts();
+    PGconn *holder = connect_again(f);
+    sqlf(f, "insert into customer select i, 'c' from generate_series(1001, %d) i", 1000 + MANY - CUSTOMERS);
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS(WAL, "max_pending", "4000", "threads", "2"));
+    wait_confirmed(f);
+    PGconn *writer = begin_large(f);
+    hold_fetches(holder);
+    sql_on(writer, "commit");
+    WAIT_UNTIL(count_logged(f, "leaving slot") == 1);
+    sql(f, "update customer set name = 'meanwhile' where id_customer < 10");
+    release_fetches(holder);
+    expect_customers(f);
+    wait_moved_on(f);
+    REQUIRE_INT(stats_of(syncer).overflows, ==, 0);
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 /* A restart has not confirmed it, and gets it whole. */
 START_TEST(a_restart_between_the_parts)
 {
@@ -161,6 +216,8 @@ Suite *wal_parts_suite(void)
     tcase_add_test(tcase, parts_wait_for_the_commit);
     tcase_add_test(tcase, what_is_rolled_back_is_not_read);
     tcase_add_test(tcase, tables_that_change_in_parts);
+    tcase_add_test(tcase, tables_that_change_up_to_a_savepoint);
+    tcase_add_test(tcase, what_is_left_when_the_stream_is_left);
     tcase_add_test(tcase, a_restart_between_the_parts);
     tcase_add_test(tcase, more_than_may_be_kept);
     suite_add_tcase(suite, tcase);

@@ -181,7 +181,7 @@ END_TEST
 START_TEST(no_more_goes_on_than_there_is_room_for)
 {
     size_t of_crowd = 0;
-    wal.arrivals.room = 250;
+    wal.arrivals.room = 499; /* half of it is left to others */
     wal_start_part(&wal, 10);
     insert_range(1, 600);
     wal_truncate(&wal, NOTE, 0);
@@ -198,15 +198,41 @@ START_TEST(no_more_goes_on_than_there_is_room_for)
     wal.arrivals.room = 0;
     cpi_wal_changes_hand_on(&wal.changes, &wal.arrivals);
     wal_assert_arrived(&wal, "");
-    wal.arrivals.room = 300;
+    wal.arrivals.room = 1;
     cpi_wal_changes_hand_on(&wal.changes, &wal.arrivals);
-    ck_assert_uint_eq(wal_take_arrived(&wal, &of_crowd), 300);
+    ck_assert_uint_eq(wal_take_arrived(&wal, &of_crowd), 1);
+    wal.arrivals.room = 598;
+    cpi_wal_changes_hand_on(&wal.changes, &wal.arrivals);
+    ck_assert_uint_eq(wal_take_arrived(&wal, &of_crowd), 299);
     assert_position(1);
     cpi_wal_changes_hand_on(&wal.changes, &wal.arrivals);
     ck_assert_uint_eq(wal_take_arrived(&wal, &of_crowd), 50);
     wal_assert_arrived(&wal, ""); /* once */
     ck_assert(!cpi_wal_changes_have_more(&wal.changes));
     assert_position(100);
+}
+END_TEST
+
+/* Else a document of one row would wait for as long as a million others take (event.h). */
+START_TEST(those_of_others_go_before_what_is_left_of_a_crowd)
+{
+    size_t of_crowd = 0;
+    wal.arrivals.room = 100;
+    wal_start_part(&wal, 10);
+    insert_range(1, 550);
+    wal_stop_part(&wal);
+    wal_commit_parts(&wal, 10, 100);
+    ck_assert_uint_eq(wal_take_arrived(&wal, &of_crowd), 50);
+    wal.arrivals.room = 0;
+    wal_begin(&wal, 60); /* cannot be seen yet, as a rule */
+    wal_insert(&wal, CUSTOMER, "9999,a");
+    wal_commit(&wal, 110);
+    wal_see(&wal, "61:61:");
+    wal_assert_arrived(&wal, "");
+    wal.arrivals.room = 4;
+    cpi_wal_changes_hand_on(&wal.changes, &wal.arrivals);
+    wal_assert_arrived(&wal, "customer 9999, customer 500");
+    assert_position(1);
 }
 END_TEST
 
@@ -267,6 +293,7 @@ Suite *wal_parts_suite(void)
     tcase_add_test(tcase, a_new_stream_forgets_the_parts);
     tcase_add_test(tcase, more_than_max_pending_has_to_come_otherwise);
     tcase_add_test(tcase, no_more_goes_on_than_there_is_room_for);
+    tcase_add_test(tcase, those_of_others_go_before_what_is_left_of_a_crowd);
     tcase_add_test(tcase, a_barrier_waits_for_what_is_left_before_it);
     tcase_add_test(tcase, a_barrier_may_come_in_parts);
     suite_add_tcase(suite, tcase);
