@@ -231,7 +231,7 @@ void cpi_live_feed_position(struct cpi_live_feed *feed, int64_t number)
 
 uint32_t cpi_live_feed_room(const struct cpi_live_feed *feed)
 {
-    uint32_t most = feed->lanes->capacity - feed->lanes->capacity / 4;
+    uint32_t most = feed->lanes->capacity * 2 / 3;
     uint32_t room = most;
     for (uint32_t i = 0; i < feed->lanes->count; i++) {
         const struct cpi_lane *lane = &feed->lanes->items[i];

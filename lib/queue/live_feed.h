@@ -33,8 +33,8 @@ void cpi_live_feed_barrier(struct cpi_live_feed *feed, int64_t number);
 /* The same for a position (lane.h). */
 void cpi_live_feed_position(struct cpi_live_feed *feed, int64_t number);
 
-/* How many more ids a source that loses nothing had better bring now, whatever lane they are for: up to three quarters
- * of what a lane may keep, so that none has to be dropped. */
+/* How many more ids a source that loses nothing had better bring now, whatever lane they are for: up to two thirds of
+ * what a lane may keep, so that none has to be dropped: the rest is a resync's, and what a crowd leaves to others. */
 uint32_t cpi_live_feed_room(const struct cpi_live_feed *feed);
 
 /* Moves what fits into the rings. True when nothing is left. */

@@ -180,6 +180,12 @@ static cp_code take_frame(struct wal *wal, const struct cpi_frame *frame, struct
     return cpi_wal_changes_take(&wal->changes, frame->data, frame->length, arrivals, err);
 }
 
+/* Nothing that comes could go on, or be kept until it is seen. */
+static bool is_full(const struct wal *wal, const struct cpi_arrivals *arrivals)
+{
+    return arrivals->events.count >= arrivals->room || cpi_wal_changes_are_full(&wal->changes);
+}
+
 /* Takes what libpq holds. *any: there was something. */
 static cp_code take_frames(struct wal *wal, struct cpi_arrivals *arrivals, bool *any, cp_error *err)
 {
@@ -195,7 +201,7 @@ static cp_code take_frames(struct wal *wal, struct cpi_arrivals *arrivals, bool 
             code = take_frame(wal, &frame, arrivals, err);
         }
         cpi_wal_stream_free(bytes);
-    } while (code == CP_OK && wal->has_more && arrivals->events.count < arrivals->room);
+    } while (code == CP_OK && wal->has_more && !is_full(wal, arrivals));
     return code;
 }
 
@@ -224,7 +230,7 @@ static cp_code read_stream(struct wal *wal, struct cpi_arrivals *arrivals, cp_er
     return code;
 }
 
-/* While the lanes are full Postgres keeps what there is to come. */
+/* While the lanes are full, or what has come cannot be seen yet, Postgres keeps what there is to come. */
 static void pause_stream(struct wal *wal, bool pause)
 {
     if (wal->paused != pause) {
@@ -262,13 +268,13 @@ static cp_code confirm_written(struct wal *wal, cp_error *err)
 /* What there is to do with the stream. */
 static cp_code work_on_stream(struct wal *wal, struct cpi_arrivals *arrivals, cp_error *err)
 {
+    bool waits = arrivals->room == 0 || cpi_wal_changes_are_full(&wal->changes);
     if (wal->rests) {
-        return arrivals->room == 0
-                   ? CP_OK
-                   : cpi_error(err, CP_ERR_POSTGRES, true, "replication: there is room again for what has changed");
+        return waits ? CP_OK
+                     : cpi_error(err, CP_ERR_POSTGRES, true, "replication: there is room again for what has changed");
     }
-    pause_stream(wal, arrivals->room == 0);
-    cp_code code = arrivals->room == 0 ? CP_OK : read_stream(wal, arrivals, err);
+    pause_stream(wal, waits);
+    cp_code code = waits ? CP_OK : read_stream(wal, arrivals, err);
     code = code == CP_OK ? confirm_written(wal, err) : code;
     code = code == CP_OK ? cpi_wal_stream_beat(&wal->stream, !wal->paused, err) : code;
     if (code == CP_OK) {

@@ -63,6 +63,9 @@ bool cpi_wal_changes_have_more(const struct cpi_wal_changes *changes);
 /* Whether a transaction waits to be seen. */
 bool cpi_wal_changes_wait(const struct cpi_wal_changes *changes);
 
+/* Whether so much is kept back until it is seen that no more had better come before. */
+bool cpi_wal_changes_are_full(const struct cpi_wal_changes *changes);
+
 /* Whether a transaction is under way that can be seen and has brought so many events that those of others go first
  * (event.h). */
 bool cpi_wal_changes_in_crowd(const struct cpi_wal_changes *changes);

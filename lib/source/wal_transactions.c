@@ -320,6 +320,11 @@ bool cpi_wal_changes_wait(const struct cpi_wal_changes *changes)
     return false;
 }
 
+bool cpi_wal_changes_are_full(const struct cpi_wal_changes *changes)
+{
+    return changes->kept_back >= changes->env->config->max_pending / 2 && cpi_wal_changes_wait(changes);
+}
+
 bool cpi_wal_changes_in_crowd(const struct cpi_wal_changes *changes)
 {
     return changes->current != NULL && changes->current->is_visible && is_crowd(changes->current);

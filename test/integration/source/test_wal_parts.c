@@ -1,5 +1,6 @@
 /* The wal source: a transaction that Postgres has not enough memory for comes in parts, while it is open. */
 #include "equal.h"
+#include "mix.h"
 #include "servers.h"
 #include "sources.h"
 #include "suites.h"
@@ -208,6 +209,85 @@ START_TEST(more_than_may_be_kept)
 }
 END_TEST
 
+/* ---- in any order ---- */
+
+enum { WRITERS = 3, STEPS = 120, DEPTH = 3 };
+
+struct writer {
+    PGconn *pg;
+    int depth; /* of its savepoints; -1: no transaction is open */
+};
+
+/* Of the customers that are a writer's own, so that none waits for another; mine() is which. */
+static const char *const changes[] = {
+    "update customer set name = repeat('n', 150) || random() where id_customer % 3 = pg_temp.mine()",
+    "update address set description = repeat('d', 150) || random() where fk_customer % 3 = pg_temp.mine()",
+    "update address set fk_customer = (select id_customer from customer where id_customer % 3 = pg_temp.mine() order "
+    "by random()"
+    " limit 1) where fk_customer % 3 = pg_temp.mine() and random() < 0.5",
+    "delete from customer where id_customer % 3 = pg_temp.mine() and random() < 0.2",
+    "insert into customer select i, 'new' || random() from generate_series(1, 600) as i where i % 3 = pg_temp.mine()"
+    " on conflict do nothing",
+    "insert into customer select i, (select string_agg(md5(concat(i, j, random())), '') from generate_series(1, 150) j)"
+    " from generate_series(1, 600, 10) as i where i % 3 = pg_temp.mine() on conflict (id_customer) do update set name "
+    "= excluded.name",
+};
+
+static void write_some(struct writer *writer, uint64_t *state)
+{
+    unsigned dice = roll(state, 10);
+    if (writer->depth < 0) {
+        sql_on(writer->pg, "begin");
+        writer->depth = 0;
+    } else if (dice == 0) {
+        sql_on(writer->pg, roll(state, 3) == 0 ? "rollback" : "commit");
+        writer->depth = -1;
+    } else if (dice == 1 && writer->depth < DEPTH) {
+        sql_on(writer->pg, "savepoint a");
+        writer->depth++;
+    } else if (dice == 2 && writer->depth > 0) {
+        sql_on(writer->pg, roll(state, 2) == 0 ? "rollback to a; release a" : "release a");
+        writer->depth--;
+    } else {
+        sql_on(writer->pg, changes[roll(state, sizeof changes / sizeof *changes)]);
+    }
+}
+
+START_TEST(parts_in_any_order)
+{
+    struct fixture *f = open_parts();
+    uint64_t state = choose_seed();
+    struct writer writers[WRITERS];
+    cp_syncer *syncer = run_wal(f);
+    wait_confirmed(f);
+    for (int i = 0; i < WRITERS; i++) {
+        char mine[128];
+        snprintf(mine, sizeof mine, "create function pg_temp.mine() returns int language sql immutable as 'select %d'",
+                 i);
+        writers[i] = (struct writer){.pg = connect_again(f), .depth = -1};
+        sql_on(writers[i].pg, mine);
+    }
+    for (int step = 0; step < STEPS; step++) {
+        write_some(&writers[roll(&state, WRITERS)], &state);
+        if (step == STEPS / 3) {
+            terminate_backends(f, "cachepusher wal%");
+        } else if (step == STEPS / 3 * 2) {
+            stop_syncer(f, syncer);
+            syncer = run_wal(f);
+        }
+    }
+    for (int i = 0; i < WRITERS; i++) {
+        sql_on(writers[i].pg, writers[i].depth < 0 ? "select" : i == 0 ? "rollback" : "commit");
+    }
+    REQUIRE_INT(parts(f), >, 0);
+    expect_customers(f);
+    wait_moved_on(f);
+    require_resumed(syncer);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 Suite *wal_parts_suite(void)
 {
     Suite *suite = suite_create("wal_parts");
@@ -220,6 +300,7 @@ Suite *wal_parts_suite(void)
     tcase_add_test(tcase, what_is_left_when_the_stream_is_left);
     tcase_add_test(tcase, a_restart_between_the_parts);
     tcase_add_test(tcase, more_than_may_be_kept);
+    tcase_add_test(tcase, parts_in_any_order);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -317,10 +317,10 @@ START_TEST(a_newer_position_replaces_an_older_one)
 }
 END_TEST
 
-/* Three quarters of what a lane may keep, less what there is in the feed, the ring and the worker's set. */
-START_TEST(room_is_left_for_a_quarter)
+/* Two thirds of what a lane may keep, less what there is in the feed, the ring and the worker's set. */
+START_TEST(room_is_left_for_a_third)
 {
-    lanes.capacity = 100;
+    lanes.capacity = 113;
     ck_assert_uint_eq(cpi_live_feed_room(feed), 75);
     ck_assert_int_eq(put_range(1, 20, false), CPI_FED);
     ck_assert_uint_eq(cpi_live_feed_room(feed), 55);
@@ -379,7 +379,7 @@ Suite *live_feed_suite(void)
     tcase_add_test(tcase, a_position_comes_behind_everything);
     tcase_add_loop_test(tcase, marks_stay_behind_when_room_comes_meanwhile, 0, 2);
     tcase_add_test(tcase, a_newer_position_replaces_an_older_one);
-    tcase_add_test(tcase, room_is_left_for_a_quarter);
+    tcase_add_test(tcase, room_is_left_for_a_third);
     tcase_add_test(tcase, texts_are_freed_once);
     suite_add_tcase(suite, tcase);
     return suite;

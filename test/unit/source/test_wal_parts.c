@@ -236,6 +236,23 @@ START_TEST(those_of_others_go_before_what_is_left_of_a_crowd)
 }
 END_TEST
 
+/* What comes whole, is more than may be kept, and cannot be seen yet is left in the server until then. */
+START_TEST(much_that_cannot_be_seen_is_not_all_taken)
+{
+    size_t of_crowd = 0;
+    wal_begin(&wal, 60);
+    insert_range(1, MAX_PENDING / 2 - 1);
+    ck_assert(!cpi_wal_changes_are_full(&wal.changes));
+    insert_range(1000, 1);
+    ck_assert(cpi_wal_changes_are_full(&wal.changes));
+    wal.arrivals.room = 100;
+    wal_see(&wal, "61:61:");
+    ck_assert(!cpi_wal_changes_are_full(&wal.changes)); /* the rest is waited for by none but the lanes */
+    ck_assert_uint_eq(wal_take_arrived(&wal, &of_crowd), 100);
+    wal_commit(&wal, 100);
+}
+END_TEST
+
 /* A barrier says that all before it has gone on. It was sent when what is visible could be seen; not so for what is
  * not. */
 START_TEST(a_barrier_waits_for_what_is_left_before_it)
@@ -294,6 +311,7 @@ Suite *wal_parts_suite(void)
     tcase_add_test(tcase, more_than_max_pending_has_to_come_otherwise);
     tcase_add_test(tcase, no_more_goes_on_than_there_is_room_for);
     tcase_add_test(tcase, those_of_others_go_before_what_is_left_of_a_crowd);
+    tcase_add_test(tcase, much_that_cannot_be_seen_is_not_all_taken);
     tcase_add_test(tcase, a_barrier_waits_for_what_is_left_before_it);
     tcase_add_test(tcase, a_barrier_may_come_in_parts);
     suite_add_tcase(suite, tcase);

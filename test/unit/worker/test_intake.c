@@ -1,6 +1,7 @@
 /* What a worker takes from its lane, without the worker: the test settles and parks ids in the set itself. */
 #include "suites.h"
 
+#include "queue/live_feed.h"
 #include "worker/fakes.h"
 #include "worker/intake.h"
 
@@ -161,6 +162,26 @@ START_TEST(a_crowd_leaves_room_to_live_ids)
 
     take(2001, LIVE_ROOM - CROWD_ROOM, CPI_RING_LIVE, false);
     assert_counts(LIVE_ROOM - CROWD_ROOM, CROWD_ROOM, 0, 0);
+}
+END_TEST
+
+/* However small the lane is beside a batch. */
+START_TEST(a_crowd_that_keeps_to_the_room_loses_nothing)
+{
+    const uint32_t capacities[] = {CAPACITY, 4 * FAKE_BATCH, 100, 15, 2};
+    struct cpi_live_feed *feed = cpi_live_feed_create(&fakes.env.lanes);
+    ck_assert_ptr_nonnull(feed);
+    for (size_t i = 0; i < sizeof capacities / sizeof *capacities; i++) {
+        fakes.env.lanes.capacity = intake.capacity = capacities[i];
+        cpi_lane_set_queued(&fakes.lane, 0);
+        uint32_t room = cpi_live_feed_room(feed);
+        ck_assert_uint_gt(room, 0);
+        take(1, room, CPI_RING_LIVE, true);
+        assert_counts(0, room, 0, 0);
+        ck_assert_uint_eq(intake.crowded_out, 0);
+        settle(1, room);
+    }
+    cpi_live_feed_destroy(feed);
 }
 END_TEST
 
@@ -511,6 +532,7 @@ Suite *intake_suite(void)
     tcase_add_test(tcase, parked_ids_take_half_of_the_room_at_most);
     tcase_add_test(tcase, reports_tell_how_many_there_are);
     tcase_add_test(tcase, a_crowd_leaves_room_to_live_ids);
+    tcase_add_test(tcase, a_crowd_that_keeps_to_the_room_loses_nothing);
     tcase_add_test(tcase, live_ids_among_a_crowd_are_all_taken);
     tcase_add_test(tcase, live_ids_push_out_a_crowd);
     tcase_add_test(tcase, the_oldest_of_a_crowd_go_one_for_one);
