@@ -148,10 +148,12 @@ static cp_code open_all(struct wal *wal, bool *resumed, cp_error *err)
     return code;
 }
 
+/* What has been kept back comes again: a standby need not hold it. */
 static void wal_close(struct cpi_source *source)
 {
     struct wal *wal = wal_of(source);
     cpi_checkpoint_end(wal->checkpoint);
+    cpi_wal_changes_begin(&wal->changes, 0);
     cpi_wal_stream_close(&wal->stream);
     cpi_pg_close(&wal->session.pg);
 }
@@ -176,7 +178,7 @@ static cp_code take_frame(struct wal *wal, const struct cpi_frame *frame, struct
         return CP_OK;
     }
     wal->session.has_come = true;
-    wal->changed_to = frame->start_lsn;
+    wal->changed_to = frame->start_lsn > wal->changed_to ? frame->start_lsn : wal->changed_to; /* parts go back */
     return cpi_wal_changes_take(&wal->changes, frame->data, frame->length, arrivals, err);
 }
 

@@ -209,6 +209,36 @@ START_TEST(more_than_may_be_kept)
 }
 END_TEST
 
+/* A commit that waits for a standby (see commits_that_hang in test_wal.c), of more than may be kept until it is seen:
+ * the rest of it stays in the server. */
+START_TEST(more_hangs_than_may_be_kept)
+{
+    enum { MORE = 5000 };
+    struct fixture *f = open_wal();
+    sqlf(f, "insert into customer select i, 'c' from generate_series(1001, %d) i", 1000 + MORE);
+    cp_syncer *syncer = run_syncer(f, NULL, SETTINGS(WAL, "max_pending", "1000", "threads", "2"));
+    wait_confirmed(f);
+    PGconn *hanging = connect_again(f);
+    sql(f, "alter system set synchronous_standby_names = 'nobody'");
+    sql(f, "select pg_reload_conf()");
+    sql_on(hanging, "set synchronous_commit = on; begin; update customer set name = 'hangs'");
+    WAIT_UNTIL(sql_number(f, "select (current_setting('synchronous_standby_names') = 'nobody')::int") == 1);
+    REQUIRE(PQsendQuery(hanging, "commit") == 1);
+    WAIT_UNTIL(count_logged(f, "leaving slot") == 1);
+    REQUIRE_INT(stats_of(syncer).overflows, ==, 0);
+    REQUIRE_INT(count_logged(f, "replication: resumed"), ==, 0); /* nor begun again before it can be seen */
+    sql(f, "alter system reset synchronous_standby_names");
+    sql(f, "select pg_reload_conf()");
+    WAIT_UNTIL(sql_number(f, "select count(*) from customer where name = 'hangs'") == CUSTOMERS + MORE);
+    expect_customers(f);
+    wait_moved_on(f);
+    REQUIRE_INT(stats_of(syncer).overflows, ==, 0);
+    REQUIRE_INT(stats_of(syncer).resyncs, ==, 1);
+    stop_syncer(f, syncer);
+    fixture_close(f);
+}
+END_TEST
+
 /* ---- in any order ---- */
 
 enum { WRITERS = 3, STEPS = 120, DEPTH = 3 };
@@ -300,6 +330,7 @@ Suite *wal_parts_suite(void)
     tcase_add_test(tcase, what_is_left_when_the_stream_is_left);
     tcase_add_test(tcase, a_restart_between_the_parts);
     tcase_add_test(tcase, more_than_may_be_kept);
+    tcase_add_test(tcase, more_hangs_than_may_be_kept);
     tcase_add_test(tcase, parts_in_any_order);
     suite_add_tcase(suite, tcase);
     return suite;
