@@ -56,6 +56,7 @@ START_TEST(rows_that_are_enqueued)
     cp_syncer *writer = run_syncer(f, films_entities, NO_SETTINGS);
     cp_syncer *standby = make_syncer(f, films_entities, NO_SETTINGS);
     start_syncer(standby);
+    WAIT_UNTIL(count_logged(f, "standing by") == 1); /* else it has the writer read everything */
     cp_syncer *const asked[] = {writer, standby};
     cp_error err;
     for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
@@ -63,7 +64,7 @@ START_TEST(rows_that_are_enqueued)
         sqlf(f, "alter table actor disable trigger user; update actor set name = 'unheard, %zu' where actor_id = 7", i);
         REQUIRE_OK(cp_syncer_enqueue_rows(asked[i], "film", "actor", "7", &err), err);
         expect_films(f);
-        WAIT_UNTIL(stats_of(writer).mapped == mapped + (is_over_wal() ? 2 : 1)); /* the log has the row, too */
+        WAIT_UNTIL(stats_of(writer).mapped > mapped); /* over wal, the log has the row, too */
     }
     REQUIRE_INT(stats_of(writer).resyncs, ==, 1);
     stop_syncer(f, standby);
