@@ -97,7 +97,7 @@ struct condition {
 static void learn(struct condition *now, const char *line)
 {
     if (strstr(line, "listener: ") != NULL && strstr(line, "connecting again") != NULL) {
-        now->listens = false;
+        now->listens = now->stands_by; /* who stands by does not listen, and says so once more at most */
     } else if (strstr(line, "lease: ") != NULL && strstr(line, "connecting again") != NULL) {
         now->leased = false;
     } else if (strstr(line, "standing by") != NULL) {
