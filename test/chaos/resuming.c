@@ -143,7 +143,10 @@ static bool agree(void *context)
 static bool has_slot(struct world *world)
 {
     PGconn *connection = cluster_connect(&world->cluster);
-    PGresult *result = connection != NULL ? PQexec(connection, "select from pg_replication_slots where active") : NULL;
+    PGresult *result =
+        connection != NULL
+            ? PQexec(connection, "select from pg_replication_slots where confirmed_flush_lsn is not null")
+            : NULL;
     bool has = PQresultStatus(result) == PGRES_TUPLES_OK && PQntuples(result) == 1;
     PQclear(result);
     PQfinish(connection);
