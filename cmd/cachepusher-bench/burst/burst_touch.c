@@ -316,9 +316,10 @@ void burst_touch(struct servers *servers, const struct options *options, struct 
     table_print(tables.times);
     report_note(report,
                 "settled: from the return of its commit to the last document. With messages and tables Postgres "
-                "decodes the transaction after its commit, within that time. The documents are in Redis "
-                "already, and are written again. to warm-up, to empty: this time, that of cachepusher warmup, "
-                "from its start to its end, being 1. Before each: VACUUM FULL and CHECKPOINT.");
+                "decodes what is left of the transaction then, within that time: all of one that takes less than "
+                "logical_decoding_work_mem. The documents are in Redis already, and are written again. to "
+                "warm-up, to empty: this time, that of cachepusher warmup, from its start to its end, being 1. Before "
+                "each: VACUUM FULL and CHECKPOINT.");
     table_print(tables.warmups);
     table_print(tables.queue);
     report_note(report, "with workers: of these ids, at most, those that have left the rings and are folded together "
